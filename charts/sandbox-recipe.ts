@@ -1,0 +1,19 @@
+/** The main container of a release in the sandbox, where its seed runs. */
+export type SeedPod = {
+  /** Runs a command to its end and returns its stdout; a bad exit throws. */
+  run(command: readonly string[], stdin?: string): Promise<string>;
+};
+
+/** A Secret of the sandbox that a chart's values name as existingSecret. */
+export type SandboxSecret = { readonly name: string; readonly data: Record<string, string> };
+
+/** Passwords that two releases must agree on, made once by whoever installs both. */
+export type SharedSecrets = { readonly wordpressDatabasePassword?: string };
+
+/** A continuous writer: each acknowledged transaction prints its id, and the sum of its ledger never changes. */
+export type Writer = {
+  /** Runs until it is ended, in the main container. Connects through the Service, as an application would. */
+  readonly command: readonly string[];
+  /** Prints `rows sum maxId` in one line. */
+  readonly check: readonly string[];
+};
