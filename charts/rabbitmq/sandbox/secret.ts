@@ -1,0 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import type { SandboxSecret } from '../../sandbox-recipe.ts';
+
+/** The Secret that `sandbox/values.yaml` names. */
+export function secret(): SandboxSecret {
+  return { name: 'rabbitmq-credentials', data: { 'rabbitmq-password': randomBytes(18).toString('base64url') } };
+}
