@@ -1,0 +1,132 @@
+import {
+  ApiException,
+  AppsV1Api,
+  CoordinationV1Api,
+  CoreV1Api,
+  KubeConfig,
+  type V1Deployment,
+  type V1Pod,
+  type V1StatefulSet,
+  VersionApi,
+} from '@kubernetes/client-node';
+import { failure } from '../../model/failures.ts';
+
+/** Typed reads and small writes of the cluster; the only code that uses @kubernetes/client-node. */
+export type Kubernetes = {
+  readonly core: CoreV1Api;
+  readonly apps: AppsV1Api;
+  readonly leases: CoordinationV1Api;
+  readonly version: VersionApi;
+  readonly server: string;
+};
+
+/** A workload that runs pods. */
+export type WorkloadKind = 'StatefulSet' | 'Deployment';
+
+/** Opens the cluster that a kubeconfig and context name. @throws ConfigInvalid */
+export function openKubernetes(access: { kubeconfig: string | undefined; context: string | undefined }): Kubernetes {
+  const config = new KubeConfig();
+  try {
+    if (access.kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(access.kubeconfig);
+    if (access.context !== undefined) {
+      if (config.getContextObject(access.context) === null) {
+        const known = config.getContexts().map((context) => context.name).join(', ');
+        throw failure('ConfigInvalid', { message: `open cluster: the kubeconfig has no context ${access.context} (it has ${known})` });
+      }
+      config.setCurrentContext(access.context);
+    }
+    const server = config.getCurrentCluster()?.server;
+    if (server === undefined) throw failure('ConfigInvalid', { message: 'open cluster: the kubeconfig names no server' });
+    return {
+      core: config.makeApiClient(CoreV1Api),
+      apps: config.makeApiClient(AppsV1Api),
+      leases: config.makeApiClient(CoordinationV1Api),
+      version: config.makeApiClient(VersionApi),
+      server,
+    };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw failure('ConfigInvalid', { message: `open cluster: no kubeconfig at ${String(access.kubeconfig)}`, cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Whether the API server said that the object is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiException && error.code === 404;
+}
+
+/** Whether the API server said that the object is there already or changed meanwhile. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof ApiException && error.code === 409;
+}
+
+/** Runs a request and turns what the API server or the network says into a failure of the table. */
+export async function request<T>(verb: string, send: () => Promise<T>, limitMs = 30_000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(failure('ClusterUnreachable', { message: `${verb}: no answer of the API server for ${String(limitMs / 1000)} s` }));
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([send(), late]);
+  } catch (error) {
+    if (isNotFound(error) || isConflict(error)) throw error;
+    if (error instanceof ApiException) {
+      const said = serverMessage(error);
+      if (error.code === 401 || error.code === 403) throw failure('ClusterDenied', { message: `${verb}: ${said}`, cause: error });
+      throw failure('KubernetesFailed', { message: `${verb}: ${said}`, cause: error });
+    }
+    const code = networkCode(error);
+    if (code !== undefined) throw failure('ClusterUnreachable', { message: `${verb}: ${code}`, cause: error });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The object, or undefined where the API server has none of that name. */
+export async function optional<T>(verb: string, send: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await request(verb, send);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+function serverMessage(error: ApiException<unknown>): string {
+  const body = typeof error.body === 'string' ? error.body : JSON.stringify(error.body);
+  const message = /"message":"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
+  return (message ?? `HTTP ${String(error.code)}`).slice(0, 400);
+}
+
+function networkCode(error: unknown): string | undefined {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string' && /^(E[A-Z]+|CERT_|UND_|DEPTH_|SELF_|UNABLE_)/.test(cause.code)) return cause.code;
+    if (/certificate|socket hang up|fetch failed|ECONN/i.test(cause.message) && cause.cause === undefined) return cause.message;
+  }
+  return undefined;
+}
+
+/** Pods of a workload, by the labels that select them, ready ones first. */
+export async function listPods(kubernetes: Kubernetes, namespace: string, selector: Readonly<Record<string, string>>): Promise<V1Pod[]> {
+  const labelSelector = Object.entries(selector).map(([key, value]) => `${key}=${value}`).join(',');
+  const { items } = await request('list pods', () => kubernetes.core.listNamespacedPod({ namespace, labelSelector }));
+  return items.sort((a, b) => Number(isReady(b)) - Number(isReady(a)) || (a.metadata?.name ?? '').localeCompare(b.metadata?.name ?? ''));
+}
+
+/** Whether a pod passes its readiness checks and is not going away. */
+export function isReady(pod: V1Pod): boolean {
+  return pod.metadata?.deletionTimestamp === undefined && (pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True');
+}
+
+/** A workload by kind and name, or undefined. */
+export async function readWorkload(kubernetes: Kubernetes, kind: WorkloadKind, namespace: string, name: string): Promise<V1StatefulSet | V1Deployment | undefined> {
+  return await optional<V1StatefulSet | V1Deployment>(`read ${kind} ${name}`, () =>
+    kind === 'StatefulSet' ? kubernetes.apps.readNamespacedStatefulSet({ namespace, name }) : kubernetes.apps.readNamespacedDeployment({ namespace, name }),
+  );
+}

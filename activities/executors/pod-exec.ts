@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import type { ByteSource, EndReport } from '../../transfer/source.ts';
+import { failure } from '../../model/failures.ts';
+import { type ClusterAccess, kubectl, kubectlArgs, kubectlFailure, type PodAddress } from '../clients/kubectl.ts';
+import { lastLine, type ProcessResult, startProcess } from '../clients/process.ts';
+
+/** How much of a container's stderr is kept, in characters. */
+const keptStderr = 64 * 1024;
+
+/**
+ * Runs "$@" and proves its end: a line on stderr with the nonce of this call and the exit code, and the digest of
+ * what was written, taken beside the command. The command's output goes to `tee`, which writes it to the original
+ * stdout (descriptor 3) and to sha256sum. Where the container lacks these tools, only the exit code is proven.
+ */
+const proveOutput = `
+n=$1; shift
+if command -v sha256sum >/dev/null 2>&1 && command -v tee >/dev/null 2>&1 && ( : >/dev/fd/1 ) 2>/dev/null; then
+  exec 3>&1
+  { "$@"; printf '\\n%s rc=%s\\n' "$n" "$?" >&2; } | tee /dev/fd/3 | sha256sum | { read -r h rest; printf '\\n%s sha256=%s\\n' "$n" "$h" >&2; }
+else
+  "$@"; rc=$?; printf '\\n%s rc=%s\\n' "$n" "$rc" >&2
+fi`;
+
+/** The same for what a command reads: the digest of the bytes that arrived in the pod, and the command's exit code. */
+const proveInput = `
+n=$1; shift
+if command -v sha256sum >/dev/null 2>&1 && command -v tee >/dev/null 2>&1; then
+  { tee /dev/fd/3 | sha256sum | { read -r h rest; printf '\\n%s sha256=%s\\n' "$n" "$h" >&2; }; } 3>&1 | { "$@"; rc=$?; cat >/dev/null; printf '\\n%s rc=%s\\n' "$n" "$rc" >&2; }
+else
+  "$@"; rc=$?; printf '\\n%s rc=%s\\n' "$n" "$rc" >&2
+fi`;
+
+function execArgs(access: ClusterAccess, at: PodAddress, command: readonly string[], stdin: boolean): string[] {
+  return [...kubectlArgs(access), 'exec', ...(stdin ? ['-i'] : []), '-n', at.namespace, at.pod, '-c', at.container, '--', ...command];
+}
+
+/** Runs a command in a container to its end. A bad exit of the command is for the caller; a lost pod is PodGone. */
+export async function runInPod(
+  access: ClusterAccess,
+  at: PodAddress,
+  command: readonly string[],
+  options: { input?: string; signal?: AbortSignal | undefined; timeoutMs?: number } = {},
+): Promise<ProcessResult> {
+  const args = ['exec', ...(options.input === undefined ? [] : ['-i']), '-n', at.namespace, at.pod, '-c', at.container, '--', ...command];
+  const result = await kubectl(access, args, options);
+  if (result.exitCode !== 0 && /error dialing backend|container not found|unable to upgrade connection|pods? ".*" not found|connection refused.*Dial|error: Internal error occurred/i.test(result.stderr)) {
+    throw kubectlFailure(`run ${command[0] ?? ''} in ${at.pod}`, result.stderr, 'unknown');
+  }
+  return result;
+}
+
+/** A command's stdout in a container as a source of bytes with its end proof. Requires `sh` in the image. */
+export function streamFromPod(access: ClusterAccess, at: PodAddress, command: readonly string[], signal?: AbortSignal): ByteSource {
+  const nonce = `lifeboat-${randomBytes(12).toString('hex')}`;
+  const child = startProcess({ file: access.kubectl, args: execArgs(access, at, ['sh', '-c', proveOutput, 'sh', nonce, ...command], false), signal });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-keptStderr);
+  });
+  child.stdin.end();
+  return {
+    bytes: child.stdout as AsyncIterable<Uint8Array>,
+    cancel: () => {
+      child.kill('SIGTERM');
+    },
+    end: async (): Promise<EndReport> => {
+      const { exitCode } = await child.ended;
+      signal?.throwIfAborted();
+      const proof = readProof(stderr, nonce);
+      const said = lastLine(stderr.split('\n').filter((line) => !line.includes(nonce)).join('\n'));
+      return {
+        exitCode: proof.exitCode ?? (exitCode === 0 ? null : (exitCode ?? null)),
+        statusSeen: proof.exitCode !== undefined && exitCode === 0,
+        trailerSeen: false,
+        ...(proof.sha256 === undefined ? {} : { digestSha256: proof.sha256 }),
+        ...(said === '' ? {} : { lastLine: said }),
+      };
+    },
+  };
+}
+
+/**
+ * Feeds bytes to a command in a container. It returns only when the command ended well and the pod received exactly
+ * the bytes that were sent: a cut stdin looks like an end of file to the command.
+ * @throws RestoreFailed with the command's last line
+ */
+export async function streamToPod(
+  access: ClusterAccess,
+  at: PodAddress,
+  command: readonly string[],
+  bytes: AsyncIterable<Uint8Array>,
+  sent: { sha256: string },
+  signal?: AbortSignal,
+): Promise<{ stdout: string; stderr: string }> {
+  const nonce = `lifeboat-${randomBytes(12).toString('hex')}`;
+  const child = startProcess({ file: access.kubectl, args: execArgs(access, at, ['sh', '-c', proveInput, 'sh', nonce, ...command], true), signal });
+  let stderr = '';
+  let stdout = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-keptStderr);
+  });
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout = (stdout + chunk.toString('utf8')).slice(-keptStderr);
+  });
+  let broken: unknown;
+  child.stdin.on('error', (error) => {
+    broken = error;
+  });
+  try {
+    for await (const chunk of bytes) {
+      if (broken !== undefined) break;
+      if (!child.stdin.write(chunk)) await drained(child.stdin);
+    }
+  } catch (error) {
+    child.kill('SIGKILL');
+    await child.ended;
+    throw error;
+  }
+  child.stdin.end();
+  const { exitCode } = await child.ended;
+  signal?.throwIfAborted();
+  const proof = readProof(stderr, nonce);
+  const said = stderr.split('\n').filter((line) => !line.includes(nonce)).join('\n');
+  const verb = `restore through ${command[0] ?? ''} in ${at.pod}`;
+  if (proof.exitCode === undefined) throw failure('RestoreFailed', { message: `${verb}: ended without status, ${lastLine(said)}`, changed: 'unknown' });
+  if (proof.exitCode !== 0 || exitCode !== 0) throw failure('RestoreFailed', { message: `${verb}: exit ${String(proof.exitCode)}, ${lastLine(said)}`, changed: 'unknown' });
+  if (proof.sha256 !== undefined && proof.sha256 !== sent.sha256) {
+    throw failure('RestoreFailed', { message: `${verb}: the pod received other bytes than were sent`, changed: 'unknown' });
+  }
+  return { stdout, stderr: said };
+}
+
+function drained(stream: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      stream.off('error', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+    stream.on('error', done);
+  });
+}
+
+function readProof(stderr: string, nonce: string): { exitCode?: number; sha256?: string } {
+  const rc = new RegExp(`${nonce} rc=([0-9]+)`).exec(stderr)?.[1];
+  const sha256 = new RegExp(`${nonce} sha256=([0-9a-f]{64})`).exec(stderr)?.[1];
+  return { ...(rc === undefined ? {} : { exitCode: Number(rc) }), ...(sha256 === undefined ? {} : { sha256 }) };
+}
+
+/** A client of a server that stays open over several statements, so that a snapshot or a lock lives as long as it. */
+export type PodSession = {
+  /** Sends text, then `marker`'s statement, and returns the lines that came before the marker. */
+  ask(text: string): Promise<string[]>;
+  close(): Promise<void>;
+};
+
+/**
+ * Opens an interactive client in a container (psql, mariadb) whose stdin and stdout are ours.
+ * @param echo - the statement that makes the client print a line, given the line
+ */
+export function openPodSession(
+  access: ClusterAccess,
+  at: PodAddress,
+  command: readonly string[],
+  echo: (line: string) => string,
+  signal?: AbortSignal,
+): PodSession {
+  const child = startProcess({ file: access.kubectl, args: execArgs(access, at, command, true), signal });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-keptStderr);
+  });
+  child.stdin.on('error', () => undefined);
+  const lines = createInterface({ input: child.stdout, crlfDelay: Infinity })[Symbol.asyncIterator]();
+  let count = 0;
+  return {
+    ask: async (text) => {
+      count += 1;
+      const marker = `lifeboat-${String(count)}-${randomBytes(6).toString('hex')}`;
+      child.stdin.write(`${text}\n${echo(marker)}\n`);
+      const answer: string[] = [];
+      for (;;) {
+        const next = await lines.next();
+        if (next.done === true) {
+          await child.ended;
+          signal?.throwIfAborted();
+          throw sessionFailure(at, stderr);
+        }
+        if (next.value === marker) return answer;
+        answer.push(next.value);
+      }
+    },
+    close: async () => {
+      child.stdin.end();
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await child.ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function sessionFailure(at: PodAddress, stderr: string): Error {
+  const line = lastLine(stderr);
+  if (/executable file not found|not found in \$PATH|no such file or directory/i.test(stderr)) {
+    return failure('CaptureToolMissing', { message: `open session in ${at.pod}: ${line}` });
+  }
+  if (/Access denied|password authentication failed|NOAUTH|WRONGPASS/i.test(stderr)) {
+    return failure('CredentialMismatch', { message: `open session in ${at.pod}: ${line}` });
+  }
+  return failure('DumpFailed', { message: `open session in ${at.pod}: ${line}` });
+}

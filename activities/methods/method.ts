@@ -1,0 +1,83 @@
+import type { z } from 'zod';
+import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
+import type { FactTotals, Facts } from '../../model/facts.ts';
+import type { MethodName, PlanComponent } from '../../model/recovery-plan.ts';
+import type { Artifact } from '../../model/recovery-point.ts';
+import type { ByteSource, EndProofKind } from '../../transfer/source.ts';
+import type { TrailerRule } from '../../transfer/write-artifact.ts';
+import type { Backends } from '../backends.ts';
+import type { PodAddress } from '../clients/kubectl.ts';
+
+/** What every call of a method is given. */
+export type MethodContext<Options> = {
+  readonly backends: Backends;
+  readonly bound: BoundPlan;
+  readonly component: PlanComponent;
+  readonly options: Options;
+  /** The workload that holds the data; undefined for a component of the whole release. */
+  readonly workload: BoundWorkload | undefined;
+  readonly signal: AbortSignal;
+  /** The run and the component: names scratch objects, so that a second attempt finds those of the first. */
+  readonly generation: string;
+  /** Tells the activity how far it is, for heartbeats. */
+  readonly progress: (doing: string, bytes?: number) => void;
+  /** A pod of the workload that serves (or runs, where `ready` is false). @throws PodGone */
+  pod(options?: { ready?: boolean }): Promise<PodAddress>;
+};
+
+/** How one stream is stored. */
+export type StreamRules = {
+  readonly minimumProofs: readonly EndProofKind[];
+  readonly trailer?: TrailerRule;
+  /** Sees each chunk of plaintext as it passes. */
+  readonly tap?: (chunk: Uint8Array) => void;
+  /** Stock command that restores the stream from its stdin, for RESTORE.md. */
+  readonly restoreCommand: string;
+};
+
+/** The context of a capture. */
+export type CaptureContext<Options> = MethodContext<Options> & {
+  /** Stores a stream as `<component>.<name>`, proven; a name is written once. */
+  write(name: string, source: ByteSource, rules: StreamRules): Promise<Artifact>;
+  /** Stores bytes that are in memory already. */
+  writeBytes(name: string, bytes: Uint8Array | string, restoreCommand: string): Promise<Artifact>;
+  /** Reads a stream of this capture back out of the store. */
+  readBack(artifact: Artifact): AsyncIterable<Uint8Array>;
+};
+
+/** What a capture found, beside the streams that it stored. */
+export type Captured = {
+  /** Instant of the snapshot, ISO-8601 UTC, by the clock of the source. */
+  readonly capturedAt: string;
+  readonly facts: Facts;
+  readonly totals: FactTotals;
+  readonly notes?: readonly string[];
+};
+
+/** The context of a restore. */
+export type RestoreContext<Options> = MethodContext<Options> & {
+  /** Names of the stored streams of this component. */
+  readonly streams: readonly string[];
+  /** Verified plaintext of a stream, and its digest to compare with what arrived. @throws ObjectNotFound */
+  read(name: string): { bytes: AsyncIterable<Uint8Array>; sha256: string; sizeBytes: number };
+  readText(name: string): Promise<string>;
+  readonly capturedFacts: Facts;
+};
+
+/**
+ * A backup method. Each function is idempotent: activities run at least once.
+ * - `capture` stores streams and computes facts from the same snapshot or from the captured bytes
+ * - `restore` brings the streams into the target; it leaves old or new data, never a mix
+ * - `readFacts` computes the facts of the restored target, with the same paths as `capture`
+ * - `undoRestore` puts back what `restore` replaced, where the plan says `overLiveData: swap`
+ */
+export type Method<Options> = {
+  readonly name: MethodName;
+  readonly options: z.ZodType<Options>;
+  capture(context: CaptureContext<Options>): Promise<Captured>;
+  restore(context: RestoreContext<Options>): Promise<void>;
+  readFacts(context: RestoreContext<Options>): Promise<Facts>;
+  undoRestore?(context: MethodContext<Options>): Promise<void>;
+  /** Captured facts that can no longer be expected at `at`: keys whose time to live has passed. */
+  expired?(facts: Facts, at: Date): { readonly paths: readonly string[]; readonly reason: string };
+};

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { failure } from '../model/failures.ts';
+import { RecoveryPlan } from '../model/recovery-plan.ts';
+import { methods } from './methods/index.ts';
+
+/** A plan, where it was read and the SHA-256 of its text. */
+export type LoadedPlan = { readonly plan: RecoveryPlan; readonly path: string; readonly text: string; readonly digest: string };
+
+/** Plans by chart name. */
+export type PlanCatalogue = { readonly directories: readonly string[]; find(chart: string): LoadedPlan; all(): readonly LoadedPlan[] };
+
+/**
+ * Reads every `<directory>/<chart>/recovery.yaml`; of two plans for one chart the earlier directory's holds.
+ * @throws PlanInvalid naming every problem of every plan
+ */
+export async function loadPlans(directories: readonly string[]): Promise<PlanCatalogue> {
+  const byChart = new Map<string, LoadedPlan>();
+  const loaded: LoadedPlan[] = [];
+  for (const directory of directories) {
+    for (const folder of (await readdir(directory).catch(() => [])).sort()) {
+      const path = join(directory, folder, 'recovery.yaml');
+      const text = await readFile(path, 'utf8').catch(() => undefined);
+      if (text === undefined) continue;
+      const plan = readPlan(text, path);
+      loaded.push(plan);
+      for (const chart of plan.plan.charts) if (!byChart.has(chart)) byChart.set(chart, plan);
+    }
+  }
+  return {
+    directories,
+    all: () => loaded,
+    find: (chart) => {
+      const found = byChart.get(chart);
+      if (found !== undefined) return found;
+      const known = [...byChart.keys()].sort().join(', ');
+      throw failure('PlanNotFound', { message: `find plan of chart ${chart}: none in ${directories.join(', ')} (there are plans for ${known})` });
+    },
+  };
+}
+
+/** Parses one plan and the options of each of its components. @throws PlanInvalid */
+export function readPlan(text: string, path: string): LoadedPlan {
+  let document: unknown;
+  try {
+    document = parseYaml(text);
+  } catch (error) {
+    throw failure('PlanInvalid', { message: `read plan ${path}: ${error instanceof Error ? error.message.split('\n')[0] ?? '' : ''}` });
+  }
+  const parsed = RecoveryPlan.safeParse(document);
+  if (!parsed.success) throw failure('PlanInvalid', { message: `read plan ${path}: ${z.prettifyError(parsed.error)}` });
+  const problems = planProblems(parsed.data);
+  if (problems.length > 0) throw failure('PlanInvalid', { message: `read plan ${path}: ${problems.join('; ')}` });
+  return { plan: parsed.data, path, text, digest: createHash('sha256').update(text).digest('hex') };
+}
+
+/** What the schema alone cannot see: names that point nowhere and options that a method refuses. */
+function planProblems(plan: RecoveryPlan): string[] {
+  const problems: string[] = [];
+  const workload = (name: string | undefined, where: string): void => {
+    if (name !== undefined && plan.workloads[name] === undefined) problems.push(`${where} names the workload ${name}, which is not in workloads`);
+  };
+  const names = new Set<string>();
+  for (const component of plan.components) {
+    const where = `component ${component.name}`;
+    if (names.has(component.name)) problems.push(`${where} is there twice`);
+    names.add(component.name);
+    workload(component.workload, where);
+    if (component.host !== undefined && plan.parameters[component.host] === undefined) problems.push(`${where} names the parameter ${component.host}, which is not in parameters`);
+    const options = methods[component.method].options.safeParse(component.options);
+    if (!options.success) problems.push(`${where}: ${z.prettifyError(options.error)}`);
+  }
+  for (const [name, parameter] of Object.entries(plan.parameters)) workload(parameter.workload, `parameter ${name}`);
+  for (const command of [...plan.checks.health, ...plan.checks.login]) workload(command.workload, `check ${command.name}`);
+  if (plan.fence.by === 'scale') workload(plan.fence.workload, 'fence');
+  if (plan.fence.by === 'services') workload(plan.fence.endSessions?.workload, 'fence');
+  workload(plan.quiesce?.workload, 'quiesce');
+  return problems;
+}

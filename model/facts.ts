@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import type { CompareRule } from './recovery-plan.ts';
+
+/**
+ * Facts of one component: path → figure or digest, `db/app/table/public.orders/rows` → 120.
+ * They name tables, keys and grants, so they are stored encrypted and never enter a history; only totals do.
+ */
+export const Facts = z.record(z.string(), z.union([z.string(), z.number()]));
+export type Facts = z.infer<typeof Facts>;
+
+/** What a report shows of facts: `{ tables: 118, rows: 3100000 }`. */
+export const FactTotals = z.record(z.string(), z.number());
+export type FactTotals = z.infer<typeof FactTotals>;
+
+/** The result of comparing captured with restored facts. Paths are those of Facts. */
+export type FactsComparison = {
+  readonly equal: boolean;
+  readonly compared: number;
+  readonly differences: readonly { path: string; before: string | number | null; after: string | number | null }[];
+  readonly differenceCount: number;
+  readonly exceptions: readonly { facts: string; reason: string; count: number; bound: number }[];
+};
+
+const shownDifferences = 20;
+
+/** Whether `path` fits `pattern`: `*` is one segment, `**` any number of them. */
+export function matchesPath(pattern: string, path: string): boolean {
+  const expression = pattern
+    .split('/')
+    .map((segment) => (segment === '**' ? '.*' : segment.split('*').map(escapeExpression).join('[^/]*')))
+    .join('/');
+  return new RegExp(`^${expression}$`).test(path);
+}
+
+function escapeExpression(text: string): string {
+  return text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/**
+ * Compares the facts of a capture with those of its restore. What no rule lists must be equal, in both directions:
+ * a fact that is missing or new is a difference. The first rule that fits a path holds.
+ */
+export function compareFacts(before: Facts, after: Facts, rules: readonly CompareRule[]): FactsComparison {
+  const paths = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  const excepted = new Map<CompareRule, number>();
+  const differences: { path: string; before: string | number | null; after: string | number | null }[] = [];
+  for (const path of paths) {
+    const was = before[path] ?? null;
+    const is = after[path] ?? null;
+    if (was === is) continue;
+    const rule = rules.find((candidate) => matchesPath(candidate.facts, path));
+    if (rule?.as === 'atLeast' && typeof was === 'number' && typeof is === 'number' && is >= was) continue;
+    if (rule?.as === 'equalExcept') {
+      const count = (excepted.get(rule) ?? 0) + 1;
+      excepted.set(rule, count);
+      if (count <= rule.bound) continue;
+    }
+    differences.push({ path, before: was, after: is });
+  }
+  return {
+    equal: differences.length === 0,
+    compared: paths.length,
+    differences: differences.slice(0, shownDifferences),
+    differenceCount: differences.length,
+    exceptions: [...excepted].flatMap(([rule, count]) =>
+      rule.as === 'equalExcept' ? [{ facts: rule.facts, reason: rule.reason, count, bound: rule.bound }] : [],
+    ),
+  };
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import type { FactTotals, FactsComparison } from './facts.ts';
+import type { FailureView } from './failures.ts';
+
+/** How a run ended. Only `complete` closes a workflow as Completed. */
+export const Outcome = z.enum(['complete', 'partial', 'failed', 'refused', 'cancelled']);
+export type Outcome = z.infer<typeof Outcome>;
+
+/** What became of the undo of the steps that had run. */
+export const Compensation = z.enum(['none', 'done', 'incomplete']);
+export type Compensation = z.infer<typeof Compensation>;
+
+/** The exit code of the command line for each outcome; 2 is for what was wrong before any contact. */
+export const exitCodes = { complete: 0, failed: 1, partial: 3, refused: 4, cancelled: 5 } as const satisfies Record<Outcome, number>;
+
+/** An objective and what the run reached, both in seconds; `met` is null where nothing was measured. */
+export type Objective = { readonly objectiveSeconds: number; readonly achievedSeconds: number | null; readonly met: boolean | null };
+
+/** A component in a result. */
+export type ComponentResult = {
+  readonly component: string;
+  readonly method: string;
+  readonly outcome: 'complete' | 'failed' | 'not captured' | 'not restored';
+  readonly sizeBytes?: number;
+  readonly storedBytes?: number;
+  readonly durationMs?: number;
+  readonly totals?: FactTotals;
+  readonly reason?: string;
+  readonly failure?: FailureView;
+};
+
+/** One release in the result of any run. */
+export type ReleaseResult = {
+  readonly release: string;
+  readonly chart: string;
+  readonly tier: number;
+  readonly outcome: Outcome;
+  readonly compensation: Compensation;
+  /** What was left behind when the compensation is incomplete. */
+  readonly leftBehind: readonly string[];
+  readonly recoveryPoint: string | null;
+  readonly capturedAt: string | null;
+  readonly storedBytes: number;
+  readonly facts: {
+    readonly before: FactTotals;
+    readonly after: FactTotals | null;
+    readonly equal: boolean | null;
+    readonly compared: number;
+    readonly exceptions: FactsComparison['exceptions'];
+  };
+  readonly rpo: Objective;
+  readonly rto: Objective;
+  readonly durationMs: number;
+  /** Milliseconds of the steps that a report shows. */
+  readonly steps: Readonly<Record<string, number>>;
+  readonly components: readonly ComponentResult[];
+  readonly notes: readonly string[];
+  readonly failure?: FailureView;
+};
+
+/** The result of any run; what a type adds is in its own fields. */
+export type RunResult = {
+  readonly type: string;
+  readonly outcome: Outcome;
+  readonly compensation: Compensation;
+  readonly objectivesMet: boolean | null;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly durationMs: number;
+  readonly releases: readonly ReleaseResult[];
+  /** Steps that are not configured say so: `{ replicate: 'not configured' }`. */
+  readonly notConfigured: readonly string[];
+  readonly platformPoint?: string;
+  readonly waitedForPeopleMs?: number;
+  readonly plan?: RunPlan;
+  readonly failure?: FailureView;
+  readonly notes?: readonly string[];
+};
+
+/** What a run is about to do: shown by a dry run, approved by its digest. */
+export type RunPlan = {
+  readonly digest: string;
+  readonly lines: readonly string[];
+  readonly findings: readonly string[];
+  readonly overwrites: readonly string[];
+  readonly objects: number;
+  readonly bytes: number;
+  readonly order: readonly { release: string; tier: number; why: string }[];
+};
+
+/** The outcome of a run from those of its releases: complete only where each is. */
+export function joinOutcomes(outcomes: readonly Outcome[]): Outcome {
+  if (outcomes.length === 0 || outcomes.every((outcome) => outcome === 'complete')) return 'complete';
+  for (const same of ['cancelled', 'refused', 'failed'] as const) {
+    if (outcomes.every((outcome) => outcome === same)) return same;
+  }
+  if (outcomes.includes('cancelled')) return 'cancelled';
+  return 'partial';
+}
+
+/** The compensation of a run from those of its releases: the worst one. */
+export function joinCompensations(all: readonly Compensation[]): Compensation {
+  if (all.includes('incomplete')) return 'incomplete';
+  return all.includes('done') ? 'done' : 'none';
+}
+
+/** Whether every measured objective of the releases was met; null where none was measured. */
+export function objectivesMet(releases: readonly Pick<ReleaseResult, 'rpo' | 'rto'>[]): boolean | null {
+  const measured = releases.flatMap((release) => [release.rpo.met, release.rto.met]).filter((met) => met !== null);
+  return measured.length === 0 ? null : measured.every(Boolean);
+}
+
+/** An objective against a measured figure. */
+export function measureObjective(objectiveMs: number, achievedMs: number | null): Objective {
+  return {
+    objectiveSeconds: Math.round(objectiveMs / 1_000),
+    achievedSeconds: achievedMs === null ? null : Math.round(achievedMs / 100) / 10,
+    met: achievedMs === null ? null : achievedMs <= objectiveMs,
+  };
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { Duration } from './duration.ts';
+import { ReleaseName } from './release-name.ts';
+
+const Label = z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
+
+/** Where recovery points live: a directory (`file:///…`) or a bucket (`s3://bucket/prefix`). Credentials are never here. */
+export const StoreConfig = z.strictObject({
+  url: z.string().regex(/^(file:\/\/\/|s3:\/\/[a-z0-9][a-z0-9.-]+)/, 'file:///directory or s3://bucket/prefix'),
+  /** Of an S3-compatible server other than AWS. */
+  endpoint: z.url().optional(),
+  region: z.string().default('us-east-1'),
+});
+export type StoreConfig = z.infer<typeof StoreConfig>;
+
+/** One release of the platform. */
+export const PlatformRelease = z.strictObject({
+  /** `namespace/name`. */
+  release: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, 'namespace/name'),
+  /** Chart reference: a directory, an archive, `oci://…` or `repo/chart`. With it the point carries the whole chart. */
+  chart: z.string().optional(),
+  /** Criticality; default: the plan's. */
+  tier: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).optional(),
+  objectives: z.strictObject({ rpo: Duration.optional(), rto: Duration.optional() }).optional(),
+  /** How long a capture may stop the service. Without it components that need a stop are not captured. */
+  allowDowntime: Duration.optional(),
+  /** Releases of this file that must serve before it, as `namespace/name`; added to what the plan requires. */
+  requires: z.array(z.string()).default([]),
+});
+export type PlatformRelease = z.infer<typeof PlatformRelease>;
+
+/** `lifeboat.yaml`: one platform, kept in Git; docs/reference/lifeboat-yaml.md is generated from it. */
+export const Platform = z.strictObject({
+  apiVersion: z.literal('lifeboat/v1'),
+  platform: Label,
+  cluster: z.strictObject({
+    name: Label,
+    /** Context of the kubeconfig; default: the current one. */
+    context: z.string().optional(),
+    /** Path of the kubeconfig; default: KUBECONFIG, then ~/.kube/config, then the pod's own account. */
+    kubeconfig: z.string().optional(),
+  }),
+  temporal: z.strictObject({ address: z.string().default('127.0.0.1:7233'), namespace: z.string().default('default') }).prefault({}),
+  store: StoreConfig,
+  /** Who can open the points: age recipients, at least two (operations, escrow). */
+  recipients: z.array(z.string().startsWith('age1')).min(2),
+  /** Directory with plans of your own, `<chart>/recovery.yaml`; looked up before the built-in catalogue. */
+  plans: z.string().optional(),
+  /** How many releases of a tier are worked on at once. */
+  parallelism: z.number().int().min(1).max(32).default(2),
+  /** RTO objective of the whole platform. */
+  objectives: z.strictObject({ rto: Duration }).prefault({ rto: '4h' }),
+  releases: z.array(PlatformRelease).min(1),
+});
+export type Platform = z.infer<typeof Platform>;
+
+/** The releases of a platform, as names. */
+export function platformReleases(platform: Platform): ReleaseName[] {
+  return platform.releases.map((entry) => {
+    const [namespace = '', name = ''] = entry.release.split('/');
+    return { cluster: platform.cluster.name, namespace, name };
+  });
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+
+const Instant = z.iso.datetime({ offset: true });
+const OnFailure = z.enum(['ask', 'skip', 'abort']);
+
+/** Input of `backUpRelease`. */
+export const BackUpReleaseInput = z.strictObject({
+  release: z.string().min(1),
+  /** Who or what started it: `person`, `schedule`, `platform`, `safety copy`. */
+  trigger: z.string().default('person'),
+  dryRun: z.boolean().default(false),
+  configDigest: z.string().optional(),
+});
+export type BackUpReleaseInput = z.infer<typeof BackUpReleaseInput>;
+
+/** Input of `backUpPlatform`; `{}` backs up every release of every tier. */
+export const BackUpPlatformInput = z
+  .strictObject({
+    releases: z.array(z.string()).optional(),
+    tier: z.number().int().min(1).max(4).optional(),
+    trigger: z.string().default('person'),
+    dryRun: z.boolean().default(false),
+    configDigest: z.string().optional(),
+  })
+  .prefault({});
+export type BackUpPlatformInput = z.infer<typeof BackUpPlatformInput>;
+
+/** Input of `verifyRecoveryPoint`; without a release every release's newest point. */
+export const VerifyRecoveryPointInput = z
+  .strictObject({ release: z.string().optional(), point: z.string().default('latest'), all: z.boolean().default(false), configDigest: z.string().optional() })
+  .prefault({});
+export type VerifyRecoveryPointInput = z.infer<typeof VerifyRecoveryPointInput>;
+
+/** Input of `recoverRelease`. */
+export const RecoverReleaseInput = z.strictObject({
+  release: z.string().min(1),
+  /** `latest-verified`, or the id of a point. */
+  point: z.string().default('latest-verified'),
+  /** The newest point captured at or before this instant. */
+  to: Instant.optional(),
+  /** Another namespace to recover into. */
+  into: z.string().optional(),
+  /** `all`: Secrets, chart and data; `data`: only data, into the release that runs. */
+  scope: z.enum(['all', 'data']).default('all'),
+  dryRun: z.boolean().default(false),
+  /** When the disaster happened; default: the start of the run. */
+  incidentAt: Instant.optional(),
+  onFailure: OnFailure.default('ask'),
+  trigger: z.string().default('person'),
+  configDigest: z.string().optional(),
+});
+export type RecoverReleaseInput = z.infer<typeof RecoverReleaseInput>;
+
+/** Input of `recoverPlatform`. */
+export const RecoverPlatformInput = z
+  .strictObject({
+    /** `latest-verified`, or the id of a platform point. */
+    point: z.string().default('latest-verified'),
+    releases: z.array(z.string()).optional(),
+    into: z.string().optional(),
+    dryRun: z.boolean().default(false),
+    incidentAt: Instant.optional(),
+    onFailure: OnFailure.default('ask'),
+    trigger: z.string().default('person'),
+    configDigest: z.string().optional(),
+  })
+  .prefault({});
+export type RecoverPlatformInput = z.infer<typeof RecoverPlatformInput>;
+
+/** Input of `selfTest`. */
+export const SelfTestInput = z.strictObject({ configDigest: z.string().optional() }).prefault({});
+export type SelfTestInput = z.infer<typeof SelfTestInput>;
+
+/** Input of `approve`, as update and as signal. */
+export const Approval = z.strictObject({
+  by: z.string().min(1),
+  reason: z.string().min(1),
+  /** The digest that the run shows. */
+  planDigest: z.string().min(1),
+});
+export type Approval = z.infer<typeof Approval>;
+
+/** Input of `decide`, as update and as signal. `question` may be left out where one is open. */
+export const Decision = z.strictObject({
+  question: z.string().optional(),
+  action: z.enum(['retry', 'skip', 'abort']),
+  by: z.string().min(1),
+  reason: z.string().min(1),
+});
+export type Decision = z.infer<typeof Decision>;
+
+/** Input of `pause` and `resume`. */
+export const PauseRequest = z.strictObject({ by: z.string().min(1), reason: z.string().min(1) });
+export type PauseRequest = z.infer<typeof PauseRequest>;
