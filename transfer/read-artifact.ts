@@ -1,0 +1,42 @@
+import type { Artifact } from '../model/recovery-point.ts';
+import type { Store } from './store.ts';
+
+/** What is read, and the identity that opens it. */
+export type ArtifactToRead = {
+  readonly store: Store;
+  readonly artifact: Artifact;
+  /** `AGE-SECRET-KEY-1…` */
+  readonly identity: string;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/**
+ * The plaintext of an artifact. Each age chunk is authenticated and each frame's checksum and length checked before its
+ * bytes are given; size and SHA-256 of each segment and of the whole are checked before it finishes without an error:
+ * the reader of a stream that throws must discard what it was given.
+ * Throws: ObjectNotFound, ArtifactTruncated, ArtifactDigestMismatch, ArtifactUnreadable, KeyMissing, Store*.
+ */
+export async function* readArtifact(of: ArtifactToRead): AsyncGenerator<Uint8Array, void> {
+  yield await Promise.reject<Uint8Array>(new Error(`readArtifact is not built yet: ${of.artifact.name}`));
+}
+
+/** Reads an artifact to its end without keeping it. Throws what readArtifact throws. */
+export async function verifyArtifact(
+  of: ArtifactToRead & { readonly onProgress?: ((plainBytes: number) => void) | undefined },
+): Promise<{ plainBytes: number; storedBytes: number }> {
+  let plainBytes = 0;
+  for await (const chunk of readArtifact(of)) {
+    plainBytes += chunk.byteLength;
+    of.onProgress?.(plainBytes);
+  }
+  return { plainBytes, storedBytes: of.artifact.storedBytes };
+}
+
+/** A small artifact as a whole. A larger one than `maxBytes` (default 64 MiB) is a defect. */
+export async function readBytes(of: ArtifactToRead & { readonly maxBytes?: number | undefined }): Promise<Buffer> {
+  const { maxBytes = 64 * 1024 * 1024 } = of;
+  if (of.artifact.plainBytes > maxBytes) throw new Error(`artifact ${of.artifact.name} has ${String(of.artifact.plainBytes)} bytes, read it as a stream`);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readArtifact(of)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
