@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { toolCache } from '../../workers/tools/find-tool.ts';
+import { debianSuite } from '../machine.ts';
+import { run } from '../run.ts';
+import type { FoundRecipe } from './recipe.ts';
+
+/** A layer in the cache: an uncompressed tar and its digest. */
+export type Layer = { readonly file: string; readonly sha256: string; readonly sizeBytes: number };
+
+const minute = 60_000;
+
+/** Options of the base: no manuals and translations, and no fsync for what can be made again. */
+const baseOptions = [
+  '--variant=minbase',
+  '--skip=cleanup/apt/lists',
+  '--dpkgopt=force-unsafe-io',
+  ...['doc', 'man', 'info', 'locale', 'lintian', 'bug'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`),
+  '--aptopt=Acquire::Languages "none"',
+];
+
+/** Where layers are kept, by digest of what they are made of. */
+export function imageCache(): string {
+  return join(dirname(toolCache()), 'images');
+}
+
+/** Digest of what the base layer is made of. */
+export async function baseDigest(): Promise<string> {
+  const script = await readFile(join(import.meta.dirname, 'build-layer.sh'));
+  return createHash('sha256').update(JSON.stringify([await debianSuite(), baseOptions])).update(script).digest('hex').slice(0, 16);
+}
+
+/** The base layer and its unpacked root: Debian of this machine's release with apt and little else. */
+export async function makeBase(digest: string): Promise<Layer & { root: string }> {
+  const directory = join(imageCache(), `base-${digest}`);
+  const layer = await once(directory, async (building) => {
+    const root = join(building, 'root');
+    await run('mmdebstrap', [...baseOptions, await debianSuite(), root], { timeoutMs: 15 * minute });
+    const exclude = ['./var/lib/apt/lists/*', './var/cache/apt/*', './var/log/*', './dev/*', './proc/*', './run/*', './tmp/*'];
+    await run('tar', ['-C', root, '--numeric-owner', '--sort=name', ...exclude.map((path) => `--exclude=${path}`), '-cf', join(building, 'layer.tar'), '.'], {
+      timeoutMs: 10 * minute,
+    });
+  });
+  return { ...layer, root: join(directory, 'root') };
+}
+
+/** The layer of a recipe over the base. */
+export async function makeLayer(found: FoundRecipe, baseRoot: string): Promise<Layer> {
+  return await once(join(imageCache(), found.digest), async (building) => {
+    const { recipe, directory } = found;
+    const input = join(building, 'input');
+    await mkdir(join(input, 'files'), { recursive: true });
+    for (const [file, path] of Object.entries(recipe.copy)) {
+      const target = join(input, 'files', path);
+      await mkdir(dirname(target), { recursive: true });
+      await copyFile(join(directory, file), target);
+      await chmod(target, /\/s?bin\//.test(path) ? 0o755 : 0o644);
+    }
+    if (recipe.setup !== undefined) await copyFile(join(directory, recipe.setup), join(input, 'setup.sh'));
+    const script = join(import.meta.dirname, 'build-layer.sh');
+    await run('unshare', ['--mount', '--propagation', 'private', 'bash', script, baseRoot, building, input, ...recipe.packages], { timeoutMs: 20 * minute }).catch(
+      (error: unknown) => {
+        throw new Error(`build ${recipe.image}: ${error instanceof Error ? error.message : String(error)}`);
+      },
+    );
+    for (const part of ['upper', 'work', 'merged', 'input']) await rm(join(building, part), { recursive: true, force: true });
+  });
+}
+
+/** The layer of the pause image: one static program. */
+export async function makePauseLayer(): Promise<Layer> {
+  const program = '/usr/bin/catatonit';
+  const digest = createHash('sha256').update(await readFile(program)).digest('hex').slice(0, 16);
+  return await once(join(imageCache(), `pause-${digest}`), async (building) => {
+    await run('tar', ['-C', '/', '--numeric-owner', '-cf', join(building, 'layer.tar'), program.slice(1)]);
+  });
+}
+
+/** Makes a directory with layer.tar once: beside its place, then renamed; a second process at the same time wins or loses. */
+async function once(directory: string, make: (building: string) => Promise<void>): Promise<Layer> {
+  if (!(await exists(join(directory, 'layer.json')))) {
+    await mkdir(imageCache(), { recursive: true });
+    const building = await mkdtemp(join(imageCache(), '.building-'));
+    try {
+      await chmod(building, 0o755);
+      await make(building);
+      await writeFile(join(building, 'layer.json'), JSON.stringify(await describe(join(building, 'layer.tar'))));
+      await rename(building, directory).catch(async (error: unknown) => {
+        if (!(await exists(join(directory, 'layer.json')))) throw error;
+      });
+    } finally {
+      await rm(building, { recursive: true, force: true });
+    }
+  }
+  const described = JSON.parse(await readFile(join(directory, 'layer.json'), 'utf8')) as Omit<Layer, 'file'>;
+  return { file: join(directory, 'layer.tar'), ...described };
+}
+
+async function describe(file: string): Promise<Omit<Layer, 'file'>> {
+  const hash = createHash('sha256');
+  const stream = createReadStream(file, { highWaterMark: 1024 * 1024 });
+  await pipeline(stream, hash);
+  return { sha256: hash.digest('hex'), sizeBytes: stream.bytesRead };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toolCache } from '../../workers/tools/find-tool.ts';
+import { checkout } from '../layout.ts';
+import { type Progress, run, timed } from '../run.ts';
+
+/** The version that the go.mod of this folder pins. */
+export const kubernetesVersion = 'v1.34.4';
+
+/** Programs of the control plane and the node, by what the compiler calls them. */
+export type KubernetesPrograms = Readonly<
+  Record<'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'kube-proxy' | 'kubeadm' | 'dns' | 'local-path-provisioner', string>
+>;
+
+const programs = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubeadm'] as const;
+const version = 'k8s.io/component-base/version';
+const flags = [
+  '-trimpath',
+  '-ldflags',
+  `-s -w -X ${version}.gitVersion=${kubernetesVersion} -X ${version}.gitMajor=1 -X ${version}.gitMinor=34`,
+] as const;
+
+/** Paths of the compiled programs. They are compiled once per machine and version of the module; go.sum pins the sources. */
+export async function compileKubernetes(progress: Progress): Promise<KubernetesPrograms> {
+  const source = join(checkout, 'sandbox', 'kubernetes');
+  const pins = await Promise.all(['go.sum', 'go.mod', 'dns/main.go'].map((file) => readFile(join(source, file))));
+  const digest = createHash('sha256').update(Buffer.concat(pins)).digest('hex').slice(0, 12);
+  const parent = join(toolCache(), 'kubernetes');
+  const cached = join(parent, `${kubernetesVersion}-${digest}`);
+  if (!(await exists(cached))) {
+    await timed(progress, `Kubernetes ${kubernetesVersion}, compiled from its modules`, async () => {
+      await mkdir(parent, { recursive: true });
+      const building = await mkdtemp(join(parent, '.building-'));
+      try {
+        await build(source, building, [...programs.map((program) => `k8s.io/kubernetes/cmd/${program}`), './dns']);
+        // Alone: it imports a package whose path differs from another one's only in case, which one build refuses.
+        await build(source, building, ['github.com/rancher/local-path-provisioner']);
+        await rename(building, cached).catch(async (error: unknown) => {
+          if (!(await exists(cached))) throw error;
+        });
+      } finally {
+        await rm(building, { recursive: true, force: true });
+      }
+    });
+  }
+  const names = [...programs, 'dns', 'local-path-provisioner'] as const;
+  return Object.fromEntries(names.map((name) => [name, join(cached, name)])) as KubernetesPrograms;
+}
+
+async function build(source: string, target: string, packages: readonly string[]): Promise<void> {
+  const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' };
+  await run('go', ['-C', source, 'build', ...flags, '-o', `${target}/`, ...packages], { env, timeoutMs: 60 * 60_000 });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

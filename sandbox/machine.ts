@@ -1,0 +1,62 @@
+import { access, readFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { type Progress, run, timed } from './run.ts';
+
+/** Programs of Debian's that the sandbox runs, and the package of each. */
+const programs: Readonly<Record<string, string>> = {
+  '/usr/bin/containerd': 'containerd',
+  '/usr/sbin/runc': 'runc',
+  '/usr/lib/cni/bridge': 'containernetworking-plugins',
+  '/usr/bin/etcd': 'etcd-server',
+  '/usr/sbin/nft': 'nftables',
+  '/usr/sbin/conntrack': 'conntrack',
+  '/usr/sbin/ip': 'iproute2',
+  '/usr/bin/mmdebstrap': 'mmdebstrap',
+  '/usr/bin/catatonit': 'catatonit',
+  '/usr/bin/socat': 'socat',
+};
+
+/** Ways out where the native sandbox cannot run. */
+const waysOut = 'use a cluster of your own: create one with kind, or name a context of your kubeconfig';
+
+/** Says in one sentence why the native sandbox cannot run here. */
+export async function checkMachine(): Promise<void> {
+  if (process.platform !== 'linux') throw new Error(`start sandbox: it needs Linux; ${waysOut}`);
+  if (process.getuid?.() !== 0) throw new Error(`start sandbox: it needs root; ${waysOut}`);
+  if (!(await exists('/usr/bin/apt-get'))) throw new Error(`start sandbox: it needs Debian's packages; ${waysOut}`);
+  if (!(await onPath('go'))) throw new Error(`start sandbox: it needs Go 1.24 or newer on PATH to compile Kubernetes; or ${waysOut}`);
+}
+
+/** Installs the Debian packages that are missing; nothing is asked of the network when none is. */
+export async function installPackages(progress: Progress): Promise<void> {
+  const missing = new Set<string>();
+  for (const [file, name] of Object.entries(programs)) if (!(await exists(file))) missing.add(name);
+  if (!(await onPath('pip')) && !(await onPath('pip3'))) missing.add('python3-pip');
+  if (missing.size === 0) return;
+  await timed(progress, `Debian packages: ${[...missing].join(', ')}`, async () => {
+    await apt(['update', '-q']);
+    await apt(['install', '-q', '-y', '--no-install-recommends', ...missing]);
+  });
+}
+
+async function apt(args: readonly string[]): Promise<void> {
+  await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env: { DEBIAN_FRONTEND: 'noninteractive' }, timeoutMs: 15 * 60_000 });
+}
+
+/** The Debian release of this machine, `bookworm`. */
+export async function debianSuite(): Promise<string> {
+  const release = await readFile('/etc/os-release', 'utf8');
+  return /^VERSION_CODENAME=(\S+)$/m.exec(release)?.[1] ?? 'bookworm';
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function onPath(program: string): Promise<boolean> {
+  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) if (await exists(join(directory, program))) return true;
+  return false;
+}
