@@ -1,8 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { failure } from '../model/failures.ts';
 import type { StoreConfig } from '../model/platform.ts';
 import { filesystemStore } from '../transfer/filesystem-store.ts';
 import type { Store, StoreProbe } from '../transfer/store.ts';
-import { type S3Credentials, s3Store } from './clients/s3-store.ts';
+import type { S3Credentials } from './clients/s3-bucket.ts';
+import { openS3Store } from './clients/s3-store.ts';
 
 /**
  * Opens the store of a configuration and makes sure that its bucket or directory is there.
@@ -10,16 +12,15 @@ import { type S3Credentials, s3Store } from './clients/s3-store.ts';
  * @throws StoreNotFound, StoreDenied, StoreUnreachable within 10 s
  */
 export async function openStore(config: StoreConfig, credentials?: S3Credentials): Promise<Store> {
-  const store = config.url.startsWith('file://') ? filesystemStore(new URL(config.url).pathname) : s3Store(config, credentials);
-  await store.head('probe/none');
+  if (config.url.startsWith('s3:')) return openS3Store(config, credentials);
+  const store = filesystemStore(fileURLToPath(config.url));
+  await store.head('probe');
   return store;
 }
 
 /** Refuses a store on which two writers could overwrite each other. @throws StoreNotConditional */
 export async function assertConditional(store: Store): Promise<StoreProbe> {
   const probe = await store.probe();
-  if (!probe.conditionalPut) {
-    throw failure('StoreNotConditional', { message: `probe store ${store.address}: two writers of one name were both told that they won` });
-  }
-  return probe;
+  if (probe.conditionalPut) return probe;
+  throw failure('StoreNotConditional', { message: `probe store ${store.address}: it does not keep a second writer of one name out` });
 }

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
+import { failure } from '../model/failures.ts';
 import type { Artifact } from '../model/recovery-point.ts';
+import { readSegment } from './segment-reader.ts';
 import type { Store } from './store.ts';
 
 /** What is read, and the identity that opens it. */
@@ -17,7 +20,23 @@ export type ArtifactToRead = {
  * Throws: ObjectNotFound, ArtifactTruncated, ArtifactDigestMismatch, ArtifactUnreadable, KeyMissing, Store*.
  */
 export async function* readArtifact(of: ArtifactToRead): AsyncGenerator<Uint8Array, void> {
-  yield await Promise.reject<Uint8Array>(new Error(`readArtifact is not built yet: ${of.artifact.name}`));
+  const { store, artifact, identity, signal } = of;
+  const hash = createHash('sha256');
+  let plainBytes = 0;
+  for (const [index, segment] of artifact.segments.entries()) {
+    const title = `read artifact ${artifact.name}: segment ${String(index + 1)}`;
+    for await (const plain of readSegment({ store, segment, title, identity, signal })) {
+      signal?.throwIfAborted();
+      hash.update(plain);
+      plainBytes += plain.byteLength;
+      if (plain.byteLength > 0) yield plain;
+    }
+  }
+  const message = `read artifact ${artifact.name}: its segments hold ${String(plainBytes)} of ${String(artifact.plainBytes)} bytes`;
+  if (plainBytes < artifact.plainBytes) throw failure('ArtifactTruncated', { message, subject: artifact.name });
+  if (plainBytes !== artifact.plainBytes || hash.digest('hex') !== artifact.plainSha256) {
+    throw failure('ArtifactDigestMismatch', { message: `${message}, and they are not the captured ones`, subject: artifact.name });
+  }
 }
 
 /** Reads an artifact to its end without keeping it. Throws what readArtifact throws. */
@@ -25,8 +44,8 @@ export async function verifyArtifact(
   of: ArtifactToRead & { readonly onProgress?: ((plainBytes: number) => void) | undefined },
 ): Promise<{ plainBytes: number; storedBytes: number }> {
   let plainBytes = 0;
-  for await (const chunk of readArtifact(of)) {
-    plainBytes += chunk.byteLength;
+  for await (const plain of readArtifact(of)) {
+    plainBytes += plain.byteLength;
     of.onProgress?.(plainBytes);
   }
   return { plainBytes, storedBytes: of.artifact.storedBytes };

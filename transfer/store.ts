@@ -29,10 +29,10 @@ export type Store = {
   /** `s3://bucket/prefix` or `file:///directory`, for messages. */
   readonly address: string;
   /** Writes a small object at once. With `ifAbsent` an existing one makes it fail with ObjectExists. */
-  put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<void>;
+  put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean | undefined }): Promise<void>;
   openWriter(key: string): ObjectWriter;
   /** A whole small object. @throws ObjectNotFound */
-  get(key: string): Promise<Uint8Array>;
+  get(key: string): Promise<Buffer>;
   /** An object's bytes, or those of a range. @throws ObjectNotFound */
   read(key: string, range?: { readonly offset: number; readonly length: number }): AsyncIterable<Uint8Array>;
   head(key: string): Promise<ObjectInfo | undefined>;
@@ -42,5 +42,7 @@ export type Store = {
   delete(key: string): Promise<void>;
   /** Uploads that were begun and neither committed nor aborted, by key. */
   listOpenUploads(prefix: string): Promise<readonly string[]>;
+  /** Takes back every open upload under a prefix: what an attempt that was killed has left. */
+  abortOpenUploads(prefix: string): Promise<void>;
   probe(): Promise<StoreProbe>;
 };

@@ -1,0 +1,96 @@
+import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { crc32 } from 'node:zlib';
+import type { StoreConfig } from '../../model/platform.ts';
+import { s3Failure } from './s3-failure.ts';
+
+/** Three attempts of these bounds and the pauses between them end within 10 s. */
+const controlAttempts = 3;
+const connectMs = 2_500;
+const controlAnswerMs = 2_800;
+/** A part may be slow on a thin link; whether anybody is there at all is asked beside it. */
+const dataAttempts = 4;
+const dataAnswerMs = 120_000;
+const askAfterMs = 5_000;
+
+/** Credentials of an S3 store, where they do not come from the environment. */
+export type S3Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined };
+
+/** A bucket, and the folder in it that is the store. */
+export type S3Bucket = {
+  readonly address: string;
+  readonly bucket: string;
+  /** Put before every key: empty, or ends in `/`. */
+  readonly prefix: string;
+  /** For calls that are answered at once: that nobody answers is known within 10 s. */
+  readonly control: S3Client;
+  /** For calls that move bytes. */
+  readonly data: S3Client;
+};
+
+/**
+ * The clients of a bucket. Retries are the SDK's (standard mode), bounded. The SDK's own checksums are off, because some
+ * servers refuse its trailers: each request is signed over the SHA-256 of its body, and we send a CRC32 of our own.
+ */
+export function s3Bucket(config: StoreConfig, credentials: S3Credentials | undefined): S3Bucket {
+  const { hostname, pathname } = new URL(config.url);
+  const folder = decodeURIComponent(pathname).replace(/^\/+|\/+$/g, '');
+  const common: S3ClientConfig = {
+    region: config.region,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    retryMode: 'standard',
+    expectContinueHeader: false,
+    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint, forcePathStyle: true }),
+    ...(credentials === undefined ? {} : { credentials: withoutUndefined(credentials) }),
+  };
+  const client = (maxAttempts: number, requestTimeout: number): S3Client =>
+    new S3Client({ ...common, maxAttempts, requestHandler: { connectionTimeout: connectMs, requestTimeout, throwOnRequestTimeout: true, socketTimeout: 0 } });
+  return {
+    address: `s3://${hostname}${folder === '' ? '' : `/${folder}`}`,
+    bucket: hostname,
+    prefix: folder === '' ? '' : `${folder}/`,
+    control: client(controlAttempts, controlAnswerMs),
+    data: client(dataAttempts, dataAnswerMs),
+  };
+}
+
+function withoutUndefined({ accessKeyId, secretAccessKey, sessionToken }: S3Credentials): { accessKeyId: string; secretAccessKey: string; sessionToken?: string } {
+  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
+
+/**
+ * Waits for a call that moves bytes; while it takes long, asks whether the server answers at all, and ends it when not.
+ * @throws StoreUnreachable, StoreDenied, StoreNotFound, StoreFull; an error of the SDK that the caller knows
+ */
+export async function moveBytes<Answer>(at: S3Bucket, signal: AbortSignal | undefined, call: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+  const silence = new AbortController();
+  const timer = setInterval(() => {
+    assertAnswers(at).catch((error: unknown) => {
+      silence.abort(error);
+    });
+  }, askAfterMs);
+  try {
+    return await call(signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]));
+  } catch (error) {
+    throw silence.signal.aborted ? silence.signal.reason : error;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Makes sure that the bucket is there and answers. @throws StoreNotFound, StoreDenied, StoreUnreachable within 10 s */
+export async function assertAnswers(at: S3Bucket): Promise<void> {
+  try {
+    await at.control.send(new HeadBucketCommand({ Bucket: at.bucket }));
+  } catch (error) {
+    const missing = error instanceof Error && error.name === 'NotFound';
+    throw s3Failure(missing ? Object.assign(error, { name: 'NoSuchBucket' }) : error, `open store ${at.address}`);
+  }
+}
+
+/** CRC32 as S3 writes it. */
+export function crc32Header(bytes: Uint8Array): string {
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(bytes));
+  return sum.toString('base64');
+}

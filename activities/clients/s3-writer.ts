@@ -1,0 +1,179 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  paginateListParts,
+  PutObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import { failure } from '../../model/failures.ts';
+import type { ObjectWriter } from '../../transfer/store.ts';
+import { crc32Header, moveBytes, type S3Bucket } from './s3-bucket.ts';
+import { isS3Error, s3Failure } from './s3-failure.ts';
+
+/** Every part but the last has this size: R2 demands equal ones. */
+const partBytes = 8 * 1024 * 1024;
+const partsInFlight = 4;
+const partLimit = 10_000;
+
+type Part = { readonly number: number; readonly sizeBytes: number; readonly etag: string; readonly crc32: string };
+
+/**
+ * Writes an object to S3: one PUT up to 8 MiB, a multipart upload above, with four parts in flight. Before it completes,
+ * the parts that the server lists are compared with those that were sent; after it, the size of the object.
+ */
+export class S3Writer implements ObjectWriter {
+  readonly #at: S3Bucket;
+  readonly #key: string;
+  readonly #cancel = new AbortController();
+  readonly #parts: Part[] = [];
+  readonly #inFlight = new Set<Promise<void>>();
+  #buffer: Buffer | undefined;
+  #used = 0;
+  #sentParts = 0;
+  #sizeBytes = 0;
+  #upload: { id: string; checksums: boolean } | undefined;
+  #failed: { error: unknown } | undefined;
+
+  constructor(at: S3Bucket, key: string) {
+    this.#at = at;
+    this.#key = key;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < bytes.byteLength; ) {
+      if (this.#used === partBytes) await this.#sendPart();
+      this.#buffer ??= Buffer.allocUnsafeSlow(partBytes);
+      const part = bytes.subarray(offset, offset + partBytes - this.#used);
+      this.#buffer.set(part, this.#used);
+      this.#used += part.byteLength;
+      offset += part.byteLength;
+    }
+    this.#sizeBytes += bytes.byteLength;
+    this.#throwIfFailed();
+  }
+
+  async commit(): Promise<{ sizeBytes: number }> {
+    try {
+      if (this.#sentParts === 0) await this.#putWhole();
+      else await this.#complete();
+      await this.#assertSize();
+      return { sizeBytes: this.#sizeBytes };
+    } catch (error) {
+      throw s3Failure(error, `write ${this.#key}`, this.#key);
+    }
+  }
+
+  async abort(): Promise<void> {
+    this.#cancel.abort();
+    await Promise.allSettled(this.#inFlight);
+    if (this.#upload === undefined) return;
+    const { id } = this.#upload;
+    try {
+      await this.#at.control.send(new AbortMultipartUploadCommand({ ...this.#target, UploadId: id }));
+    } catch (error) {
+      if (!isS3Error(error, 'NoSuchUpload', 404)) throw s3Failure(error, `abort ${this.#key}`, this.#key);
+    }
+    this.#upload = undefined;
+  }
+
+  get #target(): { Bucket: string; Key: string } {
+    return { Bucket: this.#at.bucket, Key: this.#at.prefix + this.#key };
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failed !== undefined) throw s3Failure(this.#failed.error, `write ${this.#key}`, this.#key);
+  }
+
+  async #putWhole(): Promise<void> {
+    const body = this.#buffer?.subarray(0, this.#used) ?? Buffer.alloc(0);
+    const command = new PutObjectCommand({ ...this.#target, Body: body, ChecksumCRC32: crc32Header(body) });
+    await moveBytes(this.#at, this.#cancel.signal, (abortSignal) => this.#at.data.send(command, { abortSignal }));
+  }
+
+  /** Starts the upload of the part that is full; resolves when there is room for the next. */
+  async #sendPart(): Promise<void> {
+    this.#upload ??= await this.#create();
+    while (this.#inFlight.size >= partsInFlight) await Promise.race(this.#inFlight);
+    this.#throwIfFailed();
+    this.#sentParts += 1;
+    if (this.#sentParts > partLimit) throw new Error(`object ${this.#key} needs more than ${String(partLimit)} parts: use smaller segments`);
+    const body = this.#buffer?.subarray(0, this.#used) ?? Buffer.alloc(0);
+    this.#buffer = undefined;
+    this.#used = 0;
+    const sending = this.#uploadPart(this.#upload, this.#sentParts, body)
+      .catch((error: unknown) => {
+        this.#failed ??= { error };
+      })
+      .finally(() => this.#inFlight.delete(sending));
+    this.#inFlight.add(sending);
+  }
+
+  /** Servers that know no checksums of uploads answer NotImplemented; the signature still covers each part's SHA-256. */
+  async #create(): Promise<{ id: string; checksums: boolean }> {
+    const create = async (checksums: boolean): Promise<{ id: string; checksums: boolean }> => {
+      const command = new CreateMultipartUploadCommand({ ...this.#target, ...(checksums ? { ChecksumAlgorithm: 'CRC32' } : {}) });
+      const { UploadId: id } = await this.#at.control.send(command, { abortSignal: this.#cancel.signal });
+      if (id === undefined) throw failure('StoreUnreachable', { message: `write ${this.#key}: the server gave no upload id` });
+      return { id, checksums };
+    };
+    try {
+      return await create(true).catch((error: unknown) => (isS3Error(error, 'NotImplemented', 501) ? create(false) : Promise.reject(error as Error)));
+    } catch (error) {
+      throw s3Failure(error, `write ${this.#key}`, this.#key);
+    }
+  }
+
+  async #uploadPart(upload: { id: string; checksums: boolean }, number: number, body: Buffer): Promise<void> {
+    const crc32 = crc32Header(body);
+    const command = new UploadPartCommand({ ...this.#target, UploadId: upload.id, PartNumber: number, Body: body, ...(upload.checksums ? { ChecksumCRC32: crc32 } : {}) });
+    const { ETag: etag } = await moveBytes(this.#at, this.#cancel.signal, (abortSignal) => this.#at.data.send(command, { abortSignal }));
+    if (etag === undefined) throw failure('StoreUnreachable', { message: `write ${this.#key}: the server gave no ETag for part ${String(number)}` });
+    this.#parts.push({ number, sizeBytes: body.byteLength, etag, crc32 });
+  }
+
+  async #complete(): Promise<void> {
+    await this.#sendPart();
+    await Promise.all(this.#inFlight);
+    this.#throwIfFailed();
+    const upload = this.#upload;
+    if (upload === undefined) throw new Error('complete needs an upload');
+    this.#parts.sort((one, other) => one.number - other.number);
+    await this.#assertParts(upload.id);
+    const parts = this.#parts.map(({ number, etag, crc32 }) => ({ PartNumber: number, ETag: etag, ...(upload.checksums ? { ChecksumCRC32: crc32 } : {}) }));
+    const command = new CompleteMultipartUploadCommand({ ...this.#target, UploadId: upload.id, MultipartUpload: { Parts: parts } });
+    try {
+      await moveBytes(this.#at, this.#cancel.signal, (abortSignal) => this.#at.data.send(command, { abortSignal }));
+    } catch (error) {
+      // the answer to the first attempt was lost: the upload is gone because it was completed, if the object is ours
+      if (!isS3Error(error, 'NoSuchUpload') || !(await this.#isOurs())) throw error;
+    }
+    this.#upload = undefined;
+  }
+
+  /** A part that the server acknowledged and then lost shows here, before anything is called written. */
+  async #assertParts(uploadId: string): Promise<void> {
+    const listed = new Map<number, { size: number | undefined; etag: string | undefined }>();
+    for await (const page of paginateListParts({ client: this.#at.control }, { ...this.#target, UploadId: uploadId })) {
+      for (const part of page.Parts ?? []) listed.set(part.PartNumber ?? 0, { size: part.Size, etag: part.ETag });
+    }
+    const lost = this.#parts.find((part) => listed.get(part.number)?.size !== part.sizeBytes || listed.get(part.number)?.etag !== part.etag);
+    if (lost === undefined && listed.size === this.#parts.length) return;
+    throw failure('StoreUnreachable', { message: `write ${this.#key}: the server does not have part ${String(lost?.number ?? listed.size)} as it was sent` });
+  }
+
+  async #isOurs(): Promise<boolean> {
+    const found = await this.#at.control.send(new HeadObjectCommand(this.#target)).catch(() => undefined);
+    const digests = this.#parts.map((part) => /^"?([0-9a-f]{32})"?$/.exec(part.etag)?.[1]);
+    const expected = `"${createHash('md5').update(Buffer.from(digests.join(''), 'hex')).digest('hex')}-${String(digests.length)}"`;
+    return found?.ContentLength === this.#sizeBytes && (found.ETag === expected || digests.includes(undefined));
+  }
+
+  async #assertSize(): Promise<void> {
+    const { ContentLength: found } = await this.#at.control.send(new HeadObjectCommand(this.#target));
+    if (found === this.#sizeBytes) return;
+    throw failure('StoreUnreachable', { message: `write ${this.#key}: the store has ${String(found)} of ${String(this.#sizeBytes)} bytes` });
+  }
+}
