@@ -1,17 +1,42 @@
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import type { PlatformPoint } from '../model/recovery-point.ts';
-import type { ChainEntry } from './chain.ts';
+import { PlatformPoint } from '../model/recovery-point.ts';
+import { type ChainEntry, type ChainKind, readLinks } from './chain.ts';
+import { appendLink, previousOf } from './chain-append.ts';
+import { platformFolder } from './point-names.ts';
 import type { Store } from './store.ts';
 
 /** What the author of a platform point knows; the rest is set by the commit. */
 export type PlatformPointDraft = Omit<PlatformPoint, 'apiVersion' | 'kind' | 'formatVersion' | 'sequence' | 'previous' | 'committedAt'>;
 
-/** Commits a platform point, as commitManifest does. */
-export function commitPlatformPoint(of: { store: Store; kit: RecoveryKit; draft: PlatformPointDraft; now?: Date }): Promise<{ platformPoint: PlatformPoint; sha256: string }> {
-  return Promise.reject(new Error(`commitPlatformPoint is not built yet: ${of.draft.id}`));
+function platformChain(platform: string): ChainKind<PlatformPoint> {
+  return { folder: platformFolder(platform), noun: 'platform point', schema: PlatformPoint, belongs: (point) => point.platform === platform };
 }
 
-/** The chain of a platform's points, newest first, with what is wrong with each. */
+/** Commits a platform point, as commitManifest does. Idempotent because: one with the draft's id that is there is the answer. */
+export async function commitPlatformPoint(of: {
+  store: Store;
+  kit: RecoveryKit;
+  draft: PlatformPointDraft;
+  now?: Date | undefined;
+}): Promise<{ platformPoint: PlatformPoint; sha256: string }> {
+  const { store, kit, draft, now = new Date() } = of;
+  const { document, sha256 } = await appendLink({ store, kit }, platformChain(draft.platform), draft.id, (head) =>
+    Promise.resolve(
+      PlatformPoint.parse({
+        ...draft,
+        apiVersion: 'lifeboat/v1',
+        kind: 'PlatformPoint',
+        formatVersion: 1,
+        sequence: (head?.sequence ?? 0) + 1,
+        previous: previousOf(head),
+        committedAt: now.toISOString(),
+      }),
+    ),
+  );
+  return { platformPoint: document, sha256 };
+}
+
+/** The chain of a platform's points, newest first, with what is wrong with each. @throws Store* */
 export function readPlatformPoints(of: { store: Store; trustedKeys: readonly string[]; platform: string }): Promise<ChainEntry<PlatformPoint>[]> {
-  return Promise.reject(new Error(`readPlatformPoints is not built yet: ${of.platform}`));
+  return readLinks(of, platformChain(of.platform));
 }

@@ -9,6 +9,11 @@ export function newPointId(now: Date = new Date(), random: Uint8Array = randomBy
   return `${time}-${Array.from(random.subarray(0, 6), (byte) => alphabet.charAt(byte % alphabet.length)).join('')}`;
 }
 
+/** When a point id was made, in milliseconds since 1970. */
+export function pointTime(id: string): number {
+  return Date.parse(id.slice(0, 16).replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
+}
+
 /** Folder of a point's objects. */
 export function pointPrefix(release: ReleaseName, id: string): string {
   return `points/${releasePath(release)}/${id}`;

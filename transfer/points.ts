@@ -1,8 +1,12 @@
+import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import type { Manifest, Verification } from '../model/recovery-point.ts';
-import type { ReleaseName } from '../model/release-name.ts';
-import type { ChainEntry } from './chain.ts';
+import { type Artifact, type ComponentRecord, Manifest, type Proof, type Verification } from '../model/recovery-point.ts';
+import { type ReleaseName, releasePath } from '../model/release-name.ts';
+import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } from './chain.ts';
+import { appendLink, previousOf } from './chain-append.ts';
+import { manifestFolder } from './point-names.ts';
 import type { Store } from './store.ts';
+import { readVerifications } from './verifications.ts';
 
 /** What the author of a manifest knows; the rest is set by the commit. */
 export type ManifestDraft = Omit<Manifest, 'apiVersion' | 'kind' | 'formatVersion' | 'sequence' | 'previous' | 'committedAt' | 'suspect' | 'plainBytes' | 'storedBytes'> & {
@@ -19,31 +23,118 @@ export type ChainPoint = ChainEntry<Manifest>;
 /** A point that can be used, with its verifications, newest first. */
 export type FoundPoint = CommittedManifest & { readonly key: string; readonly verifications: readonly Verification[] };
 
+function manifestChain(release: ReleaseName): ChainKind<Manifest> {
+  return {
+    folder: manifestFolder(release),
+    noun: 'manifest',
+    schema: Manifest,
+    belongs: (manifest) => releasePath(manifest.release) === releasePath(release),
+  };
+}
+
 /**
- * Commits a recovery point by one conditional PUT on the next number of the chain.
+ * Commits a recovery point by one conditional PUT on the next number of the chain. A point of less than half of the last
+ * one that is not suspect becomes suspect itself.
  * Idempotent because: a manifest with the draft's id that is there already is the answer.
  * Throws: ObjectExists (ten other writers were faster), Store*.
  */
-export function commitManifest(of: { store: Store; kit: RecoveryKit; draft: ManifestDraft; now?: Date }): Promise<CommittedManifest> {
-  return Promise.reject(new Error(`commitManifest is not built yet: ${of.draft.id}`));
+export async function commitManifest(of: { store: Store; kit: RecoveryKit; draft: ManifestDraft; now?: Date | undefined }): Promise<CommittedManifest> {
+  const { store, kit, draft, now = new Date() } = of;
+  const artifacts = [...draft.components.flatMap(artifactsOf), draft.plan];
+  const plainBytes = sumOf(artifacts, 'plainBytes');
+  const storedBytes = sumOf(artifacts, 'storedBytes');
+  const { document, sha256 } = await appendLink({ store, kit }, manifestChain(draft.release), draft.id, async (head) =>
+    Manifest.parse({
+      ...draft,
+      apiVersion: 'lifeboat/v1',
+      kind: 'RecoveryPoint',
+      formatVersion: 1,
+      sequence: (head?.sequence ?? 0) + 1,
+      previous: previousOf(head),
+      committedAt: now.toISOString(),
+      suspect: draft.suspect ?? (await suspectSize({ store, kit, release: draft.release, storedBytes })),
+      plainBytes,
+      storedBytes,
+    }),
+  );
+  return { manifest: document, sha256 };
 }
 
-/** The chain of a release, newest first; broken, missing and invalid links are entries with their failure. */
+/** The chain of a release, newest first; broken, missing and invalid links are entries with their failure. @throws Store* */
 export function readChain(of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName }): Promise<ChainPoint[]> {
-  return Promise.reject(new Error(`readChain is not built yet: ${of.release.name}`));
+  return readLinks(of, manifestChain(of.release));
 }
 
 /**
  * Finds a point: `latest` is the newest one, `latest-verified` the newest that is not suspect, reached `read-back` and
  * whose newest verification is not `damaged`; or the one with this id. `to` leaves out points captured after it.
- * @throws PointUnknown, PointNotVerified, and what is wrong with the point that was asked for
+ * @throws PointUnknown, PointNotVerified, Store*, and what is wrong with the point that was asked for
  */
-export function findPoint(of: {
+export async function findPoint(of: {
   store: Store;
   trustedKeys: readonly string[];
   release: ReleaseName;
   point: string;
   to?: string | undefined;
 }): Promise<FoundPoint> {
-  return Promise.reject(new Error(`findPoint is not built yet: ${of.point}`));
+  const { point, to, release } = of;
+  const subject = releasePath(release);
+  const chain = await readChain(of);
+  const inTime = chain.filter(({ document }) => to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to));
+  if (point === 'latest-verified') {
+    for (const entry of inTime) {
+      const found = await withVerifications(of, entry);
+      if (found !== undefined && isVerified(found)) return found;
+    }
+    throw failure('PointNotVerified', { message: `find point of ${subject}: none of ${String(inTime.length)} has passed verification${before(to)}`, subject });
+  }
+  const entry = point === 'latest' ? inTime[0] : inTime.find(({ document }) => document?.id === point);
+  if (entry === undefined) {
+    const broken = point === 'latest' ? undefined : chain.find(({ document, failure: wrong }) => document === undefined && wrong !== undefined);
+    const hint = broken?.failure === undefined ? '' : `; ${broken.failure.message}`;
+    throw failure('PointUnknown', { message: `find point of ${subject}: ${point === 'latest' ? 'it has none' : `it has no ${point}`}${before(to)}${hint}`, subject });
+  }
+  const found = await withVerifications(of, entry);
+  if (found === undefined) throw entry.failure ?? new Error(`the link ${entry.key} has neither a document nor a failure`);
+  return found;
+}
+
+function before(to: string | undefined): string {
+  return to === undefined ? '' : ` up to ${to}`;
+}
+
+/** A point whose manifest can be trusted. A replaced predecessor says nothing against the point itself. */
+async function withVerifications(of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName }, entry: ChainPoint): Promise<FoundPoint | undefined> {
+  const { key, sha256, document: manifest } = entry;
+  if (manifest === undefined) return undefined;
+  return { key, sha256, manifest, verifications: await readVerifications({ ...of, point: manifest.id }) };
+}
+
+function isVerified({ manifest, verifications }: FoundPoint): boolean {
+  const [newest] = verifications;
+  if (manifest.suspect !== null || newest?.outcome === 'damaged') return false;
+  return isReadBack(manifest.proof) || (newest !== undefined && isReadBack(newest.proof));
+}
+
+function isReadBack(proof: Proof): boolean {
+  return proof !== 'acknowledged';
+}
+
+/** Why a size is suspect: it is under half of that of the last point that is not. */
+async function suspectSize(of: { store: Store; kit: RecoveryKit; release: ReleaseName; storedBytes: number }): Promise<string | null> {
+  const chain = manifestChain(of.release);
+  for (const sequence of (await listSequences(of.store, chain.folder)).reverse()) {
+    const { document } = await readLink({ store: of.store, trustedKeys: [of.kit.signing.publicKey] }, chain, sequence);
+    if (document === undefined || document.suspect !== null) continue;
+    return of.storedBytes * 2 < document.storedBytes ? `stored ${String(of.storedBytes)} bytes, under half of the ${String(document.storedBytes)} of ${document.id}` : null;
+  }
+  return null;
+}
+
+function artifactsOf(component: ComponentRecord): Artifact[] {
+  return [...component.artifacts, component.facts];
+}
+
+function sumOf(artifacts: readonly Artifact[], field: 'plainBytes' | 'storedBytes'): number {
+  return artifacts.reduce((sum, artifact) => sum + artifact[field], 0);
 }

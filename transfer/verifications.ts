@@ -1,14 +1,40 @@
+import { LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import type { Verification } from '../model/recovery-point.ts';
-import type { ReleaseName } from '../model/release-name.ts';
+import { Verification } from '../model/recovery-point.ts';
+import { type ReleaseName, releasePath } from '../model/release-name.ts';
+import { canonicalBytes, openSigned, signDocument } from './keys.ts';
+import { verificationFolder } from './point-names.ts';
 import type { Store } from './store.ts';
 
-/** Writes a signed verification beside its point. Idempotent because: the same one again is a success. */
-export function writeVerification(of: { store: Store; kit: RecoveryKit; verification: Verification }): Promise<void> {
-  return Promise.reject(new Error(`writeVerification is not built yet: ${of.verification.point}`));
+/**
+ * Writes a signed verification beside its point. Idempotent because: the same one again is a success.
+ * @throws ObjectExists when another verification of this point bears the same instant; Store*
+ */
+export async function writeVerification(of: { store: Store; kit: RecoveryKit; verification: Verification }): Promise<void> {
+  const { verification } = of;
+  const instant = new Date(verification.at).toISOString().replaceAll(/[-:.]/g, '');
+  const key = `${verificationFolder(verification.release, verification.point)}/${instant}.json`;
+  await of.store.put(key, canonicalBytes(signDocument(of.kit, Verification.parse(verification))), { ifAbsent: true });
 }
 
-/** The verifications of a point that a trusted key signed, newest first. */
-export function readVerifications(of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName; point: string }): Promise<Verification[]> {
-  return Promise.reject(new Error(`readVerifications is not built yet: ${of.point}`));
+/**
+ * The verifications of a point that a trusted key signed, newest first. Others are left out: whoever may only write to
+ * the store must not be able to call a point usable, nor to block a recovery.
+ */
+export async function readVerifications(of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName; point: string }): Promise<Verification[]> {
+  const found: Verification[] = [];
+  for await (const { key } of of.store.list(`${verificationFolder(of.release, of.point)}/`)) {
+    const verification = open(await of.store.get(key), of.trustedKeys, key);
+    if (verification?.point === of.point && releasePath(verification.release) === releasePath(of.release)) found.push(verification);
+  }
+  return found.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
+}
+
+function open(bytes: Buffer, trustedKeys: readonly string[], key: string): Verification | undefined {
+  try {
+    return Verification.safeParse(openSigned(JSON.parse(bytes.toString('utf8')), trustedKeys, key)).data;
+  } catch (error) {
+    if (error instanceof LifeboatFailure || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
