@@ -81,7 +81,17 @@ export async function startApiServer(at: Layout, programs: KubernetesPrograms, k
     return true;
   };
   await waitForDaemon(at, 'kube-apiserver', ready, 120_000);
+  await run(kubectl, ['--kubeconfig', at.kubeconfig, 'apply', '--server-side', '--force-conflicts', '-f', '-'], { input: JSON.stringify(administrators) });
 }
+
+/** The group that kubeadm writes into the API server's certificate for the kubelet: without it no logs and no exec. */
+const administrators = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  metadata: { name: 'kubeadm:cluster-admins' },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'kubeadm:cluster-admins' }],
+};
 
 /** Starts the controllers and the scheduler. */
 export async function startControllers(at: Layout, programs: KubernetesPrograms): Promise<void> {

@@ -1,0 +1,32 @@
+/** A release that the sandbox installs. */
+export type SandboxRelease = {
+  /** Folder of `charts/`. */
+  readonly chart: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Values over those of `charts/<chart>/sandbox/values.yaml`. */
+  readonly values?: Readonly<Record<string, unknown>>;
+};
+
+/** The platform of the demo: six releases in four namespaces; wordpress keeps its database in the mysql release. */
+export const demoPlatform: readonly SandboxRelease[] = [
+  { chart: 'postgresql', namespace: 'data', name: 'postgresql' },
+  { chart: 'redis', namespace: 'data', name: 'redis' },
+  { chart: 'mysql', namespace: 'web', name: 'mysql' },
+  { chart: 'wordpress', namespace: 'web', name: 'wordpress' },
+  { chart: 'rabbitmq', namespace: 'queue', name: 'rabbitmq' },
+  { chart: 'memcached', namespace: 'ops', name: 'memcached' },
+];
+
+/** Two releases for a test, in a namespace of its own. */
+export function smallPlatform(prefix: string): readonly SandboxRelease[] {
+  return [
+    { chart: 'postgresql', namespace: `${prefix}-data`, name: 'postgresql' },
+    { chart: 'redis', namespace: `${prefix}-data`, name: 'redis' },
+  ];
+}
+
+/** A release as one writes it. */
+export function releaseLabel({ namespace, name }: Pick<SandboxRelease, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
+}
