@@ -47,5 +47,6 @@ while IFS= read -r path; do
 done <<<"$gone"
 
 tar -C "$work/upper" --numeric-owner --sort=name -cf "$work/layer.tar" \
-  --exclude=./var/lib/apt/lists/* --exclude=./var/cache/apt/* --exclude=./var/cache/debconf/*-old --exclude=./var/log/* \
-  --exclude=./var/lib/dpkg/*-old --exclude=./run/* --exclude=./dev --exclude=./proc --exclude=./tmp .
+  --exclude=./var/lib/apt/lists/* --exclude=./var/cache/apt/* --exclude=./var/cache/debconf/*-old \
+  --exclude=./var/log/apt --exclude=./var/log/dpkg.log --exclude=./var/log/alternatives.log \
+  --exclude=./var/lib/dpkg/*-old --exclude=./dev --exclude=./proc --exclude=./tmp .

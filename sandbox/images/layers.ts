@@ -29,8 +29,7 @@ export function imageCache(): string {
 
 /** Digest of what the base layer is made of. */
 export async function baseDigest(): Promise<string> {
-  const script = await readFile(join(import.meta.dirname, 'build-layer.sh'));
-  return createHash('sha256').update(JSON.stringify([await debianSuite(), baseOptions])).update(script).digest('hex').slice(0, 16);
+  return createHash('sha256').update(JSON.stringify([await debianSuite(), baseOptions])).digest('hex').slice(0, 16);
 }
 
 /** The base layer and its unpacked root: Debian of this machine's release with apt and little else. */

@@ -44,7 +44,8 @@ export async function findRecipes(base: string): Promise<FoundRecipe[]> {
 }
 
 async function digestOf(recipe: ImageRecipe, directory: string, base: string): Promise<string> {
-  const hash = createHash('sha256').update(base).update(JSON.stringify(recipe));
+  const script = await readFile(join(import.meta.dirname, 'build-layer.sh'));
+  const hash = createHash('sha256').update(base).update(script).update(JSON.stringify(recipe));
   const files = [...Object.keys(recipe.copy), ...(recipe.setup === undefined ? [] : [recipe.setup])];
   for (const file of files) hash.update(file).update(await readFile(join(directory, file)));
   return hash.digest('hex').slice(0, 16);

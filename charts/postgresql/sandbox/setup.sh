@@ -6,6 +6,8 @@ for file in /etc/passwd /etc/group; do
 done
 echo 'postgres:x:999:999::/var/lib/postgresql:/bin/bash' >>/etc/passwd
 echo 'postgres:x:999:' >>/etc/group
+# The cluster that Debian's package makes.
+rm -rf /var/lib/postgresql/15 /etc/postgresql/15
 mkdir -p /var/lib/postgresql/data /var/run/postgresql /docker-entrypoint-initdb.d
 chown 999:999 /var/lib/postgresql /var/lib/postgresql/data /var/run/postgresql
 ln -sf /usr/lib/postgresql/15/bin/* /usr/local/bin/

@@ -6,5 +6,7 @@ for file in /etc/passwd /etc/group; do
 done
 echo 'redis:x:999:999::/data:/bin/sh' >>/etc/passwd
 echo 'redis:x:999:' >>/etc/group
+# Debian's configuration directory is closed to the official image's account; the chart mounts its file there.
+rm -rf /etc/redis /var/lib/redis /var/log/redis
 mkdir -p /data
 chown 999:999 /data

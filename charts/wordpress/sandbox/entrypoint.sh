@@ -6,7 +6,9 @@ if [[ $1 == apache2* ]]; then
   cd /var/www/html
   # version.php is written last: a pod killed while it copies begins again.
   if [ ! -e wp-includes/version.php ]; then
-    tar -C /usr/share/wordpress -ch --exclude=./.htaccess --exclude=./wp-config.php --exclude=./wp-includes/version.php . | tar -xf - --no-same-permissions --no-overwrite-dir
+    # By name: an entry for the directory itself makes tar change the mode of a volume that another account owns.
+    find /usr/share/wordpress -mindepth 1 -maxdepth 1 ! -name .htaccess ! -name wp-config.php -printf '%P\0' |
+      tar -C /usr/share/wordpress -ch --exclude=wp-includes/version.php --null --verbatim-files-from -T - | tar -xf - --no-same-permissions --no-overwrite-dir
     mkdir -p wp-content/uploads
     cp /usr/share/wordpress/wp-includes/version.php wp-includes/version.php.new
     mv wp-includes/version.php.new wp-includes/version.php
