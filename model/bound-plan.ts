@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { durationMs } from './duration.ts';
 import { RecoveryPlan } from './recovery-plan.ts';
-import { ReleaseName } from './release-name.ts';
+import { ReleaseName, releasePath } from './release-name.ts';
 
 /** A container that a component reads or writes, as found on the live cluster. */
 export const BoundWorkload = z.strictObject({
@@ -51,3 +52,55 @@ export const BoundPlan = z.strictObject({
   requires: z.array(z.string()),
 });
 export type BoundPlan = z.infer<typeof BoundPlan>;
+
+/** What a workflow needs to know of a bound plan to order its steps; small, so that it may stand in a history. */
+export type BoundSummary = {
+  readonly release: ReleaseName;
+  readonly chart: string;
+  readonly tier: number;
+  readonly rpoMs: number;
+  readonly rtoMs: number;
+  readonly allowDowntimeMs: number | null;
+  readonly components: readonly ComponentSummary[];
+  readonly fence: 'services' | 'scale';
+  /** Milliseconds after which a forgotten quiesce is undone; null where the plan has none. */
+  readonly quiesceDeadlineMs: number | null;
+  readonly overLiveData: 'swap' | 'in-place';
+  readonly requires: readonly string[];
+};
+
+/** One component in a BoundSummary. */
+export type ComponentSummary = {
+  readonly name: string;
+  readonly method: string;
+  readonly group: string | null;
+  readonly captureWhile: 'running' | 'stopped';
+  readonly restoreWhile: 'running' | 'stopped';
+  /** Data in another release, as a path. */
+  readonly host: string | null;
+};
+
+/** The summary of a bound plan. */
+export function summarizeBoundPlan(bound: BoundPlan): BoundSummary {
+  const { plan } = bound;
+  return {
+    release: bound.release,
+    chart: `${bound.chart.name} ${bound.chart.version}`,
+    tier: bound.tier,
+    rpoMs: bound.rpoMs,
+    rtoMs: bound.rtoMs,
+    allowDowntimeMs: bound.allowDowntimeMs,
+    components: plan.components.map((component) => ({
+      name: component.name,
+      method: component.method,
+      group: component.group ?? null,
+      captureWhile: component.captureWhile,
+      restoreWhile: component.restoreWhile,
+      host: component.host === undefined ? null : releasePath(bound.hosts[component.host]?.release ?? bound.release),
+    })),
+    fence: plan.fence.by,
+    quiesceDeadlineMs: plan.quiesce === undefined ? null : durationMs(plan.quiesce.deadline),
+    overLiveData: plan.overLiveData,
+    requires: bound.requires,
+  };
+}

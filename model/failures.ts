@@ -6,7 +6,7 @@
  */
 
 /** Who acts on a failure: a person before the run, a retry, an alert, or a developer. */
-export type FailureClass = 'plan' | 'precondition' | 'transient' | 'integrity';
+export type FailureClass = 'plan' | 'precondition' | 'transient' | 'integrity' | 'defect';
 
 /** Whether the step that failed changed anything outside Lifeboat. */
 export type Changed = 'no' | 'yes' | 'unknown';
@@ -93,6 +93,9 @@ export const failures = {
   KubernetesConflict: transient('The object was changed at the same time; it is tried again.'),
   KubernetesFailed: transient('The API server refused the request; its message is above.'),
   ComponentSkipped: precondition('An operator skipped this release; its data was not recovered.'),
+  DependencyFailed: precondition('A release that this one needs was not recovered; recover that one first.'),
+  DowntimeExceeded: precondition('The service was started again; give it more time by allowDowntime, or capture less.'),
+  Defect: { class: 'defect', hint: 'This is a bug of Lifeboat; report it with the run id. Nothing it says counts as success.' },
   StepTimedOut: transient('The step took longer than its bound; look at what it waited for.'),
 } as const satisfies Record<string, FailureRow>;
 

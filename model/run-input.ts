@@ -3,6 +3,20 @@ import { z } from 'zod';
 const Instant = z.iso.datetime({ offset: true });
 const OnFailure = z.enum(['ask', 'skip', 'abort']);
 
+/**
+ * What a platform run tells the runs that it starts for single releases. It counts only where the run really is a
+ * child: an input that somebody copied approves nothing and holds no lock.
+ */
+export const PartOf = z.strictObject({
+  /** The caller holds the lock of this release already. */
+  lockHeld: z.boolean().default(false),
+  /** The plan's digest that was approved as part of the whole. */
+  approvedDigest: z.string().optional(),
+  /** The point's bytes were verified by the caller. */
+  verified: z.boolean().default(false),
+});
+export type PartOf = z.infer<typeof PartOf>;
+
 /** Input of `backUpRelease`. */
 export const BackUpReleaseInput = z.strictObject({
   release: z.string().min(1),
@@ -10,6 +24,7 @@ export const BackUpReleaseInput = z.strictObject({
   trigger: z.string().default('person'),
   dryRun: z.boolean().default(false),
   configDigest: z.string().optional(),
+  partOf: PartOf.optional(),
 });
 export type BackUpReleaseInput = z.infer<typeof BackUpReleaseInput>;
 
@@ -48,6 +63,7 @@ export const RecoverReleaseInput = z.strictObject({
   onFailure: OnFailure.default('ask'),
   trigger: z.string().default('person'),
   configDigest: z.string().optional(),
+  partOf: PartOf.optional(),
 });
 export type RecoverReleaseInput = z.infer<typeof RecoverReleaseInput>;
 

@@ -1,0 +1,251 @@
+import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import { type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
+import { formatBytes } from '../model/duration.ts';
+import type { FactTotals } from '../model/facts.ts';
+import { failure } from '../model/failures.ts';
+import type { RunPlan } from '../model/outcome.ts';
+import type { Artifact, ComponentRecord } from '../model/recovery-point.ts';
+import { releaseTitle } from '../model/release-name.ts';
+import { readComponentRecord, writeComponentRecord } from '../transfer/component-records.ts';
+import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
+import { commitManifest, readChain } from '../transfer/points.ts';
+import { newPointId, pointPrefix } from '../transfer/point-names.ts';
+import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
+import { writeRestoreGuide } from '../transfer/restore-guide.ts';
+import { memorySource } from '../transfer/source.ts';
+import { writeArtifact } from '../transfer/write-artifact.ts';
+import type { Backends } from './backends.ts';
+import { bindRelease, resolveRelease } from './binding/bind-release.ts';
+import { componentOf, methodContext, methodOf } from './method-context.ts';
+import { reportProgress } from './activity-interceptor.ts';
+import { readRunDocument, writeRunDocument } from './run-record.ts';
+import { toolName } from './tool-name.ts';
+
+/** A backup's first answer: what it is bound to, and the id of the point that it will make. */
+export type BoundBackup = { readonly summary: BoundSummary; readonly point: string; readonly plan: RunPlan };
+
+/** What the capture of a component found; the rest stays in the store. */
+export type CapturedSummary = {
+  readonly component: string;
+  readonly totals: FactTotals;
+  /** How many facts were taken. */
+  readonly facts: number;
+  readonly plainBytes: number;
+  readonly storedBytes: number;
+  readonly durationMs: number;
+  readonly notes: readonly string[];
+};
+
+/** The committed point. */
+export type CommittedPoint = { readonly id: string; readonly capturedAt: string; readonly previousCapturedAt: string | null; readonly storedBytes: number; readonly suspect: string | null };
+
+const run = (): { workflowId: string; runId: string } => {
+  const { workflowId, runId } = Context.current().info.workflowExecution ?? { workflowId: '', runId: '' };
+  return { workflowId, runId };
+};
+
+/** The activities of `backUpRelease` that read the release and write the store. */
+export function createCaptureActivities(backends: Backends) {
+  const { store, kit } = backends;
+  const trustedKeys = [kit.signing.publicKey];
+  const recipients = backends.platform.recipients;
+
+  return {
+    /** Binds the plan to the live release and writes `plan.json` of the run. Changes only the store. */
+    async bindForBackup(of: { release: string; configDigest: string | null }): Promise<BoundBackup> {
+      requireConfig(backends, of.configDigest);
+      const release = resolveRelease(backends, of.release);
+      const bound = await bindRelease(backends, release);
+      await writeRunDocument(backends, run().runId, { bound, recovery: null });
+      const summary = summarizeBoundPlan(bound);
+      const newest = (await readChain({ store, trustedKeys, release })).find((entry) => entry.document !== undefined)?.document;
+      const lines = summary.components.map((component) => {
+        const skipped = component.captureWhile === 'stopped' && summary.allowDowntimeMs === null;
+        return `${skipped ? 'leave out' : 'capture'} ${releaseTitle(release)} ${component.name} by ${component.method}${component.captureWhile === 'stopped' ? ' (stops the service)' : ''}`;
+      });
+      return {
+        summary,
+        point: newPointId(),
+        plan: {
+          digest: createHash('sha256').update(canonicalBytes(bound)).digest('hex'),
+          lines,
+          findings: newest === undefined ? [`${releaseTitle(release)} has no recovery point yet`] : [`the last point ${newest.id} has ${formatBytes(newest.storedBytes)}`],
+          overwrites: [],
+          objects: summary.components.length,
+          bytes: newest?.plainBytes ?? 0,
+          order: [{ release: releaseTitle(release), tier: summary.tier, why: `tier ${String(summary.tier)}` }],
+        },
+      };
+    },
+
+    /**
+     * Captures one component into the store, each stream proven, its facts beside it.
+     * Idempotent because: a component whose record is there is not captured again; each attempt has its own folder.
+     */
+    async captureComponent(of: { release: string; component: string; point: string }): Promise<CapturedSummary> {
+      const since = Date.now();
+      const { bound } = await readRunDocument(backends, run().runId);
+      const component = componentOf(bound, of.component);
+      const prefix = pointPrefix(bound.release, of.point);
+      const known = await readComponentRecord({ store, trustedKeys, prefix, component: of.component });
+      if (known !== undefined) return summarizeRecord(known, 0, Date.now() - since);
+      const { attempt } = Context.current().info;
+      const folder = attempt === 1 ? prefix : `${prefix}/attempt-${String(attempt)}`;
+      const context = methodContext(backends, bound, component, `${of.point}-${component.name}`);
+      const artifacts: Artifact[] = [];
+      const keep = (artifact: Artifact): Artifact => {
+        artifacts.push(artifact);
+        return artifact;
+      };
+      const inMemory = async (name: string, bytes: Uint8Array, restoreCommand: string): Promise<Artifact> =>
+        await writeArtifact({
+          store,
+          prefix: folder,
+          name: `${component.name}.${name}`,
+          source: memorySource(bytes, createHash('sha256').update(bytes).digest('hex')),
+          recipients,
+          minimumProofs: ['count', 'digest'],
+          restoreCommand,
+        });
+      const captured = await methodOf(component).capture({
+        ...context,
+        write: async (name, source, rules) =>
+          keep(
+            await writeArtifact({
+              store,
+              prefix: folder,
+              name: `${component.name}.${name}`,
+              source,
+              recipients,
+              minimumProofs: rules.minimumProofs,
+              trailer: rules.trailer,
+              tap: rules.tap,
+              restoreCommand: rules.restoreCommand,
+              signal: context.signal,
+              onProgress: (bytes) => {
+                reportProgress(`capture ${component.name} ${name}`, bytes);
+              },
+            }),
+          ),
+        writeBytes: async (name, bytes, restoreCommand) => keep(await inMemory(name, typeof bytes === 'string' ? Buffer.from(bytes) : bytes, restoreCommand)),
+        readBack: (artifact) => readArtifact({ store, artifact, identity: kit.identity, signal: context.signal }),
+      });
+      const record: ComponentRecord = {
+        component: component.name,
+        method: component.method,
+        capturedAt: captured.capturedAt,
+        artifacts,
+        facts: await inMemory('facts', canonicalBytes(captured.facts), 'cat   # facts of the component, for the comparison after a restore'),
+        factsDigest: factsDigest(kit, captured.facts),
+        totals: captured.totals,
+        notes: [...(captured.notes ?? [])],
+      };
+      await writeComponentRecord({ store, kit, prefix, record });
+      return summarizeRecord(record, Object.keys(captured.facts).length, Date.now() - since);
+    },
+
+    /** Reads every stored byte of a capture back: decrypted, decompressed, hashed. Changes nothing. */
+    async verifyCapture(of: { release: string; point: string; components: readonly string[] }): Promise<{ plainBytes: number; storedBytes: number }> {
+      const { bound } = await readRunDocument(backends, run().runId);
+      const signal = Context.current().cancellationSignal;
+      let plainBytes = 0;
+      let storedBytes = 0;
+      for (const record of await readRecords(of.components, pointPrefix(bound.release, of.point))) {
+        for (const artifact of [...record.artifacts, record.facts]) {
+          const before = plainBytes;
+          const verified = await verifyArtifact({
+            store,
+            artifact,
+            identity: kit.identity,
+            signal,
+            onProgress: (bytes) => {
+              reportProgress(`read back ${artifact.name}`, before + bytes);
+            },
+          });
+          plainBytes += verified.plainBytes;
+          storedBytes += verified.storedBytes;
+        }
+      }
+      return { plainBytes, storedBytes };
+    },
+
+    /** Commits the manifest: one conditional PUT, after which the point exists. Idempotent by the point's id. */
+    async commitPoint(of: { release: string; point: string; components: readonly string[]; notCaptured: readonly { component: string; reason: string }[]; trigger: string }): Promise<CommittedPoint> {
+      const { bound } = await readRunDocument(backends, run().runId);
+      const prefix = pointPrefix(bound.release, of.point);
+      const components = await readRecords(of.components, prefix);
+      if (components.length === 0) throw failure('CaptureIncomplete', { message: `commit point of ${releaseTitle(bound.release)}: no component was captured` });
+      const planBytes = canonicalBytes(bound);
+      const plan = await writeArtifact({
+        store,
+        prefix: `${prefix}/commit-${String(Context.current().info.attempt)}`,
+        name: 'plan',
+        source: memorySource(planBytes, createHash('sha256').update(planBytes).digest('hex')),
+        recipients,
+        minimumProofs: ['count', 'digest'],
+        restoreCommand: 'cat   # the bound plan of the capture',
+      });
+      const capturedAt = components.map((record) => record.capturedAt).sort()[0] ?? new Date().toISOString();
+      const before = (await readChain({ store, trustedKeys, release: bound.release })).find((entry) => entry.document !== undefined && entry.document.id !== of.point);
+      const { manifest } = await commitManifest({
+        store,
+        kit,
+        draft: {
+          id: of.point,
+          release: bound.release,
+          chart: { name: bound.chart.name, version: bound.chart.version, appVersion: bound.chart.appVersion },
+          tier: bound.tier,
+          run: { ...run(), trigger: of.trigger },
+          capturedAt,
+          proof: 'read-back',
+          components,
+          notCaptured: [...of.notCaptured],
+          plan,
+          planDigest: bound.planDigest,
+          restoreGuide: await writeRestoreGuide({ store, kit, release: bound.release, point: of.point, capturedAt, components, plan }),
+          recipients: [...recipients],
+          tool: toolName,
+        },
+      });
+      return { id: manifest.id, capturedAt: manifest.capturedAt, previousCapturedAt: before?.document?.capturedAt ?? null, storedBytes: manifest.storedBytes, suspect: manifest.suspect };
+    },
+
+    /** Deletes the objects of a point that was not committed. One with a manifest is left alone. Idempotent. */
+    async discardPoint(of: { release: string; point: string }): Promise<void> {
+      const release = resolveRelease(backends, of.release);
+      const committed = (await readChain({ store, trustedKeys, release })).some((entry) => entry.document?.id === of.point);
+      if (committed) return;
+      for await (const { key } of store.list(`${pointPrefix(release, of.point)}/`)) await store.delete(key);
+    },
+  };
+
+  async function readRecords(names: readonly string[], prefix: string): Promise<ComponentRecord[]> {
+    const records: ComponentRecord[] = [];
+    for (const component of names) {
+      const record = await readComponentRecord({ store, trustedKeys, prefix, component });
+      if (record === undefined) throw failure('ObjectNotFound', { message: `read record of ${component}: none under ${prefix}` });
+      records.push(record);
+    }
+    return records;
+  }
+}
+
+function summarizeRecord(record: ComponentRecord, facts: number, durationMs: number): CapturedSummary {
+  const sum = (pick: (artifact: Artifact) => number): number => record.artifacts.reduce((total, artifact) => total + pick(artifact), 0);
+  return {
+    component: record.component,
+    totals: record.totals,
+    facts,
+    plainBytes: sum((artifact) => artifact.plainBytes),
+    storedBytes: sum((artifact) => artifact.storedBytes),
+    durationMs,
+    notes: record.notes,
+  };
+}
+
+/** Refuses a client whose lifeboat.yaml is not the worker's. @throws ConfigDiffers */
+export function requireConfig(backends: Backends, digest: string | null): void {
+  if (digest === null || digest === backends.platformDigest) return;
+  throw failure('ConfigDiffers', { message: `compare lifeboat.yaml: the client has ${digest.slice(0, 12)}, the worker has ${backends.platformDigest.slice(0, 12)}` });
+}

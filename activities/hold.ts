@@ -1,0 +1,151 @@
+import { Context } from '@temporalio/activity';
+import type { BoundPlan, BoundWorkload } from '../model/bound-plan.ts';
+import { durationMs } from '../model/duration.ts';
+import { failure } from '../model/failures.ts';
+import { releasePath } from '../model/release-name.ts';
+import { reportProgress } from './activity-interceptor.ts';
+import type { Backends } from './backends.ts';
+import { resolveRelease } from './binding/bind-release.ts';
+import { runningPod, untilHolds, workloadNamed } from './checks.ts';
+import type { PodAddress } from './clients/kubectl.ts';
+import { releaseLock, takeLock } from './clients/leases.ts';
+import { fenceService, markQuiesced, startWorkload, stopWorkload, unfenceService, waitUntilReady, waitUntilStopped } from './clients/marks.ts';
+import { lastLine } from './clients/process.ts';
+import { runInPod } from './executors/pod-exec.ts';
+import { readRunDocument } from './run-record.ts';
+
+/** How long a workload may take to become ready before it is called never ready. */
+const readyWithinMs = Number(process.env['LIFEBOAT_READY_WITHIN_MS'] ?? 600_000);
+
+/** The activities that hold a release still: its lock, fence, quiesce and scale; and the wait until it serves again. */
+export function createHoldActivities(backends: Backends) {
+  const { kubernetes, access } = backends;
+
+  return {
+    /** Takes the lock of a release for this run. Idempotent. @throws ReleaseBusy naming the holder */
+    async acquireLock(of: { release: string }): Promise<void> {
+      const release = releasePath(resolveRelease(backends, of.release));
+      const holder = { temporalAddress: backends.temporalAddress, ...run() };
+      const held = await takeLock(kubernetes, release, holder, async ({ holder: other }) => other.temporalAddress === backends.temporalAddress && (await isClosed(other)));
+      if (held.holder.runId === holder.runId) return;
+      throw failure('ReleaseBusy', { message: `lock ${of.release}: held by ${held.holder.workflowId} of ${held.holder.temporalAddress} since ${held.since}`, subject: of.release });
+    },
+
+    /** Gives the lock back. One that is not this run's is left alone. */
+    async releaseLock(of: { release: string }): Promise<void> {
+      await releaseLock(kubernetes, releasePath(resolveRelease(backends, of.release)), run().runId);
+    },
+
+    /**
+     * Stops writers: by the plan's fence, or by the Services alone where the service itself must go on. Proven: the
+     * plan's own command says that no foreign session is left. @throws FenceFailed
+     */
+    async raiseFence(of: { release: string; deadlineMs: number; kind: 'plan' | 'services' }): Promise<void> {
+      const bound = await boundPlan();
+      const mark = { run: run().runId, deadline: deadline(of.deadlineMs) };
+      const { fence } = bound.plan;
+      if (of.kind === 'plan' && fence.by === 'scale') {
+        await stop(workloadNamed(bound, fence.workload), mark);
+        return;
+      }
+      for (const service of bound.services) await fenceService(kubernetes, bound.release.namespace, service, mark);
+      if (fence.by !== 'services' || fence.endSessions === undefined) return;
+      if ((await runningPod(backends, workloadNamed(bound, fence.endSessions.workload))) === undefined) return;
+      await untilHolds(backends, bound, fence.endSessions, 'FenceFailed');
+    },
+
+    /** Lets clients in again. Idempotent. */
+    async liftFence(of: { release: string }): Promise<void> {
+      const bound = await boundPlan();
+      void of;
+      const { fence } = bound.plan;
+      if (fence.by === 'scale') {
+        const { kind, namespace, name } = workloadNamed(bound, fence.workload);
+        await startWorkload(kubernetes, kind, namespace, name);
+      }
+      for (const service of bound.services) await unfenceService(kubernetes, bound.release.namespace, service);
+    },
+
+    /** Scales every workload of the release to nothing and waits until its pods are gone. */
+    async stopRelease(of: { release: string; deadlineMs: number }): Promise<void> {
+      const bound = await boundPlan();
+      for (const each of Object.values(bound.workloads)) await stop(each, { run: run().runId, deadline: deadline(of.deadlineMs) });
+    },
+
+    /** Gives every workload of the release its replicas back. Idempotent. */
+    async startRelease(of: { release: string }): Promise<void> {
+      const bound = await boundPlan();
+      void of;
+      for (const { kind, namespace, name } of Object.values(bound.workloads)) await startWorkload(kubernetes, kind, namespace, name);
+    },
+
+    /** Waits until every workload of the release is ready. @throws PodNeverReady with what the pod says */
+    async waitUntilServing(of: { release: string }): Promise<void> {
+      const bound = await boundPlan();
+      for (const each of Object.values(bound.workloads)) {
+        await waitUntilReady(kubernetes, each, readyWithinMs, () => {
+          Context.current().cancellationSignal.throwIfAborted();
+          reportProgress(`wait until ${of.release} ${each.name} is ready`);
+        });
+      }
+    },
+
+    /** Holds writers briefly by the plan's command. The mark is left first, so that anybody can undo it. */
+    async quiesce(of: { release: string }): Promise<void> {
+      const bound = await boundPlan();
+      const { quiesce } = bound.plan;
+      if (quiesce === undefined) return;
+      const held = workloadNamed(bound, quiesce.workload);
+      await markQuiesced(kubernetes, held, { run: run().runId, previous: { container: held.container, release: quiesce.release, selector: held.selector }, deadline: deadline(durationMs(quiesce.deadline)) });
+      const { exitCode, stderr } = await runInPod(access, await podOf(held), quiesce.hold, { signal: Context.current().cancellationSignal });
+      if (exitCode !== 0) throw failure('QuiesceFailed', { message: `quiesce ${of.release}: ${lastLine(stderr)}`, changed: 'unknown' });
+    },
+
+    /** Lets writers go on. Idempotent, like the plan's command. @throws QuiesceFailed */
+    async releaseQuiesce(of: { release: string }): Promise<void> {
+      const bound = await boundPlan();
+      const { quiesce } = bound.plan;
+      if (quiesce === undefined) return;
+      const held = workloadNamed(bound, quiesce.workload);
+      const { exitCode, stderr } = await runInPod(access, await podOf(held), quiesce.release);
+      if (exitCode !== 0) throw failure('QuiesceFailed', { message: `release the quiesce of ${of.release}: ${lastLine(stderr)}`, changed: 'unknown' });
+      await markQuiesced(kubernetes, held, null);
+    },
+  };
+
+  function run(): { workflowId: string; runId: string } {
+    const { workflowId, runId } = Context.current().info.workflowExecution ?? { workflowId: '', runId: '' };
+    return { workflowId, runId };
+  }
+
+  async function boundPlan(): Promise<BoundPlan> {
+    return (await readRunDocument(backends, run().runId)).bound;
+  }
+
+  async function stop(each: BoundWorkload, mark: { run: string; deadline: string }): Promise<void> {
+    await stopWorkload(kubernetes, each, mark);
+    await waitUntilStopped(kubernetes, each, () => {
+      Context.current().cancellationSignal.throwIfAborted();
+      reportProgress(`wait until the pods of ${each.name} are gone`);
+    });
+  }
+
+  async function podOf(of: BoundWorkload): Promise<PodAddress> {
+    const pod = await runningPod(backends, of);
+    if (pod === undefined) throw failure('PodGone', { message: `find pod of ${of.kind} ${of.namespace}/${of.name}: none is ready` });
+    return pod;
+  }
+
+  async function isClosed(holder: { workflowId: string; runId: string }): Promise<boolean> {
+    try {
+      const { status } = await Context.current().client.workflow.getHandle(holder.workflowId, holder.runId).describe();
+      return status.name !== 'RUNNING' && status.name !== 'PAUSED';
+    } catch (error) {
+      return error instanceof Error && error.name === 'WorkflowNotFoundError';
+    }
+  }
+}
+
+function deadline(inMs: number): string {
+  return new Date(Date.now() + inMs).toISOString();
+}

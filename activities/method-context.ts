@@ -1,0 +1,51 @@
+import { Context } from '@temporalio/activity';
+import type { BoundPlan, BoundWorkload } from '../model/bound-plan.ts';
+import { failure } from '../model/failures.ts';
+import type { PlanComponent } from '../model/recovery-plan.ts';
+import { releaseTitle } from '../model/release-name.ts';
+import type { Backends } from './backends.ts';
+import { reportProgress } from './activity-interceptor.ts';
+import { isReady, listPods } from './clients/kubernetes.ts';
+import { methods } from './methods/index.ts';
+import type { Method, MethodContext } from './methods/method.ts';
+
+/** A component of a bound plan. @throws BindingFailed */
+export function componentOf(bound: BoundPlan, name: string): PlanComponent {
+  const component = bound.plan.components.find((each) => each.name === name);
+  if (component === undefined) throw failure('BindingFailed', { message: `find component ${name} of ${releaseTitle(bound.release)}: the plan has none of that name` });
+  return component;
+}
+
+/** The workload that a component's data is in: the release's own, or its host's. */
+export function workloadOf(bound: BoundPlan, component: PlanComponent): BoundWorkload | undefined {
+  if (component.host !== undefined) return bound.hosts[component.host]?.workload;
+  return component.workload === undefined ? undefined : bound.workloads[component.workload];
+}
+
+/** The method of a component. Each reads its own options by its own schema. */
+export function methodOf(component: PlanComponent): Method<unknown> {
+  return methods[component.method];
+}
+
+/** What every call of a method is given. */
+export function methodContext(backends: Backends, bound: BoundPlan, component: PlanComponent, generation: string): MethodContext<unknown> {
+  const workload = workloadOf(bound, component);
+  return {
+    backends,
+    bound,
+    component,
+    options: methodOf(component).options.parse(component.options),
+    workload,
+    signal: Context.current().cancellationSignal,
+    generation,
+    progress: reportProgress,
+    pod: async ({ ready = true } = {}) => {
+      if (workload === undefined) throw failure('BindingFailed', { message: `find pod of ${component.name}: the component has no workload` });
+      const pods = await listPods(backends.kubernetes, workload.namespace, workload.selector);
+      const pod = pods.find((each) => (ready ? isReady(each) : each.status?.phase === 'Running'));
+      const name = pod?.metadata?.name;
+      if (name === undefined) throw failure('PodGone', { message: `find pod of ${workload.kind} ${workload.namespace}/${workload.name}: none of ${String(pods.length)} is ${ready ? 'ready' : 'running'}` });
+      return { namespace: workload.namespace, pod: name, container: workload.container };
+    },
+  };
+}

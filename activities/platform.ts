@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import { failure, type FailureView, LifeboatFailure } from '../model/failures.ts';
+import { orderReleases, type Place } from '../model/dependency-order.ts';
+import type { RunResult } from '../model/outcome.ts';
+import { platformReleases } from '../model/platform.ts';
+import type { PlatformPoint } from '../model/recovery-point.ts';
+import { releasePath, releaseTitle } from '../model/release-name.ts';
+import { signDocument } from '../transfer/keys.ts';
+import { commitPlatformPoint, readPlatformPoints } from '../transfer/platform-points.ts';
+import { newPointId } from '../transfer/point-names.ts';
+import { readChain } from '../transfer/points.ts';
+import { memorySource } from '../transfer/source.ts';
+import { writeArtifact } from '../transfer/write-artifact.ts';
+import type { Backends } from './backends.ts';
+import { bindRelease, platformEntry, resolveRelease } from './binding/bind-release.ts';
+import { requireConfig } from './capture.ts';
+import { runKey } from './run-record.ts';
+
+/** A release of the platform as a backup orders it; one that cannot be bound says why. */
+export type PlatformMember = { readonly release: string; readonly tier: number; readonly chart: string; readonly failure: FailureView | null };
+
+/** A release of the platform as a recovery orders it. */
+export type RecoveryMember = Place & { readonly point: string; readonly requires: readonly string[] };
+
+/** The activities that work on the platform as a whole. */
+export function createPlatformActivities(backends: Backends) {
+  const { store, kit, platform } = backends;
+  const trustedKeys = [kit.signing.publicKey];
+
+  return {
+    /** The releases to back up, with their tiers. A release that is not there, or has no plan, is named, never left out. */
+    async listPlatform(of: { releases: readonly string[] | null; tier: number | null; configDigest: string | null }): Promise<{ platform: string; cluster: string; parallelism: number; members: PlatformMember[] }> {
+      requireConfig(backends, of.configDigest);
+      const chosen = of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
+      const members: PlatformMember[] = [];
+      for (const release of chosen) {
+        const title = releaseTitle(release);
+        try {
+          const bound = await bindRelease(backends, release);
+          if (of.tier === null || bound.tier === of.tier) members.push({ release: title, tier: bound.tier, chart: `${bound.chart.name} ${bound.chart.version}`, failure: null });
+        } catch (error) {
+          if (!(error instanceof LifeboatFailure) || error.code === 'ClusterUnreachable' || error.code === 'ClusterDenied') throw error;
+          const tier = platformEntry(backends, release)?.tier ?? 1;
+          members.push({ release: title, tier, chart: '', failure: error.view() });
+        }
+      }
+      return { platform: platform.platform, cluster: platform.cluster.name, parallelism: platform.parallelism, members };
+    },
+
+    /** Commits the platform point: the heads of all releases with the skew between them, and lifeboat.yaml. */
+    async commitPlatformPoint(of: { id: string; made: readonly { release: string; point: string }[]; complete: boolean }): Promise<{ id: string; skewSeconds: number }> {
+      const releases: PlatformPoint['releases'] = [];
+      for (const release of platformReleases(platform)) {
+        const title = releaseTitle(release);
+        const wanted = of.made.find((each) => each.release === title)?.point;
+        const chain = await readChain({ store, trustedKeys, release });
+        const entry = chain.find((each) => each.document !== undefined && (wanted === undefined || each.document.id === wanted));
+        const tier = entry?.document?.tier ?? platformEntry(backends, release)?.tier ?? 1;
+        const requires = await bindRelease(backends, release).then(
+          (bound) => bound.requires.map((path) => path.split('/').slice(1).join('/')),
+          () => platformEntry(backends, release)?.requires ?? [],
+        );
+        const point =
+          entry?.document === undefined ? null : { id: entry.document.id, sequence: entry.document.sequence, manifestSha256: entry.sha256, capturedAt: entry.document.capturedAt };
+        releases.push({ release, tier, point, requires });
+      }
+      const instants = releases.flatMap((each) => (each.point === null ? [] : [Date.parse(each.point.capturedAt)]));
+      const skewSeconds = instants.length === 0 ? 0 : Math.round((Math.max(...instants) - Math.min(...instants)) / 100) / 10;
+      const text = Buffer.from(backends.platformText);
+      const configSha256 = createHash('sha256').update(text).digest('hex');
+      const config = await writeArtifact({
+        store,
+        prefix: `platforms/${platform.platform}/objects/${of.id}-${String(Context.current().info.attempt)}`,
+        name: 'lifeboat.yaml',
+        source: memorySource(text, configSha256),
+        recipients: platform.recipients,
+        minimumProofs: ['count', 'digest'],
+        restoreCommand: 'cat >lifeboat.yaml',
+      });
+      const { platformPoint } = await commitPlatformPoint({ store, kit, draft: { id: of.id, platform: platform.platform, skewSeconds, complete: of.complete, releases, config, configSha256 } });
+      return { id: platformPoint.id, skewSeconds: platformPoint.skewSeconds };
+    },
+
+    /** A new id for a platform point. */
+    newPlatformPointId(): Promise<string> {
+      return Promise.resolve(newPointId());
+    },
+
+    /** The newest platform point, or the one that is named, with its releases in recovery order. @throws PointUnknown */
+    async locatePlatformPoint(of: { point: string; releases: readonly string[] | null; configDigest: string | null }): Promise<{ platform: string; cluster: string; id: string; committedAt: string; skewSeconds: number; complete: boolean; rto: string; parallelism: number; members: RecoveryMember[]; without: string[] }> {
+      requireConfig(backends, of.configDigest);
+      const chain = await readPlatformPoints({ store, trustedKeys, platform: platform.platform });
+      const good = chain.flatMap((entry) => entry.document ?? []);
+      const found = of.point === 'latest-verified' ? (good.find((each) => each.complete) ?? good[0]) : good.find((each) => each.id === of.point);
+      if (found === undefined) {
+        const known = good.map((each) => each.id).slice(0, 5).join(', ');
+        throw failure('PointUnknown', { message: `find platform point ${of.point} of ${platform.platform} in ${store.address}: ${known === '' ? 'there is none' : `there are ${known}`}` });
+      }
+      const chosen = of.releases?.map((text) => releasePath(resolveRelease(backends, text)));
+      const wanted = found.releases.filter((each) => chosen === undefined || chosen.includes(releasePath(each.release)));
+      const places = orderReleases(wanted.map((each) => ({ release: releaseTitle(each.release), tier: each.tier, requires: each.requires })));
+      const members = places.flatMap((place) => {
+        const entry = wanted.find((each) => releaseTitle(each.release) === place.release);
+        return entry?.point === undefined || entry.point === null ? [] : [{ ...place, point: entry.point.id, requires: entry.requires }];
+      });
+      return {
+        platform: found.platform,
+        cluster: platform.cluster.name,
+        id: found.id,
+        committedAt: found.committedAt,
+        skewSeconds: found.skewSeconds,
+        complete: found.complete,
+        rto: platform.objectives.rto,
+        parallelism: platform.parallelism,
+        members,
+        without: wanted.filter((each) => each.point === null).map((each) => releaseTitle(each.release)),
+      };
+    },
+
+    /** Writes the signed report of a run. A second write of the same run replaces the first. */
+    async writeReport(result: RunResult): Promise<void> {
+      const { workflowId = '', runId = '' } = Context.current().info.workflowExecution ?? {};
+      await store.put(runKey(runId, 'report'), Buffer.from(JSON.stringify(signDocument(kit, { workflowId, runId, ...result }))));
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { Context } from '@temporalio/activity';
+import type { Manifest, Proof, Verification } from '../model/recovery-point.ts';
+import { LifeboatFailure, failure } from '../model/failures.ts';
+import { platformReleases } from '../model/platform.ts';
+import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
+import { verifyArtifact } from '../transfer/read-artifact.ts';
+import { type FoundPoint, readChain } from '../transfer/points.ts';
+import { checkChain } from '../transfer/chain.ts';
+import { writeVerification } from '../transfer/verifications.ts';
+import { reportProgress } from './activity-interceptor.ts';
+import type { Backends } from './backends.ts';
+import { resolveRelease } from './binding/bind-release.ts';
+import { requireConfig } from './capture.ts';
+import { locatePoint } from './plan-recovery.ts';
+
+/** A point to verify. */
+export type PointReference = { readonly release: string; readonly tier: number; readonly point: string; readonly capturedAt: string };
+
+/** Reads every stored byte of a point back. @throws what is wrong with it, naming object, segment and frame */
+async function readBack(backends: Backends, { manifest }: FoundPoint): Promise<{ plainBytes: number; storedBytes: number }> {
+  const signal = Context.current().cancellationSignal;
+  let plainBytes = 0;
+  let storedBytes = 0;
+  const artifacts = [...manifest.components.flatMap((record) => [...record.artifacts, record.facts]), manifest.plan];
+  for (const artifact of artifacts) {
+    const before = plainBytes;
+    const verified = await verifyArtifact({
+      store: backends.store,
+      artifact,
+      identity: backends.kit.identity,
+      signal,
+      onProgress: (bytes) => {
+        reportProgress(`read back ${artifact.name}`, before + bytes);
+      },
+    });
+    plainBytes += verified.plainBytes;
+    storedBytes += verified.storedBytes;
+  }
+  return { plainBytes, storedBytes };
+}
+
+/** The activities that judge recovery points by their bytes. They change nothing but the verifications beside them. */
+export function createPointActivities(backends: Backends) {
+  const trustedKeys = [backends.kit.signing.publicKey];
+
+  return {
+    /**
+     * Lists the points to verify: of one release or of all, the newest or every one. What is wrong with a chain itself
+     * (a link that is gone, replaced or badly signed) is a failure of its release.
+     */
+    async listPointsToVerify(of: { release: string | null; point: string; all: boolean; configDigest: string | null }): Promise<{ points: PointReference[]; broken: { release: string; code: string; message: string }[] }> {
+      requireConfig(backends, of.configDigest);
+      const releases = of.release === null ? platformReleases(backends.platform) : [resolveRelease(backends, of.release)];
+      const points: PointReference[] = [];
+      const broken: { release: string; code: string; message: string }[] = [];
+      for (const release of releases) {
+        const chain = await readChain({ store: backends.store, trustedKeys, release });
+        for (const problem of checkChain(chain)) broken.push({ release: releaseTitle(release), code: problem.code, message: problem.message });
+        const good = chain.flatMap((entry) => entry.document ?? []);
+        const chosen = of.all ? good : of.point === 'latest' ? good.slice(0, 1) : good.filter((manifest) => manifest.id === of.point);
+        if (chosen.length === 0 && (of.release !== null || of.point === 'latest') && broken.every((each) => each.release !== releaseTitle(release))) {
+          const known = good.map((manifest) => manifest.id).slice(0, 5).join(', ');
+          throw failure('PointUnknown', { message: `find point ${of.point} of ${releaseTitle(release)}: ${known === '' ? 'it has none' : `it has ${known}`}` });
+        }
+        points.push(...chosen.map((manifest) => reference(release, manifest)));
+      }
+      return { points, broken };
+    },
+
+    /** Verifies one point and writes the verdict beside it: usable, or damaged with what is wrong. */
+    async verifyPoint(of: { release: string; point: string }): Promise<{ plainBytes: number; storedBytes: number; proof: Proof }> {
+      const release = resolveRelease(backends, of.release);
+      const found = await locatePoint(backends, release, of.point, null);
+      const base = { apiVersion: 'lifeboat/v1', kind: 'Verification', point: found.manifest.id, release, at: new Date().toISOString(), run: Context.current().info.workflowExecution?.runId ?? '' } as const;
+      const write = async (verdict: Pick<Verification, 'outcome' | 'proof' | 'plainBytes' | 'storedBytes' | 'failure'>): Promise<void> => {
+        await writeVerification({ store: backends.store, kit: backends.kit, verification: { ...base, ...verdict } });
+      };
+      try {
+        const read = await readBack(backends, found);
+        const proof: Proof = found.verifications.some((each) => each.proof === 'restored' && each.outcome === 'usable') ? 'restored' : 'read-back';
+        await write({ outcome: 'usable', proof, ...read, failure: null });
+        return { ...read, proof };
+      } catch (error) {
+        if (error instanceof LifeboatFailure && isDamage(error)) {
+          await write({ outcome: 'damaged', proof: 'acknowledged', plainBytes: 0, storedBytes: 0, failure: { code: error.code, message: error.message } });
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+function isDamage(error: LifeboatFailure): boolean {
+  return ['ObjectNotFound', 'ArtifactTruncated', 'ArtifactDigestMismatch', 'ArtifactUnreadable'].includes(error.code);
+}
+
+function reference(release: ReleaseName, manifest: Manifest): PointReference {
+  return { release: releaseTitle(release), tier: manifest.tier, point: manifest.id, capturedAt: manifest.capturedAt };
+}

@@ -1,0 +1,216 @@
+import { Context } from '@temporalio/activity';
+import { compareFacts, type FactsComparison, type FactTotals } from '../model/facts.ts';
+import { failure } from '../model/failures.ts';
+import type { Manifest } from '../model/recovery-point.ts';
+import { releaseTitle } from '../model/release-name.ts';
+import { writeVerification } from '../transfer/verifications.ts';
+import type { Backends } from './backends.ts';
+import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
+import { isConflict, isNotFound, optional, request } from './clients/kubernetes.ts';
+import { methodContext, methodOf, componentOf } from './method-context.ts';
+import { readRecord, restoreObjects } from './methods/release-config.ts';
+import { locatePoint } from './plan-recovery.ts';
+import { recordOf, restoreContext } from './restore-context.ts';
+import { readRunDocument, type RunDocument } from './run-record.ts';
+
+/** What the comparison of a component's facts found. Paths stay out: they name tables and keys. */
+export type ComparedComponent = { readonly compared: number; readonly equal: boolean; readonly totals: FactTotals; readonly exceptions: FactsComparison['exceptions'] };
+
+/** The activities that bring a release back. Each is idempotent by markers in the target. */
+export function createRecoverActivities(backends: Backends) {
+  const runId = (): string => Context.current().info.workflowExecution?.runId ?? '';
+
+  return {
+    /**
+     * Makes the namespace and the Secrets and ConfigMaps that the release refers to, exactly as captured.
+     * @returns the objects that were not there before, as `Secret/name`
+     */
+    async restoreConfiguration(of: { release: string; component: string }): Promise<readonly string[]> {
+      const { document, manifest } = await recovery();
+      const { namespace } = document.bound.release;
+      await ensureNamespace(namespace);
+      const before = new Set(await listConfiguration(namespace));
+      await restoreObjects((await contextOf(document, manifest, of.component)) as Parameters<typeof restoreObjects>[0], 'before');
+      return (await listConfiguration(namespace)).filter((object) => !before.has(object));
+    },
+
+    /** Deletes the Secrets and ConfigMaps that this run made. Idempotent. */
+    async removeConfiguration(of: { release: string; objects: readonly string[] }): Promise<void> {
+      const { bound } = await document();
+      const { namespace } = bound.release;
+      for (const [kind, name = ''] of of.objects.map((object) => object.split('/'))) {
+        await gone(`delete ${of.release} ${kind ?? ''} ${name}`, () =>
+          kind === 'Secret' ? backends.kubernetes.core.deleteNamespacedSecret({ namespace, name }) : backends.kubernetes.core.deleteNamespacedConfigMap({ namespace, name }),
+        );
+      }
+    },
+
+    /**
+     * Installs the captured chart with the captured values; then the captured Secrets win over rendered ones.
+     * Idempotent because: a second install of the same chart and values changes nothing but the revision, and one that
+     * this run made already is found by its description. @throws HelmFailed, HelmBusy
+     */
+    async installRelease(of: { release: string; component: string }): Promise<void> {
+      const { document, manifest } = await recovery();
+      const { namespace, name } = document.bound.release;
+      const context = (await contextOf(document, manifest, of.component)) as Parameters<typeof readRecord>[0];
+      const record = await readRecord(context);
+      const live = await readRelease(backends.access, namespace, name);
+      if (live?.status === 'deployed' && live.revision > (document.recovery?.liveRevision ?? 0)) {
+        await restoreObjects(context, 'after');
+        return;
+      }
+      if (record.chartArchive === undefined) {
+        throw failure('HelmFailed', { message: `install ${releaseTitle(document.bound.release)}: the point has no chart archive; name the chart in lifeboat.yaml before the backup` });
+      }
+      await installChart(backends.access, { archive: record.chartArchive, namespace, name, values: record.values, signal: Context.current().cancellationSignal });
+      await restoreObjects(context, 'after');
+    },
+
+    /** Brings the streams of a component into its target. A second call finds the marker of the first and does nothing. */
+    async restoreComponent(of: { release: string; component: string }): Promise<void> {
+      const { document, manifest } = await recovery();
+      const component = componentOf(document.bound, of.component);
+      await methodOf(component).restore(await contextOf(document, manifest, of.component));
+    },
+
+    /** Reads the facts of the restored target and compares them with the captured ones. @throws FactsDiffer */
+    async compareComponent(of: { release: string; component: string }): Promise<ComparedComponent> {
+      const { document, manifest } = await recovery();
+      const { bound } = document;
+      const component = componentOf(bound, of.component);
+      const method = methodOf(component);
+      const context = await contextOf(document, manifest, of.component);
+      const after = await method.readFacts(context);
+      const gone = method.expired?.(context.capturedFacts, new Date()) ?? { paths: [], reason: '' };
+      const expired = new Set(gone.paths);
+      const without = (facts: typeof after): typeof after => Object.fromEntries(Object.entries(facts).filter(([path]) => !expired.has(path)));
+      const prefix = `${component.name}/`;
+      const rules = bound.plan.compare.map((rule) => ({ ...rule, facts: rule.facts.startsWith(prefix) ? rule.facts.slice(prefix.length) : rule.facts }));
+      const comparison = compareFacts(without(context.capturedFacts), without(after), rules);
+      if (!comparison.equal) {
+        const kinds = comparison.differences.slice(0, 5).map(({ path, before, after: now }) => `${path.split('/')[0] ?? ''}…/${path.split('/').at(-1) ?? ''} was ${short(before)}, is ${short(now)}`);
+        throw failure('FactsDiffer', {
+          message: `compare ${of.release} ${component.name}: ${String(comparison.differenceCount)} of ${String(comparison.compared)} facts differ: ${kinds.join('; ')}`,
+          changed: 'yes',
+          subject: component.name,
+        });
+      }
+      const exceptions = [...comparison.exceptions, ...(expired.size === 0 ? [] : [{ facts: `${component.name}/**`, reason: gone.reason, count: expired.size, bound: expired.size }])];
+      return { compared: comparison.compared, equal: true, totals: recordOf(manifest, component.name).totals, exceptions };
+    },
+
+    /** Puts back what a restore replaced, where the method keeps it. Idempotent. */
+    async undoRestore(of: { release: string; component: string }): Promise<void> {
+      const { document, manifest } = await recovery();
+      const component = componentOf(document.bound, of.component);
+      const method = methodOf(component);
+      await method.undoRestore?.(methodContext(backends, document.bound, component, generation(manifest, of.component)));
+    },
+
+    /** Takes back the installation: to the revision that was live before, or to nothing. Idempotent. */
+    async undoInstall(of: { release: string }): Promise<void> {
+      const { bound, recovery: target } = await document();
+      void of;
+      const { namespace, name } = bound.release;
+      const live = await readRelease(backends.access, namespace, name);
+      if (target === null || live === undefined) return;
+      if (target.liveRevision !== null) {
+        if (live.revision > target.liveRevision) await rollBackRelease(backends.access, namespace, name, target.liveRevision);
+        return;
+      }
+      await uninstallRelease(backends.access, namespace, name);
+      const made = Object.values(bound.workloads).flatMap((workload) => workload.claims).filter(({ claim }) => !target.claims.includes(claim));
+      for (const { claim } of made) {
+        await gone(`delete claim ${claim}`, () => backends.kubernetes.core.deleteNamespacedPersistentVolumeClaim({ namespace, name: claim }));
+      }
+    },
+
+    /** Deletes the namespace that this run made, where nothing of another release is in it. Idempotent. */
+    async removeNamespace(of: { release: string }): Promise<void> {
+      const { bound, recovery: target } = await document();
+      void of;
+      const { namespace } = bound.release;
+      if (target === null || target.namespaceExisted) return;
+      const pods = await request(`list pods of ${namespace}`, () => backends.kubernetes.core.listNamespacedPod({ namespace }));
+      const releases = await request(`list releases of ${namespace}`, () => backends.kubernetes.core.listNamespacedSecret({ namespace, labelSelector: 'owner=helm' }));
+      if (pods.items.length > 0 || releases.items.length > 0) return;
+      await gone(`delete namespace ${namespace}`, () => backends.kubernetes.core.deleteNamespace({ name: namespace }));
+    },
+
+    /** Says beside the point that it was restored and its facts were equal: the highest proof. */
+    async markRestored(of: { release: string }): Promise<void> {
+      const { document: read, manifest } = await recovery();
+      void read;
+      void of;
+      await writeVerification({
+        store: backends.store,
+        kit: backends.kit,
+        verification: {
+          apiVersion: 'lifeboat/v1',
+          kind: 'Verification',
+          point: manifest.id,
+          release: manifest.release,
+          at: new Date().toISOString(),
+          outcome: 'usable',
+          proof: 'restored',
+          plainBytes: manifest.plainBytes,
+          storedBytes: manifest.storedBytes,
+          failure: null,
+          run: runId(),
+        },
+      });
+    },
+  };
+
+  async function document(): Promise<RunDocument> {
+    return await readRunDocument(backends, runId());
+  }
+
+  async function recovery(): Promise<{ document: RunDocument; manifest: Manifest }> {
+    const read = await document();
+    if (read.recovery === null) throw failure('BindingFailed', { message: `read plan of run ${runId()}: it is not of a recovery` });
+    const { manifest, sha256 } = await locatePoint(backends, { ...read.bound.release, namespace: read.recovery.from }, read.recovery.point, null);
+    if (sha256 !== read.recovery.manifestSha256) throw failure('BindingChanged', { message: `read point ${manifest.id}: its manifest is another one than when the plan was made` });
+    return { document: read, manifest };
+  }
+
+  function generation(manifest: Manifest, component: string): string {
+    return `${runId()}-${manifest.id}-${component}`;
+  }
+
+  async function contextOf(read: RunDocument, manifest: Manifest, component: string): ReturnType<typeof restoreContext> {
+    return await restoreContext(backends, read, manifest, component, generation(manifest, component));
+  }
+
+  async function listConfiguration(namespace: string): Promise<string[]> {
+    const [secrets, maps] = await Promise.all([
+      request('list Secrets', () => backends.kubernetes.core.listNamespacedSecret({ namespace })),
+      request('list ConfigMaps', () => backends.kubernetes.core.listNamespacedConfigMap({ namespace })),
+    ]);
+    const own = secrets.items.filter((secret) => secret.type !== 'helm.sh/release.v1').map((secret) => `Secret/${secret.metadata?.name ?? ''}`);
+    return [...own, ...maps.items.map((map) => `ConfigMap/${map.metadata?.name ?? ''}`)].filter((object) => object !== 'ConfigMap/kube-root-ca.crt');
+  }
+
+  async function ensureNamespace(name: string): Promise<void> {
+    if ((await optional(`read namespace ${name}`, () => backends.kubernetes.core.readNamespace({ name }))) !== undefined) return;
+    try {
+      await request(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body: { metadata: { name } } }));
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+  }
+
+  async function gone(verb: string, remove: () => Promise<unknown>): Promise<void> {
+    try {
+      await request(verb, remove);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
+
+function short(value: string | number | null): string {
+  return value === null ? 'missing' : String(value).slice(0, 24);
+}
+

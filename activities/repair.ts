@@ -1,0 +1,88 @@
+import type { Client } from '@temporalio/client';
+import { z } from 'zod';
+import { marks } from '../model/run-names.ts';
+import type { Backends } from './backends.ts';
+import { isNotFound, isReady, listPods, request } from './clients/kubernetes.ts';
+import { type FoundMark, findMarks, markQuiesced, startWorkload, unfenceService } from './clients/marks.ts';
+import { lastLine } from './clients/process.ts';
+import { runInPod } from './executors/pod-exec.ts';
+
+/** What `repair` found: a mark or a pod that a run left, whether it may be undone, and what became of it. */
+export type Leftover = {
+  readonly what: 'fence' | 'scaled' | 'quiesced' | 'helper pod';
+  readonly object: string;
+  readonly run: string;
+  readonly deadline: string | null;
+  /** Why it may be undone, or null where it belongs to a run that goes on. */
+  readonly reason: string | null;
+  readonly undone: boolean;
+  readonly problem: string | null;
+};
+
+const Quiesced = z.looseObject({ container: z.string(), release: z.array(z.string()), selector: z.record(z.string(), z.string()) });
+
+/**
+ * Finds fences, stopped workloads, quiesces and helper pods that runs left in the cluster, and undoes those whose
+ * deadline passed or whose run is over; needs no history. Where no Temporal answers, only the deadline counts, or
+ * `all`: a person said that whatever run it was is gone for good.
+ */
+export async function repair(backends: Backends, client: Client | undefined, of: { all: boolean; dryRun: boolean }): Promise<Leftover[]> {
+  const { kubernetes } = backends;
+  const found: Leftover[] = [];
+  for (const mark of await findMarks(kubernetes)) {
+    const reason = await reasonToUndo(mark, client, of.all);
+    const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(() => undoMark(backends, mark));
+    found.push({ what: mark.mark, object: `${mark.kind} ${mark.namespace}/${mark.name}`, run: mark.run, deadline: mark.deadline, reason, ...outcome });
+  }
+  const pods = await request('list helper pods', () => kubernetes.core.listPodForAllNamespaces({ labelSelector: marks.run }));
+  for (const pod of pods.items) {
+    const { name = '', namespace = '', labels = {} } = pod.metadata ?? {};
+    const run = labels[marks.run] ?? '';
+    const reason = await reasonToUndo({ run, deadline: new Date(8.64e15).toISOString() }, client, of.all);
+    const remove = async (): Promise<void> => {
+      await kubernetes.core.deleteNamespacedPod({ namespace, name }).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+    };
+    const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(remove);
+    found.push({ what: 'helper pod', object: `Pod ${namespace}/${name}`, run, deadline: null, reason, ...outcome });
+  }
+  return found;
+}
+
+async function reasonToUndo(mark: Pick<FoundMark, 'run' | 'deadline'>, client: Client | undefined, all: boolean): Promise<string | null> {
+  if (all) return 'you said that its run is gone';
+  if (Date.parse(mark.deadline) < Date.now()) return 'its deadline passed';
+  if (client === undefined) return null;
+  const query = `RunId = "${mark.run}"`;
+  for await (const run of client.workflow.list({ query })) return run.status.name === 'RUNNING' ? null : `its run is over (${run.status.name.toLowerCase()})`;
+  return null;
+}
+
+async function attempt(work: () => Promise<void>): Promise<{ undone: boolean; problem: string | null }> {
+  try {
+    await work();
+    return { undone: true, problem: null };
+  } catch (error) {
+    return { undone: false, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function undoMark(backends: Backends, mark: FoundMark): Promise<void> {
+  const { kubernetes, access } = backends;
+  const { namespace, name, kind } = mark;
+  if (kind === 'Service') {
+    await unfenceService(kubernetes, namespace, name);
+    return;
+  }
+  if (mark.mark === 'scaled') {
+    await startWorkload(kubernetes, kind, namespace, name);
+    return;
+  }
+  const held = Quiesced.parse(mark.previous);
+  const pod = (await listPods(kubernetes, namespace, held.selector)).find(isReady)?.metadata?.name;
+  if (pod === undefined) throw new Error('no pod is ready; start it, then repair again');
+  const { exitCode, stderr } = await runInPod(access, { namespace, pod, container: held.container }, held.release);
+  if (exitCode !== 0) throw new Error(lastLine(stderr));
+  await markQuiesced(kubernetes, { kind, namespace, name }, null);
+}

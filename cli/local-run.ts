@@ -1,0 +1,92 @@
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { failure } from '../model/failures.ts';
+import { type Platform, StoreConfig } from '../model/platform.ts';
+import { openStore } from '../activities/open-store.ts';
+import { readPlatformPoints } from '../transfer/platform-points.ts';
+import { readBytes } from '../transfer/read-artifact.ts';
+import { type LoadedPlatform, loadKit, parsePlatform } from '../workers/load-config.ts';
+import { startLocalTemporal } from '../workers/local-temporal.ts';
+import { openBackends } from '../workers/open-backends.ts';
+import { startWorker } from '../workers/run-worker.ts';
+import { registerSearchAttributes } from '../workers/search-attributes.ts';
+import { connectClient, connectWorker } from '../workers/temporal-connection.ts';
+import type { Session } from './session.ts';
+
+/** Where a recovery without anything starts from. */
+export type LocalOptions = { store?: string; endpoint?: string; platform?: string; kubeconfig?: string; context?: string };
+
+/**
+ * Makes a session that needs nothing but the bucket and the recovery kit: lifeboat.yaml comes from the newest platform
+ * point, Temporal and a worker run in this process. @throws KeyMissing, StoreNotFound, PointUnknown
+ */
+export async function openLocalSession(session: Session, keyPath: string, options: LocalOptions): Promise<{ session: Session; ui: string; stop: () => Promise<void> }> {
+  const { terminal } = session;
+  const kit = await loadKit(keyPath);
+  const storeConfig = options.store === undefined ? kit.store : StoreConfig.parse({ ...kit.store, url: options.store, ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }) });
+  const store = await openStore(storeConfig);
+  const name = options.platform ?? kit.platform;
+  const points = await readPlatformPoints({ store, trustedKeys: [kit.signing.publicKey], platform: name });
+  const newest = points.flatMap((entry) => entry.document ?? [])[0];
+  if (newest === undefined) {
+    const [first] = points.flatMap((entry) => entry.failure ?? []);
+    throw first ?? failure('PointUnknown', { message: `find platform point of ${name} in ${store.address}: there is none` });
+  }
+  const text = (await readBytes({ store, artifact: newest.config, identity: kit.identity })).toString('utf8');
+  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-local-'));
+  await writeFile(join(directory, 'lifeboat.yaml'), text, { mode: 0o600 });
+  const captured = parsePlatform(text, join(directory, 'lifeboat.yaml'));
+  terminal.note(`lifeboat.yaml comes from platform point ${newest.id} in ${store.address}`);
+  await mkdir(directory, { recursive: true });
+  const temporal = await startLocalTemporal({
+    databaseFile: join(directory, 'temporal.db'),
+    progress: (line) => {
+      terminal.note(line);
+    },
+  });
+  terminal.note(`Temporal UI  ${temporal.ui}`);
+  try {
+    const platform = onThisMachine(captured.platform, storeConfig, temporal.address, options);
+    const loaded: LoadedPlatform = { ...captured, platform };
+    const backends = await openBackends(loaded, kit, {
+      temporalAddress: temporal.address,
+      installTools: (line) => {
+        terminal.note(line);
+      },
+    });
+    const client = await connectClient(temporal.address, 'default');
+    await registerSearchAttributes(client, 'default');
+    const worker = await startWorker({ backends, connection: await connectWorker(temporal.address), namespace: 'default' });
+    return {
+      ui: temporal.ui,
+      session: {
+        ...session,
+        platform: () => Promise.resolve(loaded),
+        kit: () => Promise.resolve(kit),
+        store: () => Promise.resolve(store),
+        client: () => Promise.resolve(client),
+        backends: () => Promise.resolve(backends),
+      },
+      stop: async () => {
+        await worker.stop();
+        await temporal.stop();
+      },
+    };
+  } catch (error) {
+    await temporal.stop();
+    throw error;
+  }
+}
+
+/** The captured platform file with what is different on the machine that recovers. */
+function onThisMachine(platform: Platform, store: StoreConfig, address: string, options: LocalOptions): Platform {
+  const { kubeconfig, context, ...cluster } = platform.cluster;
+  const chosen = { kubeconfig: options.kubeconfig ?? process.env['KUBECONFIG'] ?? kubeconfig, context: options.context ?? context };
+  return {
+    ...platform,
+    store,
+    temporal: { address, namespace: 'default' },
+    cluster: { ...cluster, ...(chosen.kubeconfig === undefined ? {} : { kubeconfig: chosen.kubeconfig }), ...(chosen.context === undefined ? {} : { context: chosen.context }) },
+  };
+}

@@ -1,0 +1,82 @@
+import { formatBytes, formatDuration } from '../model/duration.ts';
+import type { Objective, ReleaseResult, RunResult } from '../model/outcome.ts';
+import { describeFailure } from './session.ts';
+import { table, type Terminal } from './terminal.ts';
+
+const verbs: Readonly<Record<string, string>> = {
+  backUpRelease: 'BACKED UP',
+  backUpPlatform: 'BACKED UP',
+  recoverRelease: 'RECOVERED',
+  recoverPlatform: 'RECOVERED',
+  verifyRecoveryPoint: 'VERIFIED',
+  selfTest: 'TESTED',
+};
+
+/** `3m 12s ✓`, or `–` where nothing was measured. */
+function objective({ achievedSeconds, met }: Objective): string {
+  if (achievedSeconds === null) return '–';
+  return `${formatDuration(achievedSeconds * 1000)}${met === null ? '' : met ? ' ✓' : ' ✗'}`;
+}
+
+function totals(release: ReleaseResult): string {
+  const words = Object.entries(release.facts.before)
+    .filter(([, value]) => value > 0)
+    .slice(0, 3)
+    .map(([name, value]) => `${value.toLocaleString('en')} ${name.replace(/([A-Z])/g, ' $1').toLowerCase()}`);
+  const sign = release.facts.equal === null ? '' : release.facts.equal ? ' ≡' : ' ≠';
+  return words.length === 0 && sign === '' ? '–' : `${words.join(', ')}${sign}`;
+}
+
+/** The report of a run as text, at most 100 columns wide where the names allow. */
+export function renderReport(result: RunResult, of: { workflowId: string; runId: string; terminal: Terminal }): string {
+  const { terminal } = of;
+  const colour = result.outcome === 'complete' ? 'green' : 'red';
+  const verb = result.outcome === 'complete' || result.outcome === 'partial' ? (verbs[result.type] ?? result.type) : result.type;
+  const parts = [
+    `${terminal.paint('bold', verb)}  ${terminal.paint(colour, result.outcome)} in ${formatDuration(result.durationMs)}${result.compensation === 'none' ? '' : `, compensation ${result.compensation}`}`,
+  ];
+  if (result.releases.length > 0) parts.push('', releaseTable(result));
+  for (const release of result.releases) {
+    for (const component of release.components.filter((each) => each.reason !== undefined)) parts.push('', `${component.outcome === 'not captured' ? 'Not captured' : 'Not restored'}: ${release.release} ${component.component} (${component.reason ?? ''})`);
+    for (const exception of release.facts.exceptions) parts.push(`Excepted: ${release.release} ${String(exception.count)} of at most ${String(exception.bound)} facts ${exception.facts}: ${exception.reason}`);
+    for (const text of release.leftBehind) parts.push(`Left behind: ${release.release} ${text}`);
+  }
+  const failures = [...result.releases.flatMap((release) => (release.failure === undefined ? [] : [{ release: release.release, view: release.failure }])), ...(result.failure === undefined ? [] : [{ release: '', view: result.failure }])];
+  const seen = new Set<string>();
+  for (const { release, view } of failures) {
+    if (seen.has(view.message)) continue;
+    seen.add(view.message);
+    parts.push('', ...describeFailure(view).map((line, index) => (index === 0 && release !== '' ? line.replace('✗ ', `✗ ${release}  `) : line)));
+  }
+  if ((result.notes ?? []).length > 0) parts.push('', ...(result.notes ?? []).map((note) => `· ${note}`));
+  if (result.notConfigured.length > 0) parts.push('', `not configured: ${result.notConfigured.join(', ')}`);
+  if (result.plan === undefined) parts.push('', `report runs/${of.runId}/report.json, signed   run ${of.workflowId}`);
+  return parts.join('\n');
+}
+
+function releaseTable(result: RunResult): string {
+  const recovery = result.type.startsWith('recover');
+  const header = ['TIER', 'RELEASE', 'POINT', 'SIZE', 'FACTS', ...(recovery ? ['RTO', 'RPO'] : ['TIME', 'RPO'])];
+  const rows = [...result.releases]
+    .sort((a, b) => a.tier - b.tier)
+    .map((release) => [
+      String(release.tier),
+      release.release,
+      release.outcome === 'complete' || release.outcome === 'partial' ? (release.recoveryPoint ?? '–') : release.outcome,
+      release.storedBytes === 0 ? '–' : formatBytes(release.storedBytes),
+      totals(release),
+      recovery ? objective(release.rto) : formatDuration(release.durationMs),
+      objective(release.rpo),
+    ]);
+  return table(header, rows);
+}
+
+/** The plan of a dry run as text. */
+export function renderPlan(plan: NonNullable<RunResult['plan']>): string {
+  return [
+    `This will touch ${String(plan.objects)} components, ${formatBytes(plan.bytes)}.                 plan ${plan.digest.slice(0, 16)}`,
+    ...plan.lines.map((line) => `  ${line}`),
+    ...(plan.overwrites.length === 0 ? ['It overwrites nothing.'] : ['It overwrites:', ...plan.overwrites.map((line) => `  ! ${line}`)]),
+    ...plan.findings.map((line) => `  · ${line}`),
+  ].join('\n');
+}

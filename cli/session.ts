@@ -1,0 +1,59 @@
+import type { Client } from '@temporalio/client';
+import type { Backends } from '../activities/backends.ts';
+import { openStore } from '../activities/open-store.ts';
+import { LifeboatFailure, type FailureView } from '../model/failures.ts';
+import type { RecoveryKit } from '../model/recovery-kit.ts';
+import type { Store } from '../transfer/store.ts';
+import { configPath, kitPath, type LoadedPlatform, loadKit, loadPlatform } from '../workers/load-config.ts';
+import { openBackends } from '../workers/open-backends.ts';
+import { connectClient } from '../workers/temporal-connection.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+
+/** Options that every verb takes. */
+export type GlobalOptions = { config?: string; key?: string; json?: boolean; wait?: boolean; debug?: boolean };
+
+/** What a verb works with; each part is opened when it is first asked for. */
+export type Session = {
+  readonly options: GlobalOptions;
+  readonly terminal: Terminal;
+  platform(): Promise<LoadedPlatform>;
+  kit(): Promise<RecoveryKit>;
+  store(): Promise<Store>;
+  client(): Promise<Client>;
+  backends(): Promise<Backends>;
+};
+
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => (opened ??= open());
+}
+
+/** The session of one command. */
+export function openSession(options: GlobalOptions): Session {
+  const platform = once(() => loadPlatform(configPath(options.config)));
+  const kit = once(() => loadKit(kitPath(options.key)));
+  return {
+    options,
+    terminal: openTerminal({ json: options.json === true }),
+    platform,
+    kit,
+    store: once(async () => await openStore((await platform()).platform.store)),
+    client: once(async () => {
+      const { address, namespace } = (await platform()).platform.temporal;
+      return await connectClient(address, namespace);
+    }),
+    backends: once(async () => await openBackends(await platform(), await kit())),
+  };
+}
+
+/** Exit code of a failure that stopped a command: 2 for what was wrong before any contact, else 1. */
+export function exitCodeOf(error: unknown): number {
+  const before = ['InputInvalid', 'ConfigInvalid', 'PlanInvalid', 'PlanNotFound', 'ReleaseUnknown', 'KeyInvalid', 'ToolMissing', 'ToolTooOld', 'RecipientInvalid'];
+  return error instanceof LifeboatFailure && before.includes(error.code) ? 2 : 1;
+}
+
+/** An error as a person reads it: what failed, whether anything changed, what to do next. */
+export function describeFailure(view: FailureView): string[] {
+  const changed = { no: 'nothing', yes: 'yes', unknown: 'perhaps; the run was compensated' }[view.changed];
+  return [`✗ ${view.code}: ${view.message}`, `    changed: ${changed}`, `    ${view.hint}`];
+}

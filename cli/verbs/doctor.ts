@@ -1,0 +1,79 @@
+import { helmVersion } from '../../activities/clients/helm.ts';
+import { request } from '../../activities/clients/kubernetes.ts';
+import { kubectl } from '../../activities/clients/kubectl.ts';
+import { readRelease } from '../../activities/clients/helm.ts';
+import { splitChart } from '../../activities/binding/bind-release.ts';
+import { LifeboatFailure } from '../../model/failures.ts';
+import { platformReleases } from '../../model/platform.ts';
+import { releaseTitle } from '../../model/release-name.ts';
+import { requireWorker } from '../follow-run.ts';
+import type { Session } from '../session.ts';
+import { act, type Verb } from '../verb.ts';
+
+type Finding = { readonly name: string; readonly fits: boolean; readonly said: string };
+
+/** `lifeboat doctor` */
+export const doctor: Verb = (program) => {
+  program
+    .command('doctor')
+    .description('look at everything that a run needs, and change nothing')
+    .action(
+      act(async (session) => {
+        const findings = await look(session);
+        if (session.terminal.json) session.terminal.printJson(findings);
+        else for (const each of findings) session.terminal.print(`${each.fits ? '✓' : '✗'} ${each.name.padEnd(24)} ${each.said}`);
+        return findings.every((each) => each.fits) ? 0 : 1;
+      }),
+    );
+};
+
+async function look(session: Session): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const check = async (name: string, say: () => Promise<string>): Promise<void> => {
+    try {
+      findings.push({ name, fits: true, said: await say() });
+    } catch (error) {
+      const said = error instanceof LifeboatFailure ? `${error.code}: ${error.message}. ${error.hint}` : error instanceof Error ? error.message : String(error);
+      findings.push({ name, fits: false, said });
+    }
+  };
+  const { platform, path } = await session.platform();
+  findings.push({ name: 'lifeboat.yaml', fits: true, said: `${path}, ${String(platform.releases.length)} releases` });
+  await check('recovery kit', async () => {
+    const kit = await session.kit();
+    if (!kit.recipients.every((recipient) => platform.recipients.includes(recipient))) throw new Error('a recipient of the kit is not in lifeboat.yaml: new points could not be opened with it');
+    return `of platform ${kit.platform}, ${String(platform.recipients.length)} recipients`;
+  });
+  await check('store', async () => {
+    const probe = await (await session.store()).probe();
+    if (!probe.conditionalPut) throw new Error(`${probe.address}: two writers of one key both succeeded`);
+    return `${probe.address}, conditional PUT, ${String(Math.round(probe.latencyMs))} ms`;
+  });
+  await check('Temporal', async () => {
+    const client = await session.client();
+    await client.workflowService.describeNamespace({ namespace: platform.temporal.namespace });
+    return platform.temporal.address;
+  });
+  await check('worker', async () => {
+    await requireWorker(await session.client(), platform.temporal.namespace);
+    return 'polls';
+  });
+  const backends = await session.backends().catch((error: unknown) => error);
+  if (backends instanceof Error) {
+    await check('tools and plans', () => Promise.reject(backends));
+    return findings;
+  }
+  const opened = backends as Awaited<ReturnType<Session['backends']>>;
+  await check('helm', async () => `${await helmVersion(opened.access)} at ${opened.access.helm}`);
+  await check('kubectl', async () => `${/"gitVersion": "([^"]+)/.exec((await kubectl(opened.access, ['version', '--client', '-o', 'json'], { timeoutMs: 8_000 })).stdout)?.[1] ?? ''} at ${opened.access.kubectl}`);
+  await check('cluster', async () => `${(await request('read version of the API server', () => opened.kubernetes.version.getCode(), 8_000)).gitVersion} at ${opened.kubernetes.server}`);
+  for (const release of platformReleases(platform)) {
+    await check(releaseTitle(release), async () => {
+      const live = await readRelease(opened.access, release.namespace, release.name);
+      if (live === undefined) throw new Error('Helm has no release of that name; lifeboat recover brings it back, or remove it from lifeboat.yaml');
+      opened.plans.find(splitChart(live.chart).name);
+      return `${live.chart}, revision ${String(live.revision)}, ${live.status}`;
+    });
+  }
+  return findings;
+}

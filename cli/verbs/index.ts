@@ -1,0 +1,16 @@
+import type { Verb } from '../verb.ts';
+import { backup } from './backup.ts';
+import { doctor } from './doctor.ts';
+import { keys } from './keys.ts';
+import { approve, cancel, decide, pause, resume } from './messages.ts';
+import { plan } from './plan.ts';
+import { points } from './points.ts';
+import { recover } from './recover.ts';
+import { repair, unlock } from './repair.ts';
+import { report, runs, watch } from './runs.ts';
+import { status } from './status.ts';
+import { verify } from './verify.ts';
+import { worker } from './worker.ts';
+
+/** Every verb, in the order of the help. */
+export const verbs: readonly Verb[] = [status, backup, points, verify, recover, runs, watch, report, approve, decide, pause, resume, cancel, repair, unlock, doctor, plan, keys, worker];

@@ -1,0 +1,116 @@
+import type { Manifest, Verification } from '../../model/recovery-point.ts';
+import { formatBytes } from '../../model/duration.ts';
+import { failure } from '../../model/failures.ts';
+import { platformReleases } from '../../model/platform.ts';
+import { findRelease, type ReleaseName, releaseTitle } from '../../model/release-name.ts';
+import { readChain } from '../../transfer/points.ts';
+import { readVerifications } from '../../transfer/verifications.ts';
+import type { Session } from '../session.ts';
+import { table, when } from '../terminal.ts';
+import { act, type Verb } from '../verb.ts';
+
+type ListedPoint = { readonly release: string; readonly manifest: Manifest; readonly verifications: readonly Verification[] };
+
+/** What a point has proven: its own proof, or that of its newest verification. */
+export function proofOf(manifest: Manifest, verifications: readonly Verification[]): string {
+  const [newest] = verifications;
+  if (newest?.outcome === 'damaged') return `damaged (${newest.failure?.code ?? ''})`;
+  if (manifest.suspect !== null) return 'suspect';
+  return verifications.some((each) => each.proof === 'restored') ? 'restored' : (newest?.proof ?? manifest.proof);
+}
+
+/** Points of some releases, newest first, and what is wrong with their chains. */
+export async function listPoints(session: Session, releases: readonly ReleaseName[]): Promise<{ points: ListedPoint[]; problems: string[] }> {
+  const [store, kit] = [await session.store(), await session.kit()];
+  const trustedKeys = [kit.signing.publicKey];
+  const points: ListedPoint[] = [];
+  const problems: string[] = [];
+  for (const release of releases) {
+    for (const entry of await readChain({ store, trustedKeys, release })) {
+      if (entry.failure !== undefined) problems.push(`${releaseTitle(release)} ${String(entry.sequence)}: ${entry.failure.code}: ${entry.failure.message}`);
+      if (entry.document === undefined) continue;
+      points.push({ release: releaseTitle(release), manifest: entry.document, verifications: await readVerifications({ store, trustedKeys, release, point: entry.document.id }) });
+    }
+  }
+  return { points, problems };
+}
+
+/** The release that a point belongs to. @throws PointUnknown */
+export async function findPointOwner(session: Session, id: string): Promise<string> {
+  const { platform } = await session.platform();
+  const { points } = await listPoints(session, platformReleases(platform));
+  const found = points.find((each) => each.manifest.id === id);
+  if (found === undefined) throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
+  return found.release;
+}
+
+/** `lifeboat points [RELEASE]` and `lifeboat points show ID` */
+export const points: Verb = (program) => {
+  const command = program.command('points').description('list recovery points');
+  command
+    .command('list', { isDefault: true })
+    .argument('[release]', 'namespace/name, or a name that is unique')
+    .action(
+      act(async (session, _options, [name] = []) => {
+        const { platform } = await session.platform();
+        const all = platformReleases(platform);
+        const chosen = name === undefined ? all : [findRelease(name, all)].map((found) => (typeof found === 'string' ? refuse(found) : found));
+        const listed = await listPoints(session, chosen);
+        if (session.terminal.json) session.terminal.printJson(listed);
+        else if (listed.points.length === 0) session.terminal.print(`no recovery points in ${(await session.store()).address}`);
+        else session.terminal.print(pointTable(listed.points));
+        for (const problem of listed.problems) session.terminal.note(`✗ ${problem}`);
+        return listed.problems.length === 0 ? 0 : 1;
+      }),
+    );
+  command
+    .command('show')
+    .description('show one point: its components, facts and verifications')
+    .argument('<id>')
+    .action(
+      act(async (session, _options, [id = ''] = []) => {
+        const { platform } = await session.platform();
+        const found = (await listPoints(session, platformReleases(platform))).points.find((each) => each.manifest.id === id);
+        if (found === undefined) throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
+        if (session.terminal.json) session.terminal.printJson(found);
+        else session.terminal.print(pointText(found));
+        return 0;
+      }),
+    );
+};
+
+function refuse(message: string): never {
+  throw failure('ReleaseUnknown', { message });
+}
+
+function pointTable(listed: readonly ListedPoint[]): string {
+  const rows = listed.map(({ release, manifest, verifications }) => [
+    release,
+    manifest.id,
+    when(manifest.capturedAt),
+    formatBytes(manifest.storedBytes),
+    proofOf(manifest, verifications),
+    `${manifest.chart.name} ${manifest.chart.version}`,
+  ]);
+  return table(['RELEASE', 'POINT', 'CAPTURED (UTC)', 'SIZE', 'PROOF', 'CHART'], rows);
+}
+
+function pointText({ release, manifest, verifications }: ListedPoint): string {
+  const rows = manifest.components.map((record) => [
+    record.component,
+    record.method,
+    formatBytes(record.artifacts.reduce((sum, artifact) => sum + artifact.plainBytes, 0)),
+    formatBytes(record.artifacts.reduce((sum, artifact) => sum + artifact.storedBytes, 0)),
+    Object.entries(record.totals).map(([name, value]) => `${String(value)} ${name}`).join(', '),
+  ]);
+  return [
+    `${release} ${manifest.id}   captured ${when(manifest.capturedAt)}   proof ${proofOf(manifest, verifications)}`,
+    `chart ${manifest.chart.name} ${manifest.chart.version} (${manifest.chart.appVersion})   sequence ${String(manifest.sequence)}   by ${manifest.tool}`,
+    '',
+    table(['COMPONENT', 'METHOD', 'PLAIN', 'STORED', 'FACTS'], rows),
+    ...manifest.notCaptured.map(({ component, reason }) => `not captured: ${component} (${reason})`),
+    '',
+    `without Lifeboat: ${manifest.restoreGuide.key}`,
+    ...verifications.map((each) => `${when(each.at)}  ${each.outcome}, ${each.proof}${each.failure === null ? '' : `: ${each.failure.message}`}`),
+  ].join('\n');
+}

@@ -1,0 +1,41 @@
+/** Queue of control steps and of workflows. */
+export const controlQueue = 'lifeboat';
+/** Queue of captures, restores and verifications: few slots, so that a probe never waits behind a copy. */
+export const transferQueue = 'lifeboat-transfer';
+
+/** Search attributes, all of type Keyword; registered when a worker starts. */
+export const searchAttributes = {
+  cluster: 'LifeboatCluster',
+  release: 'LifeboatRelease',
+  phase: 'LifeboatPhase',
+  outcome: 'LifeboatOutcome',
+  point: 'LifeboatPoint',
+  trigger: 'LifeboatTrigger',
+} as const;
+
+/** Names of the queries, updates and signals of every run. */
+export const messageNames = {
+  progress: 'progress',
+  approve: 'approve',
+  decide: 'decide',
+  pause: 'pause',
+  resume: 'resume',
+} as const;
+
+/** Namespace of Lifeboat's own objects in a cluster: the locks. */
+export const ownNamespace = 'lifeboat';
+
+/** Annotations and labels that Lifeboat leaves while it works, so that `repair` can undo them without any history. */
+export const marks = {
+  fence: 'lifeboat.dev/fence',
+  scaled: 'lifeboat.dev/scaled',
+  quiesced: 'lifeboat.dev/quiesced',
+  /** Key in the selector of a fenced Service: no pod carries it. */
+  fencedSelector: 'lifeboat.dev/fenced-by',
+  run: 'lifeboat.dev/run',
+} as const;
+
+/** UTC basic time as in ids: `20261123T224107Z`. */
+export function basicTime(instant: Date): string {
+  return instant.toISOString().replaceAll('-', '').replaceAll(':', '').replace(/\.[0-9]+Z$/, 'Z');
+}

@@ -1,0 +1,78 @@
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type NativeConnection, Runtime, DefaultLogger, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { ActivityInterceptor } from '../activities/activity-interceptor.ts';
+import type { Backends } from '../activities/backends.ts';
+import { controlQueue, transferQueue } from '../model/run-names.ts';
+
+/** A running worker: its two queues in one process. */
+export type RunningWorker = {
+  /** Asks it to finish what it does and to stop; resolves when it has. */
+  stop(): Promise<void>;
+  /** Resolves when it stopped, rejects when it died. */
+  readonly ended: Promise<void>;
+};
+
+let installed = false;
+
+/** Sends the SDK's own log to stderr, warnings only, so that it never mixes with a result on stdout. */
+function installRuntime(): void {
+  if (installed) return;
+  installed = true;
+  const level = process.env['LIFEBOAT_LOG'] === 'debug' ? 'DEBUG' : 'ERROR';
+  Runtime.install({
+    logger: new DefaultLogger(level, ({ level: name, message, meta }) => {
+      const error: unknown = meta?.['error'];
+      process.stderr.write(`${name} ${message}${error instanceof Error ? `: ${error.message}` : ''}\n`);
+    }),
+    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
+    shutdownSignals: [],
+  });
+}
+
+/** Bundles the workflows; takes a few seconds, once a process. */
+export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  return await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
+}
+
+/** Starts a worker of both queues: `lifeboat` for control, `lifeboat-transfer` for bytes, with few slots. */
+export async function startWorker(of: { backends: Backends; connection: NativeConnection; namespace: string; bundle?: WorkflowBundleWithSourceMap }): Promise<RunningWorker> {
+  installRuntime();
+  const { backends, connection, namespace, bundle = await bundleWorkflows() } = of;
+  const activities = createActivities(backends);
+  const interceptors = { activity: [() => ({ inbound: new ActivityInterceptor() })] };
+  const shutdownGraceTime = '5s';
+  const control = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: controlQueue,
+    workflowBundle: bundle,
+    activities,
+    interceptors,
+    shutdownGraceTime,
+    maxConcurrentActivityTaskExecutions: 20,
+    maxHeartbeatThrottleInterval: '4s',
+  });
+  const transfer = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: transferQueue,
+    activities,
+    interceptors,
+    shutdownGraceTime,
+    maxConcurrentActivityTaskExecutions: Math.max(2, backends.platform.parallelism),
+    maxHeartbeatThrottleInterval: '4s',
+  });
+  const ended = Promise.all([control.run(), transfer.run()]).then(() => undefined);
+  ended.catch(() => undefined);
+  return {
+    ended,
+    stop: async () => {
+      for (const worker of [control, transfer]) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    },
+  };
+}

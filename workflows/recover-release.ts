@@ -1,0 +1,288 @@
+import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
+import type { PlannedRecovery } from '../activities/plan-recovery.ts';
+import type { ComponentSummary } from '../model/bound-plan.ts';
+import { formatBytes, formatDuration } from '../model/duration.ts';
+import { failure, LifeboatFailure } from '../model/failures.ts';
+import { measureObjective, type RunResult } from '../model/outcome.ts';
+import { RecoverReleaseInput } from '../model/run-input.ts';
+import type { backUpRelease } from './back-up-release.ts';
+import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
+import { conduct, type Ending, type Run } from './run/conduct.ts';
+import { childResult, isCancelled, viewFailure } from './run/failure-view.ts';
+import { draftRelease, type ReleaseDraft, timed } from './run/release-draft.ts';
+
+type Context = {
+  readonly run: Run<RecoverReleaseInput>;
+  readonly draft: ReleaseDraft;
+  readonly planned: PlannedRecovery;
+  readonly release: string;
+  /** Components of the point in restore order. */
+  readonly components: readonly ComponentSummary[];
+  /** The component that holds the release itself. */
+  readonly config: ComponentSummary | undefined;
+};
+
+/** How long a fence of a recovery may stand before anybody may lift it. */
+const fenceDeadlineMs = 12 * 3_600_000;
+
+/**
+ * Recovers one release from a recovery point: captured Secrets, chart, data, then the facts compared while clients are
+ * still fenced off; only then are they let in, a real login made and the health checked.
+ * Over live data it waits for an approval, takes a safety copy and puts everything back when a step fails.
+ */
+export async function recoverRelease(raw?: unknown): Promise<RunResult> {
+  return await conduct(
+    'recoverRelease',
+    RecoverReleaseInput,
+    raw,
+    (input) => ({ title: `Recover ${input.release}`, release: input.release, trigger: input.trigger }),
+    async (run) => {
+      const { input, console } = run;
+      const request = { release: input.release, point: input.point, to: input.to ?? null, into: input.into ?? null, scope: input.scope, configDigest: input.configDigest ?? null };
+      console.enter('planning');
+      const planned = await quick.planRelease(request);
+      const draft = draftRelease(planned.summary);
+      run.draft = draft;
+      draft.recoveryPoint = planned.point.id;
+      draft.capturedAt = planned.point.capturedAt;
+      draft.storedBytes = planned.point.storedBytes;
+      draft.facts = { ...draft.facts, before: planned.point.totals };
+      console.attribute('cluster', planned.summary.release.cluster);
+      console.attribute('release', draft.release);
+      console.attribute('point', planned.point.id);
+      if (input.dryRun) return { outcome: 'complete', plan: planned.plan };
+      const captured = planned.summary.components.filter((component) => planned.point.components.includes(component.name));
+      const context: Context = { run, draft, planned, release: draft.release, components: captured, config: captured.find((each) => each.method === 'release-config') };
+      announce(context);
+      await consent(context);
+      if (!run.isChild) await requirePlanUnchanged(context, await quick.planRelease(request));
+      if (!(run.isChild && input.partOf?.lockHeld === true)) {
+        run.undo.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
+        await quick.acquireLock({ release: draft.release });
+      }
+      if (!(run.isChild && input.partOf?.verified === true)) {
+        console.enter('verifying the point');
+        console.mark('verify the point', 'running');
+        const read = await timed(draft, 'verify', () => transfer.verifyPoint.executeWithOptions({ summary: `read back ${planned.point.id}` }, [{ release: draft.release, point: planned.point.id }]));
+        console.mark('verify the point', 'done', `${formatBytes(read.plainBytes)} read back`);
+      }
+      run.begin();
+      return await recover(context);
+    },
+  );
+}
+
+function announce({ run, components, planned, config }: Context): void {
+  const { input, console } = run;
+  const data = components.filter((component) => component !== config);
+  console.announce([
+    ...(input.partOf?.verified === true ? [] : ['verify the point']),
+    ...(planned.live ? ['fence', 'safety copy'] : []),
+    ...(input.scope === 'all' ? ['install the chart'] : []),
+    ...data.map((component) => `restore ${component.name}`),
+    'compare facts',
+    'log in and check health',
+  ]);
+}
+
+/** Overwriting live data needs a person: here, or in the run that this one is a part of. */
+async function consent({ run, planned }: Context): Promise<void> {
+  const { input, console } = run;
+  if (planned.plan.overwrites.length === 0) return;
+  const approved = run.isChild ? input.partOf?.approvedDigest : undefined;
+  if (approved !== undefined) {
+    if (approved !== planned.plan.digest) throw failure('BindingChanged', { message: `recover ${input.release}: the plan ${planned.plan.digest.slice(0, 12)} is not the approved ${approved.slice(0, 12)}` });
+    return;
+  }
+  const approval = await console.approve({ planDigest: planned.plan.digest, lines: planned.plan.lines, overwrites: planned.plan.overwrites });
+  run.notes.push(`approved by ${approval.by}: ${approval.reason}`);
+}
+
+async function requirePlanUnchanged({ planned, release }: Context, again: PlannedRecovery): Promise<void> {
+  await Promise.resolve();
+  if (again.plan.digest === planned.plan.digest) return;
+  throw failure('BindingChanged', { message: `recover ${release}: it changed since the plan ${planned.plan.digest.slice(0, 12)} was made` });
+}
+
+async function recover(context: Context): Promise<Ending> {
+  const { run, draft, planned, release, components, config } = context;
+  const { input, console } = run;
+  const data = components.filter((component) => component !== config);
+  if (planned.live) await holdLiveRelease(context);
+  if (input.scope === 'all') {
+    console.mark('install the chart', 'running');
+    await step(context, 'install the chart', () => install(context));
+    console.mark('install the chart', 'done', planned.summary.chart);
+  }
+  for (const component of data) {
+    const line = `restore ${component.name}`;
+    console.mark(line, 'running');
+    await step(context, line, () => restore(context, component));
+    console.mark(line, 'done', formatDuration(draft.steps[line] ?? 0));
+  }
+  console.enter('comparing facts');
+  console.mark('compare facts', 'running');
+  await step(context, 'compare facts', () => compare(context, data));
+  console.mark('compare facts', 'done', `${String(draft.facts.compared)} ≡`);
+  console.enter('serving');
+  console.mark('log in and check health', 'running');
+  await step(context, 'serve', async () => {
+    await undo.liftFence({ release });
+    await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} serves` }, [{ release }]);
+    const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [{ release, kind: 'login' }]);
+    const health = await patient.runChecks.executeWithOptions({ summary: `check the health of ${release}` }, [{ release, kind: 'health' }]);
+    console.mark('log in and check health', 'done', `${String(logins)} logins, ${String(health)} checks`);
+  });
+  run.undo.clear();
+  if (!(run.isChild && input.partOf?.lockHeld === true)) await undo.releaseLock({ release });
+  const now = Date.now();
+  const incidentAt = input.incidentAt === undefined ? console.startedAt.getTime() : Date.parse(input.incidentAt);
+  draft.rpo = measureObjective(planned.summary.rpoMs, incidentAt - Date.parse(planned.point.capturedAt));
+  draft.rto = measureObjective(planned.summary.rtoMs, now - incidentAt);
+  await quick.markRestored({ release });
+  const missing = planned.point.notCaptured;
+  draft.components = [
+    ...draft.components,
+    ...missing.map(({ component, reason }) => ({ component, method: planned.summary.components.find((each) => each.name === component)?.method ?? '', outcome: 'not restored' as const, reason: `not in the point: ${reason}` })),
+  ];
+  return { outcome: missing.length === 0 ? 'complete' : 'partial' };
+}
+
+/** Fences a live release and takes the copy that a failed restore goes back to. */
+async function holdLiveRelease(context: Context): Promise<void> {
+  const { run, draft, planned, release, components, config } = context;
+  const { console } = run;
+  const safety = async (): Promise<void> => {
+    console.enter('safety copy');
+    console.mark('safety copy', 'running');
+    await step(context, 'safety copy', async () => {
+      const point = await safetyCopy(context);
+      console.mark('safety copy', 'done', point);
+      draft.notes = [...draft.notes, `safety copy of what was live: ${point}`];
+    });
+  };
+  const fence = async (): Promise<void> => {
+    console.enter('fencing');
+    console.mark('fence', 'running');
+    run.undo.push(`lift the fence of ${release}`, async () => {
+      await undo.startRelease({ release });
+      await undo.liftFence({ release });
+      await undo.waitUntilServing({ release });
+    });
+    await step(context, 'fence', () => patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [{ release, deadlineMs: fenceDeadlineMs, kind: 'plan' }]));
+    console.mark('fence', 'done');
+  };
+  // A fence that scales to nothing leaves no pod to copy from: the copy goes first there.
+  if (planned.summary.fence === 'scale') {
+    await safety();
+    await fence();
+  } else {
+    await fence();
+    await safety();
+  }
+  void components;
+  void config;
+}
+
+async function safetyCopy({ run, release }: Context): Promise<string> {
+  const { input } = run;
+  try {
+    const result = await executeChild<typeof backUpRelease>('backUpRelease', {
+      workflowId: `${run.ref.workflowId}/safety-copy-${release}`,
+      args: [{ release, trigger: 'safety copy', partOf: { lockHeld: true, verified: false }, ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }) }],
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      staticSummary: `safety copy of ${release}`,
+    });
+    return result.releases[0]?.recoveryPoint ?? '';
+  } catch (error) {
+    // A partial copy holds all that a running service can give.
+    const result = childResult(error);
+    const point = result?.releases[0]?.recoveryPoint;
+    if (result?.outcome === 'partial' && typeof point === 'string') return point;
+    throw error;
+  }
+}
+
+/** Secrets first, then the chart; clients are kept out from the moment that its Services exist. */
+async function install(context: Context): Promise<void> {
+  const { run, draft, planned, release, config } = context;
+  if (config === undefined) throw failure('PointUnknown', { message: `recover ${release}: the point does not hold the release itself; recover its data into a release that runs` });
+  run.console.enter('installing');
+  await timed(draft, 'install the chart', async () => {
+    if (!planned.live) run.undo.push(`remove the namespace of ${release}`, () => undo.removeNamespace({ release }));
+    let made: readonly string[] = [];
+    run.undo.push(`remove the configuration of ${release}`, () => undo.removeConfiguration({ release, objects: made }));
+    made = await quick.restoreConfiguration({ release, component: config.name });
+    run.undo.push(`take back the installation of ${release}`, () => undo.undoInstall({ release }));
+    await patient.installRelease.executeWithOptions({ summary: `install ${planned.summary.chart} as ${release}` }, [{ release, component: config.name }]);
+    await patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [{ release, deadlineMs: fenceDeadlineMs, kind: 'plan' }]);
+  });
+}
+
+/** Restores one component into a workload that runs or is stopped, as its plan says. */
+async function restore(context: Context, component: ComponentSummary): Promise<void> {
+  const { run, draft, planned, release } = context;
+  run.console.enter(`restoring ${component.name}`);
+  await timed(draft, `restore ${component.name}`, async () => {
+    if (component.restoreWhile === 'stopped') await patient.stopRelease({ release, deadlineMs: fenceDeadlineMs });
+    else if (component.host === null) await serveFenced(context);
+    run.undo.push(`put back ${component.name} of ${release}`, () => undo.undoRestore({ release, component: component.name }));
+    await transfer.restoreComponent.executeWithOptions({ summary: `restore ${release} ${component.name} (${component.method}, ${formatBytes(planned.point.plainBytes)} in all)` }, [{ release, component: component.name }]);
+  });
+}
+
+/** The pods run, and clients are still kept out. A fence that scales to nothing keeps the pods away. */
+async function serveFenced({ planned, release }: Context): Promise<void> {
+  if (planned.summary.fence === 'scale') return;
+  await patient.startRelease({ release });
+  await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} runs, fenced` }, [{ release }]);
+}
+
+async function compare(context: Context, data: readonly ComponentSummary[]): Promise<void> {
+  const { draft, release, planned, run, config } = context;
+  await serveFenced(context);
+  const compared = [...(config === undefined || run.input.scope === 'data' ? [] : [config]), ...data];
+  const results: ReleaseDraft['components'][number][] = [];
+  let count = 0;
+  let after: ReleaseDraft['facts']['before'] = {};
+  const exceptions: ReleaseDraft['facts']['exceptions'][number][] = [];
+  await timed(draft, 'compare facts', async () => {
+    for (const component of compared) {
+      const found = await transfer.compareComponent.executeWithOptions({ summary: `compare the facts of ${release} ${component.name}` }, [{ release, component: component.name }]);
+      count += found.compared;
+      after = { ...after, ...found.totals };
+      exceptions.push(...found.exceptions);
+      results.push({ component: component.name, method: component.method, outcome: 'complete', totals: found.totals, durationMs: draft.steps[`restore ${component.name}`] ?? 0 });
+    }
+  });
+  draft.components = results;
+  draft.facts = { before: planned.point.totals, after, equal: true, compared: count, exceptions };
+}
+
+/**
+ * Runs a step; one that failed asks, where somebody can be asked. `retry` runs it again, `skip` gives this release up
+ * and `abort` puts everything back.
+ */
+async function step(context: Context, name: string, work: () => Promise<unknown>): Promise<void> {
+  const { run, release, draft } = context;
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (isCancelled(error)) throw error;
+      const view = viewFailure(error);
+      if (view.code === 'FactsDiffer') draft.facts = { ...draft.facts, equal: false };
+      run.console.mark(name, 'failed', `${view.code}: ${view.message}`);
+      if (run.input.onFailure === 'abort') throw error;
+      const decision = run.input.onFailure === 'skip' ? { action: 'skip' as const, by: 'onFailure', reason: 'skip' } : await run.console.ask(release, name, view);
+      draft.notes = [...draft.notes, `${name}: ${view.code}; ${decision.by} decided to ${decision.action}: ${decision.reason}`];
+      if (decision.action === 'abort') throw error;
+      if (decision.action === 'skip') {
+        throw new LifeboatFailure('ComponentSkipped', `recover ${release}: ${decision.by} skipped it at ${name} (${view.code}: ${view.message})`, 'yes', release, error);
+      }
+      run.console.mark(name, 'running', 'again');
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import { failure, failures, isFailureCode } from '../model/failures.ts';
+import { joinOutcomes, type RunResult } from '../model/outcome.ts';
+import { VerifyRecoveryPointInput } from '../model/run-input.ts';
+import { quick, transfer } from './run/activity-proxies.ts';
+import { conduct } from './run/conduct.ts';
+import { isCancelled, viewFailure } from './run/failure-view.ts';
+import { unknownRelease } from './run/release-draft.ts';
+
+/**
+ * Verifies recovery points by their bytes: presence, sizes, digests, decryption, decompression, and the chain of
+ * manifests. Marks each point usable or damaged beside it. Changes nothing else.
+ */
+export async function verifyRecoveryPoint(raw?: unknown): Promise<RunResult> {
+  return await conduct(
+    'verifyRecoveryPoint',
+    VerifyRecoveryPointInput,
+    raw,
+    (input) => ({ title: `Verify ${input.release ?? 'the platform'}`, trigger: 'person', ...(input.release === undefined ? {} : { release: input.release }) }),
+    async (run) => {
+      const { input, console } = run;
+      console.enter('listing points');
+      const { points, broken } = await quick.listPointsToVerify({ release: input.release ?? null, point: input.point, all: input.all, configDigest: input.configDigest ?? null });
+      console.announce(points.map((each) => `${each.release} ${each.point}`));
+      // Nothing verified is not a success.
+      if (points.length === 0 && broken.length === 0) throw failure('PointUnknown', { message: 'verify recovery points: the store has none' });
+      run.begin();
+      console.enter('reading back');
+      for (const { release, code, message } of broken) {
+        const known = isFailureCode(code) ? code : 'ChainBroken';
+        run.releases.push({ ...unknownRelease(release), failure: { code: known, message, hint: failures[known].hint, changed: 'no' } });
+      }
+      for (const each of points) {
+        await console.holdWhilePaused();
+        const line = `${each.release} ${each.point}`;
+        console.mark(line, 'running');
+        const draft = { ...unknownRelease(each.release, each.tier), recoveryPoint: each.point, capturedAt: each.capturedAt };
+        const since = Date.now();
+        try {
+          const read = await transfer.verifyPoint.executeWithOptions({ summary: `read back ${line}` }, [{ release: each.release, point: each.point }]);
+          console.mark(line, 'done', `${String(read.plainBytes)} bytes, proof ${read.proof}`);
+          run.releases.push({ ...draft, outcome: 'complete', storedBytes: read.storedBytes, durationMs: Date.now() - since, notes: [`proof: ${read.proof}`] });
+        } catch (error) {
+          if (isCancelled(error)) throw error;
+          const view = viewFailure(error);
+          console.mark(line, 'failed', `${view.code}: ${view.message}`);
+          run.releases.push({ ...draft, outcome: 'failed', durationMs: Date.now() - since, failure: view });
+        }
+      }
+      return { outcome: joinOutcomes(run.releases.map((release) => release.outcome)) };
+    },
+  );
+}
