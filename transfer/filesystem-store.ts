@@ -1,5 +1,5 @@
 import { type Dirent } from 'node:fs';
-import { open, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { open, readdir, readFile, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { failure } from '../model/failures.ts';
 import { filesystemFailure, hasCode } from './filesystem-failure.ts';
@@ -36,7 +36,7 @@ export function filesystemStore(directory: string): Store {
       const writer = new FilesystemWriter(root, key);
       return { write: (bytes) => writer.write(bytes), commit: () => writer.commit('rename'), abort: () => writer.abort() };
     },
-    get: (key) => {
+    get: async (key) => {
       assertKey(key);
       return orAbsent(root, key, readFile(join(root, key)));
     },
@@ -60,9 +60,9 @@ export function filesystemStore(directory: string): Store {
       assertKey(key);
       await assertRoot(root);
       try {
-        await rm(join(root, key), { force: true });
+        await unlink(join(root, key));
       } catch (error) {
-        if (!hasCode(error, 'ENOTDIR')) throw filesystemFailure(error, `delete ${key}`);
+        if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) throw filesystemFailure(error, `delete ${key}`);
       }
       await removeEmptyFolders(root, dirname(key));
     },

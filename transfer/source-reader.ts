@@ -34,14 +34,14 @@ export function readEnd(source: ByteSource, bounds: SourceBounds): Promise<EndRe
   return within(source.end(), bounds, 'the bytes ended but the command did not');
 }
 
-/** Ends a source whose bytes are not wanted any more, and waits until it has ended, 5 s at most. */
-export async function stopSource(source: ByteSource): Promise<void> {
+/** Ends a source whose bytes are not wanted any more, and waits until it has ended, 5 s or the stall time at most. */
+export async function stopSource(source: ByteSource, bounds: SourceBounds): Promise<void> {
   source.cancel();
   const ended = source.end().then(
     () => undefined,
     () => undefined,
   );
-  await within(ended, { name: '', stallMs: endAfterCancelMs, signal: undefined }, '').catch(() => undefined);
+  await within(ended, { ...bounds, stallMs: Math.min(endAfterCancelMs, bounds.stallMs), signal: undefined }, '').catch(() => undefined);
 }
 
 /** Waits for a promise, for the stall time and for the signal. By hand: Promise.race with one signal leaks per chunk. */

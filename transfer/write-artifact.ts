@@ -59,15 +59,15 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
     const storedBytes = stored.reduce((sum, segment) => sum + segment.storedBytes, 0);
     return { name, plainBytes, plainSha256, storedBytes, segments: stored, endProof, restoreCommand: of.restoreCommand };
   } catch (error) {
-    await Promise.all([stopSource(source), segments.abort()]);
+    await Promise.all([stopSource(source, boundsOf(of)), segments.abort()]);
     throw error;
   }
 }
 
 /** Passes every byte of the source on and proves its end, before the last segment is published. */
 async function pass(of: ArtifactToWrite, segments: ArtifactSegments): Promise<Pick<Artifact, 'plainBytes' | 'plainSha256' | 'endProof'>> {
-  const { name, source, signal } = of;
-  const bounds: SourceBounds = { name, stallMs: of.stallMs ?? defaults.stallMs, signal };
+  const { name, source } = of;
+  const bounds = boundsOf(of);
   const trailer = of.trailer === undefined ? undefined : trailerCheck(of.trailer);
   const hash = createHash('sha256');
   let plainBytes = 0;
@@ -83,6 +83,10 @@ async function pass(of: ArtifactToWrite, segments: ArtifactSegments): Promise<Pi
   const plainSha256 = hash.digest('hex');
   const endProof = proveEnd({ name, report, plainBytes, plainSha256, trailer: trailer?.end(), minimumProofs: of.minimumProofs });
   return { plainBytes, plainSha256, endProof };
+}
+
+function boundsOf({ name, stallMs = defaults.stallMs, signal }: ArtifactToWrite): SourceBounds {
+  return { name, stallMs, signal };
 }
 
 /** Removes objects and uploads that an attempt that was killed has left. */

@@ -3,7 +3,8 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   HeadObjectCommand,
-  paginateListParts,
+  ListPartsCommand,
+  type ListPartsCommandOutput,
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -156,8 +157,11 @@ export class S3Writer implements ObjectWriter {
   /** A part that the server acknowledged and then lost shows here, before anything is called written. */
   async #assertParts(uploadId: string): Promise<void> {
     const listed = new Map<number, { size: number | undefined; etag: string | undefined }>();
-    for await (const page of paginateListParts({ client: this.#at.control }, { ...this.#target, UploadId: uploadId })) {
+    for (let marker: string | undefined = '0'; marker !== undefined; ) {
+      const page: ListPartsCommandOutput = await this.#at.control.send(new ListPartsCommand({ ...this.#target, UploadId: uploadId, PartNumberMarker: marker }));
       for (const part of page.Parts ?? []) listed.set(part.PartNumber ?? 0, { size: part.Size, etag: part.ETag });
+      // the SDK's paginator looks at the marker alone, and versitygw gives one for the last page too
+      marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
     }
     const lost = this.#parts.find((part) => listed.get(part.number)?.size !== part.sizeBytes || listed.get(part.number)?.etag !== part.etag);
     if (lost === undefined && listed.size === this.#parts.length) return;

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { globSync } from 'node:fs';
+import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { openStore } from '../../activities/open-store.ts';
+import type { StoreConfig } from '../../model/platform.ts';
+import type { Store } from '../../transfer/store.ts';
+
+const accessKeyId = 'lifeboat-test';
+const secretAccessKey = 'lifeboat-test-secret';
+
+/** A kind of store under test; undefined where this machine has none, with the reason. */
+export type TestStores = {
+  readonly name: string;
+  readonly skipped: string | undefined;
+  /** A new empty store. */
+  open(): Promise<Store>;
+  config(): Promise<StoreConfig>;
+  stop(): Promise<void>;
+};
+
+/** Directories. */
+export function filesystemStores(): TestStores {
+  const folders: string[] = [];
+  const config = async (): Promise<StoreConfig> => {
+    const folder = await mkdtemp(join(tmpdir(), 'lifeboat-store-'));
+    folders.push(folder);
+    return { url: `file://${folder}`, region: 'us-east-1' };
+  };
+  return {
+    name: 'filesystem',
+    skipped: undefined,
+    config,
+    open: async () => openStore(await config()),
+    stop: async () => {
+      for (const folder of folders) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Buckets of a real versitygw, or of the server named by LIFEBOAT_TEST_S3 with the credentials of AWS_*. */
+export async function s3Stores(): Promise<TestStores> {
+  const given = process.env['LIFEBOAT_TEST_S3'];
+  const binary = given === undefined ? await findVersitygw() : undefined;
+  const skipped = given === undefined && binary === undefined ? 'no versitygw in ~/.cache/lifeboat/tools or PATH, and LIFEBOAT_TEST_S3 is not set' : undefined;
+  if (skipped !== undefined) process.stderr.write(`SKIPPED: the S3 store was not tested: ${skipped}\n`);
+  const credentials = given === undefined ? { accessKeyId, secretAccessKey } : undefined;
+  let server: Promise<{ endpoint: string; stop(): Promise<void> }> | undefined;
+  const config = async (): Promise<StoreConfig> => {
+    server ??= given === undefined ? startVersitygw(binary ?? '') : Promise.resolve({ endpoint: given, stop: () => Promise.resolve() });
+    const { endpoint } = await server;
+    const bucket = `lifeboat-${randomUUID()}`;
+    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, ...(credentials === undefined ? {} : { credentials }) });
+    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+    client.destroy();
+    return { url: `s3://${bucket}/some/prefix`, endpoint, region: 'us-east-1' };
+  };
+  return {
+    name: 's3',
+    skipped,
+    config,
+    open: async () => openStore(await config(), credentials),
+    stop: async () => (await server)?.stop(),
+  };
+}
+
+async function findVersitygw(): Promise<string | undefined> {
+  const candidates = [
+    ...globSync(join(homedir(), '.cache/lifeboat/tools/versitygw/*/versitygw')),
+    ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'versitygw')),
+  ];
+  for (const candidate of candidates) {
+    const runs = await access(candidate, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (runs) return candidate;
+  }
+  return undefined;
+}
+
+async function startVersitygw(binary: string): Promise<{ endpoint: string; stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'lifeboat-s3-'));
+  await mkdir(join(folder, 'buckets'));
+  const endpoint = `127.0.0.1:${String(await freePort())}`;
+  const child = spawn(binary, ['--port', endpoint, '--region', 'us-east-1', 'posix', join(folder, 'buckets')], {
+    env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
+    stdio: 'ignore',
+  });
+  await answers(`http://${endpoint}`, child);
+  return {
+    endpoint: `http://${endpoint}`,
+    stop: async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answers(url: string, child: ChildProcess): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    if (child.exitCode !== null) break;
+    const up = await fetch(url).then(
+      () => true,
+      () => false,
+    );
+    if (up) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`versitygw does not answer at ${url}`);
+}
+
+/** A port that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  });
+}
