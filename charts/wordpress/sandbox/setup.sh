@@ -12,6 +12,7 @@ ServerName localhost
   AllowOverride All
 </Directory>
 CONF
+chmod 1777 /var/log/apache2
 ln -sf /dev/stdout /var/log/apache2/access.log
 ln -sf /dev/stderr /var/log/apache2/error.log
 [ -e /usr/bin/php ] || ln -s php8.2 /usr/bin/php
