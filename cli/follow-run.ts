@@ -15,8 +15,8 @@ export type FollowedRun = { readonly workflowId: string; readonly runId: string;
 const marks = { waiting: ' ', running: '…', done: '✓', failed: '✗', skipped: '!' } as const;
 
 /** @throws WorkerMissing where nobody serves the queue */
-export async function requireWorker(client: Client, namespace: string): Promise<void> {
-  const until = Date.now() + 8_000;
+export async function requireWorker(client: Client, namespace: string, withinMs = 8_000): Promise<void> {
+  const until = Date.now() + withinMs;
   for (;;) {
     const described = await client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: controlQueue }, taskQueueType: 1 });
     if ((described.pollers ?? []).length > 0) return;

@@ -15,7 +15,7 @@ import { connectClient, connectWorker } from '../workers/temporal-connection.ts'
 import type { Session } from './session.ts';
 
 /** Where a recovery without anything starts from. */
-export type LocalOptions = { store?: string; endpoint?: string; platform?: string; kubeconfig?: string; context?: string };
+export type LocalOptions = { store?: string; endpoint?: string; platform?: string; kubeconfig?: string; context?: string; directory?: string };
 
 /**
  * Makes a session that needs nothing but the bucket and the recovery kit: lifeboat.yaml comes from the newest platform
@@ -34,11 +34,11 @@ export async function openLocalSession(session: Session, keyPath: string, option
     throw first ?? failure('PointUnknown', { message: `find platform point of ${name} in ${store.address}: there is none` });
   }
   const text = (await readBytes({ store, artifact: newest.config, identity: kit.identity })).toString('utf8');
-  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-local-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'lifeboat-local-')));
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(join(directory, 'lifeboat.yaml'), text, { mode: 0o600 });
   const captured = parsePlatform(text, join(directory, 'lifeboat.yaml'));
   terminal.note(`lifeboat.yaml comes from platform point ${newest.id} in ${store.address}`);
-  await mkdir(directory, { recursive: true });
   const temporal = await startLocalTemporal({
     databaseFile: join(directory, 'temporal.db'),
     progress: (line) => {

@@ -18,9 +18,18 @@ function objective({ achievedSeconds, met }: Objective): string {
   return `${formatDuration(achievedSeconds * 1000)}${met === null ? '' : met ? ' ✓' : ' ✗'}`;
 }
 
+/** Totals that say most come first; the others follow in their own order. */
+const telling = ['tables', 'rows', 'keys', 'files', 'queues', 'messages', 'users'];
+
+function rank(name: string): number {
+  const at = telling.indexOf(name);
+  return at === -1 ? telling.length : at;
+}
+
 function totals(release: ReleaseResult): string {
   const words = Object.entries(release.facts.before)
     .filter(([, value]) => value > 0)
+    .sort(([a], [b]) => rank(a) - rank(b))
     .slice(0, 3)
     .map(([name, value]) => `${value.toLocaleString('en')} ${name.replace(/([A-Z])/g, ' $1').toLowerCase()}`);
   const sign = release.facts.equal === null ? '' : release.facts.equal ? ' ≡' : ' ≠';

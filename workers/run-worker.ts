@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type NativeConnection, Runtime, DefaultLogger, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { bundleWorkflowCode, type NativeConnection, DefaultLogger, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { ActivityInterceptor } from '../activities/activity-interceptor.ts';
 import type { Backends } from '../activities/backends.ts';
@@ -13,23 +13,6 @@ export type RunningWorker = {
   readonly ended: Promise<void>;
 };
 
-let installed = false;
-
-/** Sends the SDK's own log to stderr, warnings only, so that it never mixes with a result on stdout. */
-function installRuntime(): void {
-  if (installed) return;
-  installed = true;
-  const level = process.env['LIFEBOAT_LOG'] === 'debug' ? 'DEBUG' : 'ERROR';
-  Runtime.install({
-    logger: new DefaultLogger(level, ({ level: name, message, meta }) => {
-      const error: unknown = meta?.['error'];
-      process.stderr.write(`${name} ${message}${error instanceof Error ? `: ${error.message}` : ''}\n`);
-    }),
-    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
-    shutdownSignals: [],
-  });
-}
-
 /** Bundles the workflows; takes a few seconds, once a process. */
 export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return await bundleWorkflowCode({
@@ -40,7 +23,6 @@ export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
 
 /** Starts a worker of both queues: `lifeboat` for control, `lifeboat-transfer` for bytes, with few slots. */
 export async function startWorker(of: { backends: Backends; connection: NativeConnection; namespace: string; bundle?: WorkflowBundleWithSourceMap }): Promise<RunningWorker> {
-  installRuntime();
   const { backends, connection, namespace, bundle = await bundleWorkflows() } = of;
   const activities = createActivities(backends);
   const interceptors = { activity: [() => ({ inbound: new ActivityInterceptor() })] };

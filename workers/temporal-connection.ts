@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { failure } from '../model/failures.ts';
+import { installRuntime } from './temporal-runtime.ts';
 
 /** How long a Temporal server may take to answer before it is called unreachable. */
 const connectTimeoutMs = 6_000;
@@ -17,6 +18,7 @@ export async function connectClient(address: string, namespace: string): Promise
 
 /** A worker's connection. @throws TemporalUnreachable */
 export async function connectWorker(address: string): Promise<NativeConnection> {
+  installRuntime();
   try {
     return await NativeConnection.connect({ address });
   } catch (error) {

@@ -37,7 +37,7 @@ export async function backUpRelease(raw?: unknown): Promise<RunResult> {
       console.mark('bind the plan', 'done', `${summary.chart}, ${String(summary.components.length)} components`);
       if (input.dryRun) return { outcome: 'complete', plan: bound.plan };
       if (!(run.isChild && input.partOf?.lockHeld === true)) {
-        run.undo.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
+        run.atEnd.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
         await quick.acquireLock({ release: draft.release });
       }
       run.begin();

@@ -57,7 +57,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       await consent(context);
       if (!run.isChild) await requirePlanUnchanged(context, await quick.planRelease(request));
       if (!(run.isChild && input.partOf?.lockHeld === true)) {
-        run.undo.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
+        run.atEnd.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
         await quick.acquireLock({ release: draft.release });
       }
       if (!(run.isChild && input.partOf?.verified === true)) {
@@ -134,7 +134,6 @@ async function recover(context: Context): Promise<Ending> {
     console.mark('log in and check health', 'done', `${String(logins)} logins, ${String(health)} checks`);
   });
   run.undo.clear();
-  if (!(run.isChild && input.partOf?.lockHeld === true)) await undo.releaseLock({ release });
   const now = Date.now();
   const incidentAt = input.incidentAt === undefined ? console.startedAt.getTime() : Date.parse(input.incidentAt);
   draft.rpo = measureObjective(planned.summary.rpoMs, incidentAt - Date.parse(planned.point.capturedAt));

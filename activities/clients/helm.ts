@@ -32,7 +32,7 @@ async function helm(
 
 /** The newest revision of a release, or undefined where Helm knows none. @throws ClusterUnreachable, ClusterDenied */
 export async function readRelease(access: ClusterAccess, namespace: string, name: string, signal?: AbortSignal): Promise<ListedRelease | undefined> {
-  const result = await helm(access, ['list', '-n', namespace, '--filter', `^${name}$`, '-a', '-o', 'json'], { signal, timeoutMs: 30_000 });
+  const result = await helm(access, ['list', '-n', namespace, '--filter', `^${name}$`, '--deployed', '--failed', '--pending', '--uninstalling', '-o', 'json'], { signal, timeoutMs: 30_000 });
   if (result.exitCode !== 0) throw helmFailure(`read release ${name}`, result.stderr, 'no');
   return z.array(ListedRelease).parse(JSON.parse(result.stdout))[0];
 }

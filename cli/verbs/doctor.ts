@@ -55,7 +55,7 @@ async function look(session: Session): Promise<Finding[]> {
     return platform.temporal.address;
   });
   await check('worker', async () => {
-    await requireWorker(await session.client(), platform.temporal.namespace);
+    await requireWorker(await session.client(), platform.temporal.namespace, 0);
     return 'polls';
   });
   const backends = await session.backends().catch((error: unknown) => error);

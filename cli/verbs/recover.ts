@@ -27,6 +27,7 @@ type Options = GlobalOptions & {
   endpoint?: string;
   kubeconfig?: string;
   context?: string;
+  directory?: string;
 };
 
 /** `lifeboat recover RELEASE… | --platform` */
@@ -51,6 +52,7 @@ export const recover: Verb = (program) => {
     .option('--endpoint <url>', 'with --local: of an S3-compatible server')
     .option('--kubeconfig <path>', 'with --local: the cluster to recover into')
     .option('--context <name>', 'with --local: its context')
+    .option('--directory <path>', 'with --local: where Temporal keeps its history; default: a temporary folder')
     .action(
       act<Options>(async (session, options, names = []) => {
         check(options, names);

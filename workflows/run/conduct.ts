@@ -13,6 +13,8 @@ export type Run<Input> = {
   readonly input: Input;
   readonly console: RunConsole;
   readonly undo: Compensations;
+  /** What is done at the end of any run, however it ends: it undoes nothing that a result speaks of. */
+  readonly atEnd: Compensations;
   readonly ref: { readonly workflowId: string; readonly runId: string };
   /** Whether another run started this one. */
   readonly isChild: boolean;
@@ -49,11 +51,13 @@ export async function conduct<Schema extends z.ZodType>(
   const { workflowId, runId, parent } = workflowInfo();
   const console = new RunConsole({ type, ...describe(input) });
   const undo = new Compensations();
+  const atEnd = new Compensations();
   let begun = false;
   const run: Run<z.output<Schema>> = {
     input,
     console,
     undo,
+    atEnd,
     ref: { workflowId, runId },
     isChild: parent !== undefined,
     releases: [],
@@ -78,6 +82,8 @@ export async function conduct<Schema extends z.ZodType>(
       ending = { outcome: begun || !refusable(failure) ? 'failed' : 'refused', failure };
     }
   }
+  const { leftBehind } = await atEnd.run();
+  if (leftBehind.length > 0) undone = { compensation: 'incomplete', leftBehind: [...undone.leftBehind, ...leftBehind] };
   const result = await CancellationScope.nonCancellable(() => closeRun(type, run, ending, undone));
   console.end(result.outcome);
   if (cancelled !== undefined) throw cancelled;

@@ -1,0 +1,40 @@
+import { checkWriter, type RunningWriter, startWriter } from '../sandbox/platform/writer.ts';
+import { releaseLabel, type SandboxRelease } from '../sandbox/platform/release.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+
+/** Writers beside each other, one a database. */
+export type Writers = { readonly release: SandboxRelease; readonly writer: RunningWriter }[];
+
+/** What a ledger says after the recovery, judged by what its writer saw acknowledged. */
+export type LedgerVerdict = {
+  readonly release: string;
+  /** Acknowledged before the backup began, and in all. */
+  readonly acknowledgedBefore: number;
+  readonly acknowledgedInAll: number;
+  readonly rows: number;
+  readonly sum: number;
+  /** No row is missing inside, none acknowledged before the backup is lost, and the sum is whole. */
+  readonly consistent: boolean;
+};
+
+/** Charts that come with a continuous writer. */
+export const chartsWithWriter = ['postgresql', 'mysql', 'redis'];
+
+/** The sum of every writer's ledger. */
+const wholeSum = 100_000;
+
+/** Starts the writers of the releases that have one. */
+export async function startWriters(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<Writers> {
+  return await Promise.all(releases.filter((release) => chartsWithWriter.includes(release.chart)).map(async (release) => ({ release, writer: await startWriter(sandbox, release) })));
+}
+
+/** Reads the recovered ledgers. */
+export async function judgeLedgers(sandbox: Sandbox, of: readonly { release: SandboxRelease; acknowledgedBefore: number; acknowledgedInAll: number }[]): Promise<LedgerVerdict[]> {
+  return await Promise.all(
+    of.map(async ({ release, acknowledgedBefore, acknowledgedInAll }) => {
+      const { rows, sum, maxId } = await checkWriter(sandbox, release);
+      const consistent = rows === maxId && sum === wholeSum && rows >= acknowledgedBefore;
+      return { release: releaseLabel(release), acknowledgedBefore, acknowledgedInAll, rows, sum, consistent };
+    }),
+  );
+}

@@ -1,0 +1,160 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatDuration } from '../model/duration.ts';
+import type { RunResult } from '../model/outcome.ts';
+import { installPlatform } from '../sandbox/platform/install-platform.ts';
+import { demoPlatform, type SandboxRelease } from '../sandbox/platform/release.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { startTemporal } from '../sandbox/temporal.ts';
+import { layout } from '../sandbox/layout.ts';
+import { lifeboat, startWorkerProcess, type WorkerProcess } from './command.ts';
+import { copyStore, flipOneBit } from './damage.ts';
+import { destroyPlatform, type Destroyed } from './disaster.ts';
+import { judgeLedgers, type LedgerVerdict, startWriters } from './ledger.ts';
+import { describeDemo } from './report.ts';
+import { makeSetting, type Setting } from './setting.ts';
+import { type DemoOptions, openGround, withOfficialImages } from './ground.ts';
+
+/** A run of the command line in the report. */
+export type DemoRun = RunResult & { readonly workflowId: string; readonly runId: string };
+
+/** What the demo measured; printed by `--json` as it is. */
+export type DemoReport = {
+  readonly outcome: 'complete' | 'failed';
+  readonly startedAt: string;
+  readonly durationMs: number;
+  /** Milliseconds of each step. */
+  readonly steps: Readonly<Record<string, number>>;
+  readonly backup: DemoRun;
+  readonly destroyed: Destroyed;
+  readonly recovery: DemoRun;
+  readonly ledgers: readonly LedgerVerdict[];
+  /** What a flipped bit led to. */
+  readonly damage: { readonly object: string; readonly exitCode: number; readonly refused: boolean; readonly code: string; readonly message: string };
+  readonly temporalUi: string | null;
+  readonly directory: string;
+};
+
+const folder = join(import.meta.dirname, '..', '.lifeboat', 'demo');
+
+/** Runs the demo; returns its exit code: 0 only where everything that it claims was measured and held. */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const started = Date.now();
+  const steps: Record<string, number> = {};
+  const say = (line: string): void => {
+    process.stderr.write(`${formatDuration(Date.now() - started).padStart(7)}  ${line}\n`);
+  };
+  const step = async <T>(title: string, work: () => Promise<T>): Promise<T> => {
+    say(`▸ ${title}`);
+    const since = Date.now();
+    try {
+      return await work();
+    } finally {
+      steps[title] = Date.now() - since;
+      say(`  ${title}: ${formatDuration(Date.now() - since)}`);
+    }
+  };
+  const detail = (line: string): void => {
+    say(`    ${line}`);
+  };
+
+  const sandbox = await step('bring up the ground', () => openGround(options, detail));
+  const releases = options.context === undefined ? demoPlatform : await withOfficialImages(demoPlatform);
+  await step('install six releases with their data', () => installPlatform(sandbox, releases, {}, detail));
+  const setting = await step('make the store, the recovery kit and lifeboat.yaml', () => prepare(sandbox, releases, options));
+  let worker: WorkerProcess | undefined = await startWorkerProcess(setting);
+  const writers = await step('start clients that keep writing', () => startWriters(sandbox, releases));
+  await lifeboat(setting, ['doctor'], detail);
+  const before = writers.map(({ writer }) => writer.acknowledgedCount);
+  const backup = await step('back up the platform in four tiers, under write load', () => runJson(setting, ['backup', '--json'], detail));
+  const ledgersAt = await Promise.all(writers.map(async ({ release, writer }, index) => ({ release, acknowledgedBefore: before[index] ?? 0, acknowledgedInAll: (await writer.stop()).acknowledged.length })));
+  if (backup.outcome !== 'complete') throw new Error(`the backup ended ${backup.outcome}: lifeboat report ${backup.workflowId}`);
+
+  const incidentAt = new Date().toISOString();
+  await worker.stop('SIGKILL');
+  worker = undefined;
+  const destroyed = await step('destroy it: namespaces, volumes, Temporal and its history', () => destroyPlatform(sandbox, releases));
+
+  const rescue = await rescueSetting(setting);
+  const recovery = await step('recover from the bucket and the recovery kit alone', () =>
+    runJson(rescue, ['recover', '--platform', '--local', '--directory', join(rescue.directory, 'local'), '--store', setting.storeUrl, '--kubeconfig', sandbox.kubeconfig, '--context', sandbox.context, '--incident-at', incidentAt, '--on-failure', 'abort', '--json'], detail),
+  );
+  const ledgers = await step('ask the writers’ ledgers', () => judgeLedgers(sandbox, ledgersAt));
+  const damage = await step('damage a copy of a recovery point', () => tryDamaged(sandbox, setting, rescue));
+  const holds = recovery.outcome === 'complete' && destroyed.volumesLeft === 0 && ledgers.every((ledger) => ledger.consistent) && damage.refused;
+  const ui = options.keep ? await keep(setting, rescue) : null;
+  const report: DemoReport = {
+    outcome: holds ? 'complete' : 'failed',
+    startedAt: new Date(started).toISOString(),
+    durationMs: Date.now() - started,
+    steps,
+    backup,
+    destroyed,
+    recovery,
+    ledgers,
+    damage,
+    temporalUi: ui,
+    directory: setting.directory,
+  };
+  await writeFile(join(setting.directory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${describeDemo(report)}\n`);
+  return holds ? 0 : 1;
+}
+
+async function prepare(sandbox: Sandbox, releases: readonly SandboxRelease[], options: DemoOptions): Promise<Setting> {
+  const store = options.store === undefined ? {} : { storeUrl: options.store };
+  return await makeSetting(sandbox, folder, {
+    platform: 'shop',
+    releases,
+    bucket: `shop-dr-${String(Math.floor(Date.now() / 1000))}`,
+    ...store,
+    releaseOverrides: { 'queue/rabbitmq': { allowDowntime: '120s' } },
+  });
+}
+
+/** Runs a command that prints one JSON document; what it prints is its report, whatever its exit code. */
+async function runJson(setting: Setting, args: readonly string[], progress: (line: string) => void): Promise<DemoRun> {
+  const { stdout, stderr, exitCode } = await lifeboat(setting, args, progress);
+  if (stdout.trim() === '') throw new Error(`lifeboat ${args.join(' ')} ended with ${String(exitCode)}: ${stderr.trim().split('\n').slice(-3).join(' ')}`);
+  const document = JSON.parse(stdout) as DemoRun & { failure?: { message: string } };
+  if (!Array.isArray(document.releases)) throw new Error(`lifeboat ${args[0] ?? ''}: ${document.failure?.message ?? stdout}`);
+  return document;
+}
+
+/** Another folder with nothing in it but the recovery kit, as on a laptop far away. */
+async function rescueSetting(setting: Setting): Promise<Setting> {
+  const directory = join(setting.directory, 'rescue');
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const kitPath = join(directory, 'recovery-kit.json');
+  await cp(setting.kitPath, kitPath);
+  const { LIFEBOAT_CONFIG: _, ...env } = setting.env;
+  return { ...setting, directory, kitPath, env: { ...env, LIFEBOAT_KEY: kitPath } };
+}
+
+/** One flipped bit in a copy of the store: the recovery has to refuse before it changes anything. */
+async function tryDamaged(sandbox: Sandbox, setting: Setting, rescue: Setting): Promise<DemoReport['damage']> {
+  const copy = await mkdtemp(join(tmpdir(), 'lifeboat-damaged-'));
+  try {
+    await copyStore(setting.kit.store, setting, copy);
+    const object = await flipOneBit(copy, 'data/redis');
+    const args = ['recover', 'data/redis', '--local', '--store', `file://${copy}`, '--into', 'never', '--kubeconfig', sandbox.kubeconfig, '--context', sandbox.context, '--on-failure', 'abort', '--json'];
+    const { exitCode, stdout } = await lifeboat(rescue, args);
+    const result = JSON.parse(stdout) as RunResult;
+    const failure = result.failure ?? result.releases.find((release) => release.failure !== undefined)?.failure;
+    const refused = exitCode !== 0 && failure !== undefined && ['ArtifactDigestMismatch', 'ArtifactUnreadable'].includes(failure.code) && failure.message.includes(object);
+    return { object, exitCode, refused, code: failure?.code ?? '', message: failure?.message ?? '' };
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
+/** Starts Temporal again on the history of the recovery, and a worker beside it that goes on after the demo. */
+async function keep(setting: Setting, rescue: Setting): Promise<string> {
+  await mkdir(layout().temporal, { recursive: true });
+  await cp(join(rescue.directory, 'local', 'temporal.db'), join(layout().temporal, 'temporal.db'));
+  const { ui } = await startTemporal({ database: 'kept' });
+  await writeFile(join(setting.directory, 'env'), Object.entries(setting.env).map(([name, value]) => `export ${name}='${value}'\n`).join(''), { mode: 0o600 });
+  return ui;
+}
