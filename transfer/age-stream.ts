@@ -27,8 +27,8 @@ class CapturingRecipient implements Recipient {
 export type AgeEncryptor = {
   /** The header and the nonce: the first bytes of the file. */
   readonly header: Buffer;
-  /** Ciphertext of every chunk that is known not to be the last. */
-  update(plain: Uint8Array): Buffer[];
+  /** Ciphertext of every chunk that is known not to be the last; may be empty. */
+  update(plain: Uint8Array): Buffer;
   /** Ciphertext of the last chunk. */
   final(): Buffer;
 };
@@ -59,12 +59,12 @@ function sealer(header: Buffer, key: Buffer): AgeEncryptor {
   const pending = Buffer.alloc(chunkBytes);
   let used = 0;
   let counter = 0;
-  const seal = (chunk: Uint8Array, last: boolean): Buffer => {
+  const seal = (chunk: Uint8Array, last: boolean): [Buffer, Buffer] => {
     const cipher = createCipheriv('chacha20-poly1305', key, chunkNonce(counter, last), { authTagLength: tagBytes });
     counter += 1;
     const body = cipher.update(chunk);
     cipher.final();
-    return Buffer.concat([body, cipher.getAuthTag()]);
+    return [body, cipher.getAuthTag()];
   };
   return {
     header,
@@ -73,11 +73,11 @@ function sealer(header: Buffer, key: Buffer): AgeEncryptor {
       let offset = 0;
       while (offset < plain.byteLength) {
         if (used === chunkBytes) {
-          sealed.push(seal(pending, false));
+          sealed.push(...seal(pending, false));
           used = 0;
         }
         if (used === 0 && plain.byteLength - offset > chunkBytes) {
-          sealed.push(seal(plain.subarray(offset, offset + chunkBytes), false));
+          sealed.push(...seal(plain.subarray(offset, offset + chunkBytes), false));
           offset += chunkBytes;
           continue;
         }
@@ -86,9 +86,9 @@ function sealer(header: Buffer, key: Buffer): AgeEncryptor {
         used += taken;
         offset += taken;
       }
-      return sealed;
+      return Buffer.concat(sealed);
     },
-    final: () => seal(pending.subarray(0, used), true),
+    final: () => Buffer.concat(seal(pending.subarray(0, used), true)),
   };
 }
 

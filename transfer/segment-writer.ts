@@ -37,7 +37,7 @@ export async function openSegment(of: { store: Store; key: string; recipients: r
     add: async (packed, plainBytes) => {
       await start();
       const sealed = age.update(packed);
-      if (sealed.length > 0) await send(Buffer.concat(sealed));
+      if (sealed.byteLength > 0) await send(sealed);
       frames.push(packed.byteLength);
       plainTotal += plainBytes;
     },
