@@ -12,7 +12,10 @@ export type SharedSecrets = { readonly wordpressDatabasePassword?: string };
 
 /** A continuous writer: each acknowledged transaction prints its id, and the sum of its ledger never changes. */
 export type Writer = {
-  /** Runs until it is ended, in the main container. Connects through the Service, as an application would. */
+  /**
+   * Runs in the main container until SIGTERM, and ends then between two transactions. Connects through the Service, as
+   * an application would.
+   */
   readonly command: readonly string[];
   /** Prints `rows sum maxId` in one line. */
   readonly check: readonly string[];

@@ -9,8 +9,13 @@ export type Progress = (line: string) => void;
 /** Runs a command to its end and returns its stdout; a bad exit throws with the command's last line. */
 export async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await runProcess({ file, args, timeoutMs: 60_000, ...options });
-  if (result.exitCode !== 0) throw new Error(`run ${file} ${args.slice(0, 4).join(' ')}: ${lastLine(result.stderr) || lastLine(result.stdout)}`);
+  if (result.exitCode !== 0) throw new Error(`run ${file} ${args.slice(0, 4).join(' ')}: ${lastWords(result.stderr) || lastLine(result.stdout)}`);
   return result.stdout;
+}
+
+/** The last line, without kubectl's own about the exit code of what it ran. */
+function lastWords(stderr: string): string {
+  return lastLine(stderr.replace(/^command terminated with exit code \d+$/m, ''));
 }
 
 /** As `run`, for what may fail: returns undefined then. */

@@ -19,11 +19,14 @@ export type RunningWriter = {
 /** What the ledger of a writer holds: its sum never changes, and `rows` equals `maxId` when no row is lost. */
 export type WriterCheck = { readonly rows: number; readonly sum: number; readonly maxId: number };
 
+const stopWithinMs = 20_000;
+
 /**
- * Ends the writer with its stdin: a process of `kubectl exec` outlives kubectl otherwise. In a session of its own, so
- * that the client which it runs ends with it.
+ * Ends the writer with its stdin: a process of `kubectl exec` outlives kubectl otherwise. Only the writer's shell is
+ * signalled, never its client: an orphan that dies of a signal goes to process 1, and PostgreSQL takes it for a crashed
+ * backend and restarts.
  */
-const supervised = 'exec 3<&0; setsid "$@" </dev/null & writer=$!; cat <&3 >/dev/null; kill -TERM -- "-$writer" 2>/dev/null; wait "$writer" 2>/dev/null; exit 0';
+const supervised = 'exec 3<&0; "$@" </dev/null & writer=$!; cat <&3 >/dev/null; kill -TERM "$writer" 2>/dev/null; wait "$writer" 2>/dev/null; exit 0';
 
 /** Starts the continuous writer of a release; when its pod goes away it goes on in the next one. */
 export async function startWriter(sandbox: ClusterOfSandbox, release: SandboxRelease): Promise<RunningWriter> {
@@ -47,7 +50,11 @@ export async function startWriter(sandbox: ClusterOfSandbox, release: SandboxRel
     const command = ['sh', '-c', supervised, 'sh', ...writer.command];
     const child = spawn(sandbox.tools.kubectl, [...clusterArgs(sandbox), ...execArgs(pod, command, true)], { stdio: ['pipe', 'pipe', 'ignore'] });
     child.stdin.on('error', () => undefined);
-    endInput = () => child.stdin.end();
+    endInput = () => {
+      child.stdin.end();
+      // A node that does not answer must not hold the caller for ever.
+      setTimeout(() => child.kill('SIGKILL'), stopWithinMs).unref();
+    };
     // A stop that came between the check above and here.
     if (isStopping()) endInput();
     const exited = new Promise<void>((resolve) => {

@@ -14,6 +14,7 @@ const last = 'SELECT coalesce(max(id), 0) FROM ledger_transfers';
  * StatefulSet pods are called <Service>-<ordinal>.
  */
 const loop = `
+trap 'exit 0' TERM
 client=$(command -v mariadb || command -v mysql)
 query() { MYSQL_PWD=$MYSQL_PASSWORD "$client" --protocol=tcp --connect-timeout=2 -h"\${HOSTNAME%-*}" -u"$MYSQL_USER" -N -B "$MYSQL_DATABASE" -e "$1"; }
 until query "${ledger.replaceAll('\n', ' ')}"; do sleep 0.5; done

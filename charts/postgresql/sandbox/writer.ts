@@ -11,6 +11,7 @@ INSERT INTO ledger.accounts SELECT i, 1000 FROM generate_series(1, 100) i ON CON
 
 /** Transfers between a hundred accounts of 1000 each: the sum stays 100000. A number is printed after its commit. */
 const loop = `
+trap 'exit 0' TERM
 connect() { PGPASSWORD=$APPLICATION_PASSWORD PGCONNECT_TIMEOUT=2 psql -X -A -t -q -v ON_ERROR_STOP=1 -h "${service}" -U "$APPLICATION_USER" -d "$APPLICATION_DATABASE" "$@"; }
 until connect -c "SET client_min_messages = error; ${ledger.replaceAll('\n', ' ')}"; do sleep 0.5; done
 until id=$(connect -c "SELECT coalesce(max(id), 0) FROM ledger.transfers"); do sleep 0.5; done

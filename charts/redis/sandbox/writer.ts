@@ -20,7 +20,8 @@ export const writer: Writer = {
   command: [
     'sh',
     '-c',
-    `export REDISCLI_AUTH="$REDIS_PASSWORD"
+    `trap 'exit 0' TERM
+export REDISCLI_AUTH="$REDIS_PASSWORD"
 while :; do
   id=$(redis-cli --no-auth-warning -h "\${HOSTNAME%-*}" EVAL "$1" 0 2>/dev/null)
   case $id in '' | *[!0-9]*) sleep 0.2 ;; *) echo "$id" ;; esac
