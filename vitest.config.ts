@@ -1,6 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
-// eslint-disable-next-line no-restricted-exports -- vitest reads the default export
+/**
+ * Suites by what they need. `unit` needs nothing but the machine; the others need the sandbox and say so when it is
+ * not there. `npm test` runs them all, see test/run.ts.
+ */
+const suites = {
+  unit: ['test/{model,transfer,activities,workflows,workers,cli,scripts}/**/*.test.ts', 'test/conformance/store.test.ts'],
+  charts: ['test/charts/**/*.test.ts'],
+  conformance: ['test/conformance/methods*.test.ts'],
+  faults: ['test/faults/**/*.test.ts'],
+  e2e: ['test/e2e/**/*.test.ts'],
+};
+
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], pool: 'forks' },
+  test: {
+    pool: 'forks',
+    projects: Object.entries(suites).map(([name, include]) => ({
+      extends: true,
+      test: { name, include, ...(name === 'unit' ? {} : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }) },
+    })),
+  },
 });

@@ -57,7 +57,7 @@ export function createHoldActivities(backends: Backends) {
     /** Lets clients in again. Idempotent. */
     async liftFence(of: { release: string }): Promise<void> {
       const bound = await boundPlan();
-      void of;
+      reportProgress(`lift the fence of ${of.release}`);
       const { fence } = bound.plan;
       if (fence.by === 'scale') {
         const { kind, namespace, name } = workloadNamed(bound, fence.workload);
@@ -75,7 +75,7 @@ export function createHoldActivities(backends: Backends) {
     /** Gives every workload of the release its replicas back. Idempotent. */
     async startRelease(of: { release: string }): Promise<void> {
       const bound = await boundPlan();
-      void of;
+      reportProgress(`start ${of.release}`);
       for (const { kind, namespace, name } of Object.values(bound.workloads)) await startWorkload(kubernetes, kind, namespace, name);
     },
 

@@ -4,6 +4,7 @@ import { failure } from '../model/failures.ts';
 import type { Manifest } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { writeVerification } from '../transfer/verifications.ts';
+import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
 import { isConflict, isNotFound, optional, request } from './clients/kubernetes.ts';
@@ -111,7 +112,7 @@ export function createRecoverActivities(backends: Backends) {
     /** Takes back the installation: to the revision that was live before, or to nothing. Idempotent. */
     async undoInstall(of: { release: string }): Promise<void> {
       const { bound, recovery: target } = await document();
-      void of;
+      reportProgress(`take back the installation of ${of.release}`);
       const { namespace, name } = bound.release;
       const live = await readRelease(backends.access, namespace, name);
       if (target === null || live === undefined) return;
@@ -129,7 +130,7 @@ export function createRecoverActivities(backends: Backends) {
     /** Deletes the namespace that this run made, where nothing of another release is in it. Idempotent. */
     async removeNamespace(of: { release: string }): Promise<void> {
       const { bound, recovery: target } = await document();
-      void of;
+      reportProgress(`remove the namespace of ${of.release}`);
       const { namespace } = bound.release;
       if (target === null || target.namespaceExisted) return;
       const pods = await request(`list pods of ${namespace}`, () => backends.kubernetes.core.listNamespacedPod({ namespace }));
@@ -140,9 +141,8 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Says beside the point that it was restored and its facts were equal: the highest proof. */
     async markRestored(of: { release: string }): Promise<void> {
-      const { document: read, manifest } = await recovery();
-      void read;
-      void of;
+      const { manifest } = await recovery();
+      reportProgress(`mark the point of ${of.release} restored`);
       await writeVerification({
         store: backends.store,
         kit: backends.kit,

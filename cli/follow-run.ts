@@ -14,12 +14,15 @@ export type FollowedRun = { readonly workflowId: string; readonly runId: string;
 
 const marks = { waiting: ' ', running: '…', done: '✓', failed: '✗', skipped: '!' } as const;
 
+/** TASK_QUEUE_TYPE_WORKFLOW of Temporal's API. */
+const workflowTasks = 1;
+
 /** @throws WorkerMissing where nobody serves the queue */
 export async function requireWorker(client: Client, namespace: string, withinMs = 8_000): Promise<void> {
   const until = Date.now() + withinMs;
   for (;;) {
-    const described = await client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: controlQueue }, taskQueueType: 1 });
-    if ((described.pollers ?? []).length > 0) return;
+    const described = await client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: controlQueue }, taskQueueType: workflowTasks });
+    if (described.pollers.length > 0) return;
     if (Date.now() > until) throw failure('WorkerMissing', { message: `start a run: no worker polls the queue ${controlQueue}` });
     await new Promise((resolve) => setTimeout(resolve, 400));
   }

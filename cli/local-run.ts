@@ -56,7 +56,7 @@ export async function openLocalSession(session: Session, keyPath: string, option
       },
     });
     const client = await connectClient(temporal.address, 'default');
-    await registerSearchAttributes(client, 'default');
+    await registerSearchAttributes(client.connection, 'default');
     const worker = await startWorker({ backends, connection: await connectWorker(temporal.address), namespace: 'default' });
     return {
       ui: temporal.ui,

@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import type { Backends } from '../activities/backends.ts';
 import { openStore } from '../activities/open-store.ts';
 import { LifeboatFailure, type FailureView } from '../model/failures.ts';
@@ -19,7 +19,7 @@ export type Session = {
   platform(): Promise<LoadedPlatform>;
   kit(): Promise<RecoveryKit>;
   store(): Promise<Store>;
-  client(): Promise<Client>;
+  client(): Promise<Client & { connection: Connection }>;
   backends(): Promise<Backends>;
 };
 

@@ -9,12 +9,15 @@ export type Verb = (program: Command) => void;
  * Turns the work of a verb into commander's action: opens the session from the global options, prints a failure as
  * one clear answer and sets the exit code. `work` gets the verb's own options and arguments.
  */
-export function act<Options extends object>(work: (session: Session, options: Options, ...args: string[][]) => Promise<number>): (...args: unknown[]) => Promise<void> {
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller names its options once
+export function act<Options extends object>(
+  work: (session: Session, options: Options & GlobalOptions, ...args: string[][]) => Promise<number>,
+): (...args: unknown[]) => Promise<void> {
   return async (...args) => {
     const command = args.at(-1) as Command;
-    const options = command.optsWithGlobals<GlobalOptions & Options>();
+    const options: Options & GlobalOptions = command.optsWithGlobals();
     const session = openSession(options);
-    const given = command.processedArgs.map((value: unknown) => (Array.isArray(value) ? (value as string[]) : value === undefined ? [] : [String(value)]));
+    const given = (command.processedArgs as (string | string[] | undefined)[]).map((value) => (value === undefined ? [] : [value].flat()));
     try {
       process.exitCode = await work(session, options, ...given);
     } catch (error) {

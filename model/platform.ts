@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
-import { ReleaseName } from './release-name.ts';
+import type { ReleaseName } from './release-name.ts';
 
 const Label = z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
 

@@ -1,12 +1,11 @@
-import type { Client, Connection } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { searchAttributes } from '../model/run-names.ts';
 
 /** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API. */
 const indexedAsKeyword = 2;
 
 /** Registers the search attributes that are not there yet. Idempotent; a run would hang without them. */
-export async function registerSearchAttributes(client: Client, namespace: string): Promise<void> {
-  const { operatorService } = client.connection as Connection;
+export async function registerSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {
   const known = (await operatorService.listSearchAttributes({ namespace })).customAttributes;
   const missing = Object.values(searchAttributes).filter((name) => known[name] === undefined);
   if (missing.length === 0) return;

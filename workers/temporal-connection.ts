@@ -7,10 +7,10 @@ import { installRuntime } from './temporal-runtime.ts';
 const connectTimeoutMs = 6_000;
 
 /** A client of a Temporal server. @throws TemporalUnreachable within seconds */
-export async function connectClient(address: string, namespace: string): Promise<Client> {
+export async function connectClient(address: string, namespace: string): Promise<Client & { connection: Connection }> {
   try {
     const connection = await Connection.connect({ address, connectTimeout: connectTimeoutMs });
-    return new Client({ connection, namespace });
+    return Object.assign(new Client({ connection, namespace }), { connection });
   } catch (error) {
     throw failure('TemporalUnreachable', { message: `connect to Temporal at ${address}: ${firstLine(error)}`, cause: error });
   }

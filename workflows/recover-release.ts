@@ -149,7 +149,7 @@ async function recover(context: Context): Promise<Ending> {
 
 /** Fences a live release and takes the copy that a failed restore goes back to. */
 async function holdLiveRelease(context: Context): Promise<void> {
-  const { run, draft, planned, release, components, config } = context;
+  const { run, draft, planned, release } = context;
   const { console } = run;
   const safety = async (): Promise<void> => {
     console.enter('safety copy');
@@ -179,8 +179,6 @@ async function holdLiveRelease(context: Context): Promise<void> {
     await fence();
     await safety();
   }
-  void components;
-  void config;
 }
 
 async function safetyCopy({ run, release }: Context): Promise<string> {

@@ -44,7 +44,6 @@ export function describeWorkload(workload: Workload, kind: WorkloadKind, namespa
   const pod = workload.spec?.template.spec;
   const container = containerOf(workload, containerName);
   if (pod === undefined || container === undefined) throw failure('BindingFailed', { message: `bind ${kind} ${name}: it has no container ${containerName}` });
-  const context = { ...pod.securityContext, ...container.securityContext };
   return {
     namespace,
     kind,
@@ -54,8 +53,8 @@ export function describeWorkload(workload: Workload, kind: WorkloadKind, namespa
     replicas: meantReplicas(workload),
     selector: workload.spec?.selector.matchLabels ?? {},
     claims: claimsOf(pod, container, workload, name),
-    uid: context.runAsUser ?? null,
-    gid: context.runAsGroup ?? pod.securityContext?.fsGroup ?? null,
+    uid: container.securityContext?.runAsUser ?? pod.securityContext?.runAsUser ?? null,
+    gid: container.securityContext?.runAsGroup ?? pod.securityContext?.runAsGroup ?? pod.securityContext?.fsGroup ?? null,
   };
 }
 

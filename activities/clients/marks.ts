@@ -108,7 +108,7 @@ function podTrouble(pod: Awaited<ReturnType<typeof listPods>>[number]): string |
     const waiting = status.state?.waiting;
     if (waiting?.reason !== undefined) return `pod ${name}: ${waiting.reason}${waiting.message === undefined ? '' : `: ${waiting.message.slice(0, 200)}`}`;
     const ended = status.state?.terminated ?? status.lastState?.terminated;
-    if (ended?.reason !== undefined && status.ready === false) return `pod ${name}: container ${status.name} ended with ${ended.reason}, exit ${String(ended.exitCode)}`;
+    if (ended?.reason !== undefined && !status.ready) return `pod ${name}: container ${status.name} ended with ${ended.reason}, exit ${String(ended.exitCode)}`;
   }
   const condition = pod.status?.conditions?.find((each) => each.status === 'False' && each.message !== undefined);
   return condition === undefined ? `pod ${name} is ${pod.status?.phase ?? 'unknown'}` : `pod ${name}: ${condition.message ?? ''}`;

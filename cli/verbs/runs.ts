@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { failure } from '../../model/failures.ts';
 import { exitCodes, type RunResult } from '../../model/outcome.ts';
 import { Signed } from '../../model/recovery-point.ts';
@@ -22,7 +23,7 @@ export const runs: Verb = (program) => {
         const client = await session.client();
         const rows: Record<string, string>[] = [];
         for await (const run of client.workflow.list({ query: `TaskQueue = "${controlQueue}"`, pageSize: Math.max(1, Number(limit)) })) {
-          const attribute = (name: string): string => String(run.searchAttributes[name]?.[0] ?? '');
+          const attribute = (name: string): string => (run.typedSearchAttributes.get(defineSearchAttributeKey(name, SearchAttributeType.KEYWORD)) ?? '');
           const ended = attribute(searchAttributes.outcome);
           rows.push({
             workflowId: run.workflowId,

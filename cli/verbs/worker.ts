@@ -17,7 +17,7 @@ export const worker: Verb = (program) => {
         const backends = await openBackends(loaded, await session.kit(), { temporalAddress: address });
         const probe = await backends.store.probe();
         if (!probe.conditionalPut) throw failure('StoreNotConditional', { message: `probe store ${probe.address}: two writers of one key both succeeded` });
-        await registerSearchAttributes(await session.client(), namespace);
+        await registerSearchAttributes((await session.client()).connection, namespace);
         const running = await startWorker({ backends, connection: await connectWorker(address), namespace });
         session.terminal.note(`worker of platform ${loaded.platform.platform} polls ${address}`);
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void running.stop());

@@ -52,7 +52,7 @@ export async function conduct<Schema extends z.ZodType>(
   const console = new RunConsole({ type, ...describe(input) });
   const undo = new Compensations();
   const atEnd = new Compensations();
-  let begun = false;
+  const state = { begun: false };
   const run: Run<z.output<Schema>> = {
     input,
     console,
@@ -63,23 +63,23 @@ export async function conduct<Schema extends z.ZodType>(
     releases: [],
     notes: [],
     begin: () => {
-      begun = true;
+      state.begun = true;
     },
   };
   let ending: Ending;
   let undone: Awaited<ReturnType<Compensations['run']>>;
-  let cancelled: unknown;
+  let cancelled: Error | undefined;
   try {
     ending = await body(run);
     undone = await undo.run();
   } catch (error) {
     undone = await undo.run();
     if (isCancelled(error)) {
-      cancelled = error;
+      cancelled = error as Error;
       ending = { outcome: 'cancelled' };
     } else {
       const failure = viewFailure(error);
-      ending = { outcome: begun || !refusable(failure) ? 'failed' : 'refused', failure };
+      ending = { outcome: state.begun || !refusable(failure) ? 'failed' : 'refused', failure };
     }
   }
   const { leftBehind } = await atEnd.run();

@@ -1,0 +1,158 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { failure, LifeboatFailure } from '../../model/failures.ts';
+import { releaseTitle } from '../../model/release-name.ts';
+import { canonicalBytes } from '../../transfer/keys.ts';
+import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
+import { packChart, readRecord as readHelmRecord, readRelease, renderChart } from '../clients/helm.ts';
+import { applyObjects } from '../clients/kubectl.ts';
+import { configurationFacts, isHelmOwned, strip, StoredObject } from '../facts/configuration.ts';
+import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
+
+const Options = z.strictObject({});
+type Options = z.infer<typeof Options>;
+
+/** Helm's own record of the newest revision. */
+const HelmRecord = z.strictObject({ chart: z.string(), appVersion: z.string(), revision: z.number(), values: z.string(), manifest: z.string() });
+
+/** What the installation of a release is made from. */
+export type ReleaseRecord = { readonly values: string; readonly manifest: string; readonly chartArchive?: Uint8Array };
+
+/**
+ * The release itself: Helm's record (values, rendered manifest), the chart with its dependencies where lifeboat.yaml
+ * names it, and every Secret, ConfigMap and claim that the pods refer to, made by Helm or not.
+ * The archive is proven by rendering it: it must give the recorded manifest. Restore: the captured objects are applied
+ * before the chart where Helm does not own them, and over it where Helm does: captured Secrets win.
+ * Idempotent because: server-side apply. Changes: Secrets and ConfigMaps of the namespace. Throws: HelmFailed,
+ * ClusterDenied, NamespaceMismatch. Source: Helm 4 documentation, `helm get`, `helm package`, `helm template`.
+ */
+export const releaseConfig: Method<Options> = {
+  name: 'release-config',
+  options: Options,
+
+  async capture(context) {
+    const { release, chart } = context.bound;
+    const capturedAt = new Date().toISOString();
+    context.progress(`read the record of ${releaseTitle(release)}`);
+    const live = await requireRelease(context);
+    const { values, manifest } = await readHelmRecord(context.backends.access, release.namespace, release.name, context.signal);
+    const objects = await readObjects(context);
+    const record: z.infer<typeof HelmRecord> = { chart: live.chart, appVersion: live.app_version, revision: live.revision, values, manifest };
+    await context.writeBytes('record', JSON.stringify(record), `jq -r .values >values.json   # then: helm install ${release.name} chart.tgz -n ${release.namespace} -f values.json`);
+    await context.writeBytes('objects', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart`);
+    const notes = await captureChart(context, { values, manifest });
+    const secrets = objects.filter((object) => object.kind === 'Secret').length;
+    return {
+      capturedAt,
+      facts: configurationFacts(objects, { chart: `${chart.name}-${chart.version}`, values }),
+      totals: { objects: objects.length, secrets },
+      notes,
+    };
+  },
+
+  async restore(context) {
+    await restoreObjects(context, 'before');
+  },
+
+  async readFacts(context) {
+    const { release } = context.bound;
+    const live = await requireRelease(context);
+    const { values } = await readHelmRecord(context.backends.access, release.namespace, release.name, context.signal);
+    return configurationFacts(await readObjects(context), { chart: live.chart, values });
+  },
+};
+
+async function requireRelease(context: MethodContext<Options>): Promise<NonNullable<Awaited<ReturnType<typeof readRelease>>>> {
+  const { release } = context.bound;
+  const live = await readRelease(context.backends.access, release.namespace, release.name, context.signal);
+  if (live === undefined) throw failure('ReleaseNotFound', { message: `read release ${releaseTitle(release)}: Helm has none of that name` });
+  return live;
+}
+
+async function readObjects(context: MethodContext<Options>): Promise<StoredObject[]> {
+  const { release, workloads } = context.bound;
+  const { kubernetes } = context.backends;
+  const names = await listConfigurationObjects(kubernetes, { namespace: release.namespace, name: release.name, workloads: Object.values(workloads) });
+  const objects: StoredObject[] = [];
+  for (const name of names) {
+    const raw = await readConfigurationObject(kubernetes, release.namespace, name);
+    if (raw !== undefined) objects.push(strip(StoredObject.parse(raw)));
+  }
+  return objects;
+}
+
+/** Packs and proves the chart; what keeps it from being stored is a note, and a recovery then says that it lacks it. */
+async function captureChart(context: CaptureContext<Options>, recorded: { values: string; manifest: string }): Promise<string[]> {
+  const { release, chart } = context.bound;
+  if (chart.reference === null) return ['the point carries no chart archive: lifeboat.yaml names no chart for this release'];
+  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-pack-'));
+  try {
+    context.progress(`pack chart ${chart.name}`);
+    const archive = await packChart(context.backends.access, chart.reference, directory, context.signal);
+    const rendered = await renderChart(context.backends.access, { chart: archive, namespace: release.namespace, name: release.name, values: recorded.values, signal: context.signal });
+    const notes = sameManifest(rendered, recorded.manifest) ? [] : [`the chart ${chart.reference} does not render what is installed; the archive was stored all the same`];
+    await context.writeBytes('chart', await readFile(archive), 'cat >chart.tgz');
+    return notes;
+  } catch (error) {
+    if (!(error instanceof LifeboatFailure) || error.code === 'ToolMissing') throw error;
+    return [`the point carries no chart archive: ${error.message}`];
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Whether two manifests hold the same objects, whatever their order; the data of Secrets is left out. */
+export function sameManifest(one: string, other: string): boolean {
+  const read = (text: string): string[] =>
+    parseAllDocuments(text)
+      .flatMap((document) => {
+        const object = document.toJS() as ManifestObject | null;
+        if (object === null || object.metadata?.annotations?.['helm.sh/hook'] !== undefined) return [];
+        const { data: _data, stringData: _stringData, ...rest } = object;
+        return [canonicalBytes(object.kind === 'Secret' ? rest : object).toString('utf8')];
+      })
+      .sort();
+  const [a, b] = [read(one), read(other)];
+  return a.length === b.length && a.every((text, index) => text === b[index]);
+}
+
+type ManifestObject = { kind?: string; metadata?: { annotations?: { [key: string]: string } }; data?: unknown; stringData?: unknown };
+
+/**
+ * Applies captured Secrets and ConfigMaps, moved into the namespace that the release is recovered into: `before` the
+ * chart those that Helm does not own, `after` it the Secrets that Helm rendered.
+ */
+export async function restoreObjects(context: RestoreContext<Options>, when: 'before' | 'after'): Promise<void> {
+  const { namespace } = context.bound.release;
+  const list = z.looseObject({ items: z.array(StoredObject) }).parse(JSON.parse(await context.readText('objects')));
+  const chosen = list.items.filter((object) => (when === 'before' ? object.kind !== 'PersistentVolumeClaim' && !isHelmOwned(object) : object.kind === 'Secret' && isHelmOwned(object)));
+  await applyObjects(
+    context.backends.access,
+    chosen.map((object) => ({ ...object, metadata: { ...object.metadata, namespace } })),
+    { namespace, fieldManager: when === 'after' ? 'helm' : 'lifeboat', signal: context.signal },
+  );
+}
+
+/** What Helm installs the release from. @throws NamespaceMismatch where the manifest names another namespace */
+export async function readRecord(context: RestoreContext<Options>): Promise<ReleaseRecord> {
+  const record = HelmRecord.parse(JSON.parse(await context.readText('record')));
+  const { namespace, name } = context.bound.release;
+  const named = new Set(parseAllDocuments(record.manifest).flatMap((document) => (document.toJS() as { metadata?: { namespace?: string } } | null)?.metadata?.namespace ?? []));
+  const [captured] = [...named];
+  if (named.size > 1) throw failure('NamespaceMismatch', { message: `recover ${namespace}/${name}: its manifest names more than one namespace: ${[...named].join(', ')}` });
+  if (captured !== undefined && captured !== namespace && mentions(record.values, captured)) {
+    throw failure('NamespaceMismatch', { message: `recover ${namespace}/${name}: its values may name the namespace ${captured}; recover it there` });
+  }
+  if (!context.streams.includes('chart')) return { values: record.values, manifest: record.manifest };
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of context.read('chart').bytes) chunks.push(chunk);
+  return { values: record.values, manifest: record.manifest, chartArchive: Buffer.concat(chunks) };
+}
+
+/** Whether values name a namespace: alone, or inside the name of a Service. */
+function mentions(values: string, namespace: string): boolean {
+  return new RegExp(`["./]${namespace}["./:]`).test(values);
+}
