@@ -4,15 +4,17 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { lastLine } from '../activities/clients/process.ts';
 import type { Layout } from './layout.ts';
+import { type Port, refuseTakenPorts } from './ports.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { waitUntil } from './run.ts';
 
-/** A long-running program of the sandbox. `fresh` are files whose content it was started with. */
+/** A long-running program of the sandbox. `ports` are those it listens on, `fresh` files whose content it was started with. */
 export type Daemon = {
   readonly name: string;
   readonly file: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly ports?: readonly Port[];
   readonly fresh?: readonly string[];
 };
 
@@ -21,27 +23,41 @@ type DaemonRecord = ProcessIdentity & { readonly command: string };
 /** Starts a daemon unless the same command already runs; one that runs with another command is replaced. */
 export async function startDaemon(at: Layout, daemon: Daemon): Promise<'started' | 'running'> {
   const command = createHash('sha256')
-    .update(JSON.stringify([daemon.file, daemon.args, daemon.env, await Promise.all((daemon.fresh ?? []).map((file) => readFile(file, 'utf8')))]))
+    .update(
+      JSON.stringify([
+        daemon.file,
+        daemon.args,
+        daemon.env,
+        await Promise.all((daemon.fresh ?? []).map((file) => readFile(file, 'utf8'))),
+      ]),
+    )
     .digest('hex');
   const known = await readRecord(at, daemon.name);
   if (known !== undefined && (await isAlive(known))) {
     if (known.command === command) return 'running';
     await stopDaemon(at, daemon.name);
   }
+  await refuseTakenPorts(daemon.ports ?? []);
   await mkdir(at.processes, { recursive: true });
   await mkdir(at.logs, { recursive: true });
   const log = logPath(at, daemon.name);
   await rename(log, `${log}.before`).catch(() => undefined);
   const file = await open(log, 'a');
   try {
-    const child = spawn(daemon.file, daemon.args, { detached: true, stdio: ['ignore', file.fd, file.fd], cwd: '/', env: { ...process.env, ...daemon.env } });
+    const child = spawn(daemon.file, daemon.args, {
+      detached: true,
+      stdio: ['ignore', file.fd, file.fd],
+      cwd: '/',
+      env: { ...process.env, ...daemon.env },
+    });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);
     });
     const identity = child.pid === undefined ? undefined : await identify(child.pid);
     child.unref();
-    if (identity === undefined) throw new Error(`start ${daemon.name}: ended at once; ${await lastLogLine(at, daemon.name)}`);
+    if (identity === undefined)
+      throw new Error(`start ${daemon.name}: ended at once; ${await lastLogLine(at, daemon.name)}`);
     await writeRecord(at, daemon.name, { ...identity, command });
     return 'started';
   } finally {
@@ -76,12 +92,18 @@ export async function recordedDaemons(at: Layout): Promise<string[]> {
 }
 
 /** Waits until a daemon answers; its end, or no answer, throws with its last line. */
-export async function waitForDaemon(at: Layout, name: string, answers: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+export async function waitForDaemon(
+  at: Layout,
+  name: string,
+  answers: () => Promise<boolean>,
+  timeoutMs: number,
+): Promise<void> {
   await waitUntil(
     `wait for ${name}`,
     async () => {
       if (await answers().catch(() => false)) return true;
-      if ((await runningDaemon(at, name)) === undefined) throw new Error(`start ${name}: ended; ${await lastLogLine(at, name)} (all of it: ${logPath(at, name)})`);
+      if ((await runningDaemon(at, name)) === undefined)
+        throw new Error(`start ${name}: ended; ${await lastLogLine(at, name)} (all of it: ${logPath(at, name)})`);
       return undefined;
     },
     { timeoutMs, detail: async () => `${await lastLogLine(at, name)} (all of it: ${logPath(at, name)})` },

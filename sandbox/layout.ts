@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** The root of the checkout. */
@@ -20,7 +21,12 @@ export const addresses = {
 } as const;
 
 /** Names that show up in the cluster. */
-export const names = { node: 'sandbox', context: 'lifeboat-sandbox', cgroup: 'lifeboat', storageNamespace: 'local-path-storage' } as const;
+export const names = {
+  node: 'sandbox',
+  context: 'lifeboat-sandbox',
+  cgroup: 'lifeboat',
+  storageNamespace: 'local-path-storage',
+} as const;
 
 /** Image of pods of our own: a shell, tar, find, zstd. */
 export const helperImage = 'lifeboat.local/helper:1';
@@ -28,17 +34,21 @@ export const helperImage = 'lifeboat.local/helper:1';
 /** Image that holds a pod's namespaces. */
 export const pauseImage = 'lifeboat.local/pause:1';
 
+const isRoot = process.getuid?.() === 0;
+
 /** All state of the sandbox on disk. */
 export function sandboxDirectory(): string {
-  return process.env['LIFEBOAT_SANDBOX'] ?? '/var/lib/lifeboat-sandbox';
+  return (
+    process.env['LIFEBOAT_SANDBOX'] ??
+    (isRoot ? '/var/lib/lifeboat-sandbox' : join(homedir(), '.local', 'state', 'lifeboat-sandbox'))
+  );
 }
 
 /** Sockets and what does not outlive a boot; short, because a socket's path has at most 107 characters. */
-export const runDirectory = '/run/lifeboat';
+export const runDirectory = isRoot ? '/run/lifeboat' : join(homedir(), '.local', 'state', 'lifeboat-run');
 
-/** Paths below the state directory. */
-export function layout() {
-  const directory = sandboxDirectory();
+/** Paths below a state directory. */
+export function layout(directory: string = sandboxDirectory()) {
   return {
     directory,
     processes: join(directory, 'processes'),
@@ -71,6 +81,8 @@ export type Layout = ReturnType<typeof layout>;
 /** What must be equal for a running sandbox to be used by this checkout. Raised when the layout on disk changes. */
 export function sandboxVersion(): string {
   const layoutVersion = 1;
-  const sums = ['go.mod', 'go.sum', 'dns/main.go'].map((file) => readFileSync(join(checkout, 'sandbox', 'kubernetes', file)));
+  const sums = ['go.mod', 'go.sum', 'dns/main.go'].map((file) =>
+    readFileSync(join(checkout, 'sandbox', 'kubernetes', file)),
+  );
   return `${String(layoutVersion)}-${createHash('sha256').update(Buffer.concat(sums)).digest('hex').slice(0, 12)}`;
 }

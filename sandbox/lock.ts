@@ -1,11 +1,10 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { type Layout, runDirectory } from './layout.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { type Progress, waitUntil } from './run.ts';
 
 /** Runs a step while no other process brings the sandbox up or takes it down. A holder that died holds nothing. */
 export async function withSandboxLock<T>(at: Layout, progress: Progress, step: () => Promise<T>): Promise<T> {
-  await mkdir(runDirectory, { recursive: true });
   const own = await identify(process.pid);
   let announced = false;
   await waitUntil(
@@ -29,10 +28,13 @@ export async function withSandboxLock<T>(at: Layout, progress: Progress, step: (
     return await step();
   } finally {
     await rm(at.lock, { force: true });
+    // Empty after the sandbox was taken down.
+    await rmdir(runDirectory).catch(() => undefined);
   }
 }
 
 async function take(path: string, own: ProcessIdentity | undefined): Promise<boolean> {
+  await mkdir(runDirectory, { recursive: true });
   return await writeFile(path, JSON.stringify(own), { flag: 'wx' }).then(
     () => true,
     () => false,

@@ -24,7 +24,8 @@ export async function checkMachine(): Promise<void> {
   if (process.platform !== 'linux') throw new Error(`start sandbox: it needs Linux; ${waysOut}`);
   if (process.getuid?.() !== 0) throw new Error(`start sandbox: it needs root; ${waysOut}`);
   if (!(await exists('/usr/bin/apt-get'))) throw new Error(`start sandbox: it needs Debian's packages; ${waysOut}`);
-  if (!(await onPath('go'))) throw new Error(`start sandbox: it needs Go 1.24 or newer on PATH to compile Kubernetes; or ${waysOut}`);
+  if (!(await onPath('go')))
+    throw new Error(`start sandbox: it needs Go 1.24 or newer on PATH to compile Kubernetes; or ${waysOut}`);
 }
 
 /** Installs the Debian packages that are missing; nothing is asked of the network when none is. */
@@ -40,7 +41,10 @@ export async function installPackages(progress: Progress): Promise<void> {
 }
 
 async function apt(args: readonly string[]): Promise<void> {
-  await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env: { DEBIAN_FRONTEND: 'noninteractive' }, timeoutMs: 15 * 60_000 });
+  await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], {
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    timeoutMs: 15 * 60_000,
+  });
 }
 
 /** The Debian release of this machine, `bookworm`. */
@@ -57,6 +61,7 @@ async function exists(file: string): Promise<boolean> {
 }
 
 async function onPath(program: string): Promise<boolean> {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) if (await exists(join(directory, program))) return true;
+  for (const directory of (process.env['PATH'] ?? '').split(delimiter))
+    if (await exists(join(directory, program))) return true;
   return false;
 }

@@ -26,7 +26,15 @@ async function main(args: readonly string[]): Promise<number> {
     case 'up': {
       const sandbox = await bringUp({}, progress);
       const { kubeconfig, context, temporal, s3 } = sandbox;
-      print(sandbox, [`KUBECONFIG    ${kubeconfig}   context ${context}`, `Temporal      ${temporal.address}   ${temporal.ui}`, `S3            ${s3.endpoint}   key ${s3.accessKeyId}`], json);
+      print(
+        sandbox,
+        [
+          `KUBECONFIG    ${kubeconfig}   context ${context}`,
+          `Temporal      ${temporal.address}   ${temporal.ui}`,
+          `S3            ${s3.endpoint}   key ${s3.accessKeyId}`,
+        ],
+        json,
+      );
       return 0;
     }
     case 'down':
@@ -34,10 +42,17 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'status': {
       const status = await readStatus();
-      const rows = status.processes.map(({ name, pid }) => `${name.padEnd(26)}${pid === null ? 'not running' : `pid ${String(pid)}`}`);
-      print(status, [`SANDBOX ${status.state}   ${status.directory}   version ${status.version ?? '–'}`, '', ...rows], json);
+      const rows = status.processes.map(
+        ({ name, pid }) => `${name.padEnd(26)}${pid === null ? 'not running' : `pid ${String(pid)}`}`,
+      );
+      print(
+        status,
+        [`SANDBOX ${status.state}   ${status.directory}   version ${status.version ?? '–'}`, '', ...rows],
+        json,
+      );
       return status.state === 'running' ? 0 : 1;
     }
+    case undefined:
     default:
       process.stderr.write(usage);
       return 2;

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { findTool } from '../workers/tools/find-tool.ts';
-import { runningDaemon, startDaemon, waitForDaemon } from './daemon.ts';
+import { startDaemon, waitForDaemon } from './daemon.ts';
 import { addresses, type Layout, layout } from './layout.ts';
-import { refuseTakenPorts } from './ports.ts';
 import type { Progress } from './run.ts';
 
 /** An S3 server and the key to it. `podEndpoint` is the same server as pods reach it. */
@@ -24,12 +23,18 @@ export async function startObjectStore(at: Layout, bridged: boolean, progress: P
   const versitygw = await findTool('versitygw', progress);
   const store = await describeStore(at);
   await mkdir(at.store, { recursive: true });
-  if ((await runningDaemon(at, 'versitygw')) === undefined) await refuseTakenPorts([addresses.storePort]);
   const hosts = ['127.0.0.1', ...(bridged ? [addresses.gateway] : [])];
   await startDaemon(at, {
     name: 'versitygw',
     file: versitygw,
-    args: [...hosts.flatMap((host) => ['--port', `${host}:${String(addresses.storePort)}`]), '--region', store.region, 'posix', at.store],
+    ports: hosts.map((host) => ({ host, port: addresses.storePort })),
+    args: [
+      ...hosts.flatMap((host) => ['--port', `${host}:${String(addresses.storePort)}`]),
+      '--region',
+      store.region,
+      'posix',
+      at.store,
+    ],
     env: { ROOT_ACCESS_KEY: store.accessKeyId, ROOT_SECRET_KEY: store.secretAccessKey },
   });
   const answers = async (): Promise<boolean> => (await fetch(store.endpoint)).status > 0;
@@ -40,7 +45,8 @@ export async function startObjectStore(at: Layout, bridged: boolean, progress: P
 /** Address and key of the sandbox's S3 server, running or not; the key is made once. */
 export async function describeStore(at: Layout = layout()): Promise<ObjectStore> {
   const known = await readFile(at.storeKey, 'utf8').catch(() => undefined);
-  const secretAccessKey = known === undefined ? randomBytes(24).toString('base64url') : (JSON.parse(known) as { secret: string }).secret;
+  const secretAccessKey =
+    known === undefined ? randomBytes(24).toString('base64url') : (JSON.parse(known) as { secret: string }).secret;
   if (known === undefined) {
     await mkdir(at.directory, { recursive: true });
     await writeFile(at.storeKey, JSON.stringify({ secret: secretAccessKey }), { mode: 0o600 });
@@ -58,7 +64,12 @@ export async function describeStore(at: Layout = layout()): Promise<ObjectStore>
 /** Makes a bucket; one that is there is a success. */
 export async function createBucket(sandbox: { readonly s3: ObjectStore }, name: string): Promise<void> {
   const { endpoint, region, accessKeyId, secretAccessKey } = sandbox.s3;
-  const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+  const client = new S3Client({
+    endpoint,
+    region,
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
   try {
     await client.send(new CreateBucketCommand({ Bucket: name }));
   } catch (error) {

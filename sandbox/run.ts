@@ -1,7 +1,11 @@
 import { lastLine, runProcess } from '../activities/clients/process.ts';
 
 /** What a command may be given. */
-export type RunOptions = { readonly input?: string; readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number };
+export type RunOptions = {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+};
 
 /** Says what is being done, one line at a time. */
 export type Progress = (line: string) => void;
@@ -9,7 +13,10 @@ export type Progress = (line: string) => void;
 /** Runs a command to its end and returns its stdout; a bad exit throws with the command's last line. */
 export async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await runProcess({ file, args, timeoutMs: 60_000, ...options });
-  if (result.exitCode !== 0) throw new Error(`run ${file} ${args.slice(0, 4).join(' ')}: ${lastWords(result.stderr) || lastLine(result.stdout)}`);
+  if (result.exitCode !== 0)
+    throw new Error(
+      `run ${file} ${args.slice(0, 4).join(' ')}: ${lastWords(result.stderr) || lastLine(result.stdout)}`,
+    );
   return result.stdout;
 }
 
@@ -19,7 +26,11 @@ function lastWords(stderr: string): string {
 }
 
 /** As `run`, for what may fail: returns undefined then. */
-export async function tryRun(file: string, args: readonly string[], options: RunOptions = {}): Promise<string | undefined> {
+export async function tryRun(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string | undefined> {
   return await run(file, args, options).catch(() => undefined);
 }
 
@@ -35,7 +46,9 @@ export async function waitUntil<T>(
     if (found !== undefined) return found;
     if (Date.now() > deadline) {
       const detail = (await options.detail?.()) ?? '';
-      throw new Error(`${about}: not after ${String(Math.round(options.timeoutMs / 1000))} s${detail === '' ? '' : `; ${detail}`}`);
+      throw new Error(
+        `${about}: not after ${String(Math.round(options.timeoutMs / 1000))} s${detail === '' ? '' : `; ${detail}`}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, options.everyMs ?? 200));
   }
@@ -52,5 +65,7 @@ export async function timed<T>(progress: Progress, what: string, step: () => Pro
 function formatSeconds(ms: number): string {
   const seconds = ms / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  return seconds < 60 ? `${String(Math.round(seconds))} s` : `${String(Math.floor(seconds / 60))}m ${String(Math.round(seconds % 60))}s`;
+  return seconds < 60
+    ? `${String(Math.round(seconds))} s`
+    : `${String(Math.floor(seconds / 60))}m ${String(Math.round(seconds % 60))}s`;
 }

@@ -10,7 +10,7 @@ import { checkMachine, installPackages } from './machine.ts';
 import { describeStore, type ObjectStore, startObjectStore } from './object-store.ts';
 import { type Progress, timed, tryRun } from './run.ts';
 import { endEverything, removeState } from './take-down.ts';
-import { startTemporal, temporalAddress, type TemporalAddress, type TemporalOptions } from './temporal.ts';
+import { startTemporal, type TemporalAddress, type TemporalOptions, temporalAddress } from './temporal.ts';
 
 /** A running sandbox: addresses, keys and tools. */
 export type Sandbox = {
@@ -39,7 +39,17 @@ export type SandboxStatus = {
 };
 
 /** Daemons of a whole sandbox. */
-const clusterDaemons = ['containerd', 'etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'dns', 'local-path-provisioner'];
+const clusterDaemons = [
+  'containerd',
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+  'dns',
+  'local-path-provisioner',
+];
 
 /**
  * Brings the sandbox up, or what is missing of it; one that runs is used as it is, whichever checkout started it.
@@ -60,7 +70,14 @@ export async function bringUp(options: BringUpOptions = {}, progress: Progress =
       const temporalOptions = options.temporal ?? {};
       await timed(progress, `Temporal  ${temporalAddress.ui}`, () => startTemporal(temporalOptions, progress));
     }
-    return { kubeconfig: at.kubeconfig, context: names.context, temporal: temporalAddress, s3, tools: { kubectl, helm, temporal }, directory: at.directory };
+    return {
+      kubeconfig: at.kubeconfig,
+      context: names.context,
+      temporal: temporalAddress,
+      s3,
+      tools: { kubectl, helm, temporal },
+      directory: at.directory,
+    };
   });
 }
 
@@ -68,6 +85,9 @@ export async function bringUp(options: BringUpOptions = {}, progress: Progress =
 export async function takeDown(progress: Progress = () => undefined): Promise<void> {
   const at = layout();
   await withSandboxLock(at, progress, async () => {
+    const owner = await readFile(at.owner, 'utf8').catch(() => undefined);
+    if (owner !== undefined && owner !== at.directory)
+      throw new Error(`take sandbox down: the one that runs is that of ${owner}`);
     await timed(progress, 'processes and pods ended', () => endEverything(at));
     await timed(progress, 'state removed', () => removeState(at));
   });
@@ -76,20 +96,36 @@ export async function takeDown(progress: Progress = () => undefined): Promise<vo
 /** What runs of the sandbox; changes nothing. */
 export async function readStatus(): Promise<SandboxStatus> {
   const at = layout();
-  const expected = [...new Set([...clusterDaemons, 'versitygw', 'temporal', ...(await recordedDaemons(at))])];
-  const processes = await Promise.all(expected.map(async (name) => ({ name, pid: (await runningDaemon(at, name))?.pid ?? null })));
+  const recorded = await recordedDaemons(at);
+  const withKubernetes = recorded.some((name) => clusterDaemons.includes(name));
+  const expected = [...new Set([...(withKubernetes ? clusterDaemons : []), ...recorded])];
+  const processes = await Promise.all(
+    expected.map(async (name) => ({ name, pid: (await runningDaemon(at, name))?.pid ?? null })),
+  );
   const running = processes.filter(({ pid }) => pid !== null).length;
-  const state = running === processes.length ? 'running' : running === 0 ? 'stopped' : 'partly running';
+  const state = running === 0 ? 'stopped' : running === processes.length ? 'running' : 'partly running';
   return { state, version: await readVersion(at), directory: at.directory, processes };
 }
 
 /** The running sandbox's description without starting anything; undefined when its cluster does not answer. */
 export async function readSandbox(): Promise<Sandbox | undefined> {
   const at = layout();
-  const [kubectl, helm, temporal] = await Promise.all([locateTool('kubectl'), locateTool('helm'), locateTool('temporal')]);
-  if (kubectl === undefined || helm === undefined || temporal === undefined || !(await apiAnswers(at, kubectl))) return undefined;
+  const [kubectl, helm, temporal] = await Promise.all([
+    locateTool('kubectl'),
+    locateTool('helm'),
+    locateTool('temporal'),
+  ]);
+  if (kubectl === undefined || helm === undefined || temporal === undefined || !(await apiAnswers(at, kubectl)))
+    return undefined;
   const s3 = await describeStore(at);
-  return { kubeconfig: at.kubeconfig, context: names.context, temporal: temporalAddress, s3, tools: { kubectl, helm, temporal }, directory: at.directory };
+  return {
+    kubeconfig: at.kubeconfig,
+    context: names.context,
+    temporal: temporalAddress,
+    s3,
+    tools: { kubectl, helm, temporal },
+    directory: at.directory,
+  };
 }
 
 /** Installs what is missing, side by side, then starts the cluster and gives it its images. */
@@ -118,7 +154,10 @@ async function clusterServes(at: Layout): Promise<boolean> {
 }
 
 async function apiAnswers(at: Layout, kubectl: string): Promise<boolean> {
-  return (await tryRun(kubectl, ['--kubeconfig', at.kubeconfig, 'get', '--raw', '/readyz'], { timeoutMs: 5_000 })) !== undefined;
+  return (
+    (await tryRun(kubectl, ['--kubeconfig', at.kubeconfig, 'get', '--raw', '/readyz'], { timeoutMs: 5_000 })) !==
+    undefined
+  );
 }
 
 /** Takes the machine's only place for a sandbox, and replaces the state of another version when nothing of it runs. */
@@ -126,13 +165,22 @@ async function claim(at: Layout, progress: Progress): Promise<void> {
   await mkdir(runDirectory, { recursive: true });
   const owner = await readFile(at.owner, 'utf8').catch(() => undefined);
   if (owner !== undefined && owner !== at.directory) {
-    throw new Error(`start sandbox: the one of ${owner} holds the ports and the bridge; take it down: LIFEBOAT_SANDBOX=${owner} npm run sandbox down`);
+    const other = layout(owner);
+    const alive = await Promise.all((await recordedDaemons(other)).map((name) => runningDaemon(other, name)));
+    if (alive.some((daemon) => daemon !== undefined))
+      throw new Error(
+        `start sandbox: the one of ${owner} holds the ports and the bridge; take it down: LIFEBOAT_SANDBOX=${owner} npm run sandbox down`,
+      );
+    await endEverything(other);
   }
   const found = await readVersion(at);
   const wanted = sandboxVersion();
   if (found !== null && found !== wanted) {
     const { state } = await readStatus();
-    if (state !== 'stopped') throw new Error(`start sandbox: one of another version (${found}, here ${wanted}) is running; take it down first: npm run sandbox down`);
+    if (state !== 'stopped')
+      throw new Error(
+        `start sandbox: one of another version (${found}, here ${wanted}) is running; take it down first: npm run sandbox down`,
+      );
     progress('the state of another version is replaced');
     await endEverything(at);
     await rm(at.directory, { recursive: true, force: true });

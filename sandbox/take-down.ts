@@ -1,4 +1,5 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { recordedDaemons, runningDaemon, stopDaemon } from './daemon.ts';
 import { cgroupProcesses, removeCgroup } from './kubernetes/cgroup.ts';
 import { removeNetwork } from './kubernetes/network.ts';
@@ -7,14 +8,28 @@ import { identify, isAlive } from './process-identity.ts';
 import { tryRun, waitUntil } from './run.ts';
 
 /** Daemons in the order in which they are ended: first those that would start something anew. */
-const order = ['kubelet', 'local-path-provisioner', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy', 'dns', 'kube-apiserver', 'etcd', 'temporal', 'versitygw', 'containerd'];
+const order = [
+  'kubelet',
+  'local-path-provisioner',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kube-proxy',
+  'dns',
+  'kube-apiserver',
+  'etcd',
+  'temporal',
+  'versitygw',
+  'containerd',
+];
 
 /** Ends everything the sandbox started, also after a crash. The state directory stays. */
 export async function endEverything(at: Layout): Promise<void> {
   const recorded = await recordedDaemons(at);
   const first = order.filter((name) => name !== 'containerd');
   await stopDaemon(at, 'kubelet');
-  await Promise.all([...first, ...recorded.filter((name) => !order.includes(name))].map((name) => stopDaemon(at, name)));
+  await Promise.all(
+    [...first, ...recorded.filter((name) => !order.includes(name))].map((name) => stopDaemon(at, name)),
+  );
   await endPods(at);
   await stopDaemon(at, 'containerd');
   await unmountBelow([at.directory, runDirectory]);
@@ -55,7 +70,9 @@ async function shims(at: Layout): Promise<number[]> {
 
 /** Unmounts all below the given directories, the newest first. */
 async function unmountBelow(directories: readonly string[]): Promise<void> {
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .map((line) => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
   const ours = mounts.filter((path) => directories.some((directory) => path.startsWith(`${directory}/`)));
   for (const path of ours.reverse()) await tryRun('umount', ['--lazy', path]);
 }
@@ -63,8 +80,24 @@ async function unmountBelow(directories: readonly string[]): Promise<void> {
 /** Removes the state directory and the sockets. Refused while a mount is left below: what is mounted there is not ours to delete. */
 export async function removeState(at: Layout): Promise<void> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8');
-  if (mounts.includes(` ${at.directory}/`)) throw new Error(`take sandbox down: something is still mounted below ${at.directory}`);
-  if ((await runningDaemon(at, 'containerd')) !== undefined) throw new Error('take sandbox down: containerd still runs');
+  if (mounts.includes(` ${at.directory}/`))
+    throw new Error(`take sandbox down: something is still mounted below ${at.directory}`);
+  if ((await runningDaemon(at, 'containerd')) !== undefined)
+    throw new Error('take sandbox down: containerd still runs');
   await rm(at.directory, { recursive: true, force: true });
-  await rm(runDirectory, { recursive: true, force: true });
+  // All but the lock, which its holder removes.
+  for (const name of await readdir(runDirectory).catch(() => [])) {
+    if (name !== basename(at.lock)) await rm(join(runDirectory, name), { recursive: true, force: true });
+  }
+  await removeHardCodedPaths();
+}
+
+/** Paths that kubelet and the CNI library write whatever they are told; a directory that others use is not empty and stays. */
+async function removeHardCodedPaths(): Promise<void> {
+  const plugins = '/var/lib/kubelet/device-plugins';
+  const others = (await readdir('/var/lib/kubelet').catch(() => [])).some((name) => name !== basename(plugins));
+  if (!others)
+    for (const file of ['kubelet.sock', 'kubelet_internal_checkpoint']) await rm(join(plugins, file), { force: true });
+  for (const path of [plugins, '/var/lib/kubelet', '/var/lib/cni/results', '/var/lib/cni', '/var/log/containers'])
+    await rmdir(path).catch(() => undefined);
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { findTool } from '../workers/tools/find-tool.ts';
 import { runningDaemon, startDaemon, stopDaemon, waitForDaemon } from './daemon.ts';
 import { addresses, layout } from './layout.ts';
-import { refuseTakenPorts } from './ports.ts';
 import { type Progress, run } from './run.ts';
 
 /** Where a Temporal server answers. */
@@ -25,7 +24,10 @@ export const temporalAddress: TemporalAddress = {
 };
 
 /** Starts Temporal's dev server with its UI and waits until both answer. One that runs is kept, unless `fresh`. */
-export async function startTemporal(options: TemporalOptions = {}, progress: Progress = () => undefined): Promise<TemporalAddress> {
+export async function startTemporal(
+  options: TemporalOptions = {},
+  progress: Progress = () => undefined,
+): Promise<TemporalAddress> {
   const at = layout();
   const temporal = await findTool('temporal', progress);
   if (options.database === 'fresh') {
@@ -33,15 +35,34 @@ export async function startTemporal(options: TemporalOptions = {}, progress: Pro
     await rm(at.temporal, { recursive: true, force: true });
   }
   if ((await runningDaemon(at, 'temporal')) === undefined) {
-    await refuseTakenPorts([addresses.temporalPort, addresses.temporalUiPort]);
     await mkdir(at.temporal, { recursive: true });
     await startDaemon(at, {
       name: 'temporal',
       file: temporal,
+      ports: [addresses.temporalPort, addresses.temporalUiPort].map((port) => ({ host: '127.0.0.1', port })),
       args: [
-        ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(addresses.temporalPort), '--ui-port', String(addresses.temporalUiPort)],
-        ...['--db-filename', join(at.temporal, 'temporal.db'), '--log-level', 'warn', '--dynamic-config-value', 'frontend.WorkflowPauseEnabled=true'],
-        ...Object.entries(options.searchAttributes ?? {}).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+        ...[
+          'server',
+          'start-dev',
+          '--ip',
+          '127.0.0.1',
+          '--port',
+          String(addresses.temporalPort),
+          '--ui-port',
+          String(addresses.temporalUiPort),
+        ],
+        ...[
+          '--db-filename',
+          join(at.temporal, 'temporal.db'),
+          '--log-level',
+          'warn',
+          '--dynamic-config-value',
+          'frontend.WorkflowPauseEnabled=true',
+        ],
+        ...Object.entries(options.searchAttributes ?? {}).flatMap(([name, type]) => [
+          '--search-attribute',
+          `${name}=${type}`,
+        ]),
       ],
     });
   }

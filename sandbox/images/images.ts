@@ -2,9 +2,17 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Layout, pauseImage } from '../layout.ts';
 import { type Progress, run, timed } from '../run.ts';
-import { baseDigest, imageCache, type Layer, makeBase, makeLayer, makePauseLayer } from './layers.ts';
+import {
+  baseDigest,
+  imageCache,
+  type Layer,
+  makeBase,
+  makeLayer,
+  makePauseLayer,
+  removeUnfinishedBuilds,
+} from './layers.ts';
 import { type Image, writeOciLayout } from './oci-layout.ts';
-import { findRecipes, type FoundRecipe } from './recipe.ts';
+import { type FoundRecipe, findRecipes } from './recipe.ts';
 
 /** How many layers are built at once: each is mostly dpkg, one thread. */
 const buildsAtOnce = 2;
@@ -14,13 +22,21 @@ type BuiltImage = Image & { readonly recipeDigest: string };
 
 /** Builds the layers of all recipes that the cache lacks. */
 export async function buildImages(progress: Progress): Promise<BuiltImage[]> {
+  await removeUnfinishedBuilds();
   const digest = await baseDigest();
   const recipes = await findRecipes(digest);
   const pause = await makePauseLayer();
   const base = await announce(progress, 'base image', () => makeBase(digest));
-  const layers = await eachBounded(recipes, (found) => announce(progress, `image ${found.recipe.image}`, () => makeLayer(found, base.root)));
+  const layers = await eachBounded(recipes, (found) =>
+    announce(progress, `image ${found.recipe.image}`, () => makeLayer(found, base.root)),
+  );
   return [
-    { name: pauseImage, config: { env: {}, workingDir: '/', entrypoint: ['/usr/bin/catatonit', '-P'], exposedPorts: [] }, layers: [pause], recipeDigest: pause.sha256 },
+    {
+      name: pauseImage,
+      config: { env: {}, workingDir: '/', entrypoint: ['/usr/bin/catatonit', '-P'], exposedPorts: [] },
+      layers: [pause],
+      recipeDigest: pause.sha256,
+    },
     ...recipes.map((found, index) => builtImage(found, base, layers[index])),
   ];
 }
@@ -53,7 +69,12 @@ export async function imagesAreImported(at: Layout): Promise<boolean> {
 }
 
 function builtImage({ recipe, digest }: FoundRecipe, base: Layer, layer: Layer | undefined): BuiltImage {
-  return { name: recipe.image, config: recipe.config, layers: layer === undefined ? [base] : [base, layer], recipeDigest: digest };
+  return {
+    name: recipe.image,
+    config: recipe.config,
+    layers: layer === undefined ? [base] : [base, layer],
+    recipeDigest: digest,
+  };
 }
 
 async function readImported(at: Layout): Promise<Record<string, string>> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { toolCache } from '../../workers/tools/find-tool.ts';
@@ -18,7 +18,9 @@ const baseOptions = [
   '--variant=minbase',
   '--skip=cleanup/apt/lists',
   '--dpkgopt=force-unsafe-io',
-  ...['doc', 'man', 'info', 'locale', 'lintian', 'bug'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`),
+  ...['doc', 'man', 'info', 'locale', 'lintian', 'bug'].map(
+    (folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`,
+  ),
   '--aptopt=Acquire::Languages "none"',
 ];
 
@@ -27,9 +29,19 @@ export function imageCache(): string {
   return join(dirname(toolCache()), 'images');
 }
 
+/** Removes what a killed build left. Only for the holder of the sandbox's lock: nobody else builds then. */
+export async function removeUnfinishedBuilds(): Promise<void> {
+  for (const name of await readdir(imageCache()).catch(() => [])) {
+    if (/^\.(building|staging)-/.test(name)) await rm(join(imageCache(), name), { recursive: true, force: true });
+  }
+}
+
 /** Digest of what the base layer is made of. */
 export async function baseDigest(): Promise<string> {
-  return createHash('sha256').update(JSON.stringify([await debianSuite(), baseOptions])).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([await debianSuite(), baseOptions]))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** The base layer and its unpacked root: Debian of this machine's release with apt and little else. */
@@ -37,11 +49,37 @@ export async function makeBase(digest: string): Promise<Layer & { root: string }
   const directory = join(imageCache(), `base-${digest}`);
   const layer = await once(directory, async (building) => {
     const root = join(building, 'root');
-    await run('mmdebstrap', [...baseOptions, await debianSuite(), root], { timeoutMs: 15 * minute });
-    const exclude = ['./var/lib/apt/lists/*', './var/cache/apt/*', './var/log/*', './dev/*', './proc/*', './run/*', './tmp/*'];
-    await run('tar', ['-C', root, '--numeric-owner', '--sort=name', ...exclude.map((path) => `--exclude=${path}`), '-cf', join(building, 'layer.tar'), '.'], {
-      timeoutMs: 10 * minute,
-    });
+    // In a mount namespace of its own: what it mounts is gone when it is, also when it is killed.
+    await run(
+      'unshare',
+      ['--mount', '--propagation', 'private', 'mmdebstrap', ...baseOptions, await debianSuite(), root],
+      { timeoutMs: 15 * minute },
+    );
+    const exclude = [
+      './var/lib/apt/lists/*',
+      './var/cache/apt/*',
+      './var/log/*',
+      './dev/*',
+      './proc/*',
+      './run/*',
+      './tmp/*',
+    ];
+    await run(
+      'tar',
+      [
+        '-C',
+        root,
+        '--numeric-owner',
+        '--sort=name',
+        ...exclude.map((path) => `--exclude=${path}`),
+        '-cf',
+        join(building, 'layer.tar'),
+        '.',
+      ],
+      {
+        timeoutMs: 10 * minute,
+      },
+    );
   });
   return { ...layer, root: join(directory, 'root') };
 }
@@ -60,19 +98,25 @@ export async function makeLayer(found: FoundRecipe, baseRoot: string): Promise<L
     }
     if (recipe.setup !== undefined) await copyFile(join(directory, recipe.setup), join(input, 'setup.sh'));
     const script = join(import.meta.dirname, 'build-layer.sh');
-    await run('unshare', ['--mount', '--propagation', 'private', 'bash', script, baseRoot, building, input, ...recipe.packages], { timeoutMs: 20 * minute }).catch(
-      (error: unknown) => {
-        throw new Error(`build ${recipe.image}: ${error instanceof Error ? error.message : String(error)}`);
-      },
-    );
-    for (const part of ['upper', 'work', 'merged', 'input']) await rm(join(building, part), { recursive: true, force: true });
+    await run(
+      'unshare',
+      ['--mount', '--propagation', 'private', 'bash', script, baseRoot, building, input, ...recipe.packages],
+      { timeoutMs: 20 * minute },
+    ).catch((error: unknown) => {
+      throw new Error(`build ${recipe.image}: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    for (const part of ['upper', 'work', 'merged', 'input'])
+      await rm(join(building, part), { recursive: true, force: true });
   });
 }
 
 /** The layer of the pause image: one static program. */
 export async function makePauseLayer(): Promise<Layer> {
   const program = '/usr/bin/catatonit';
-  const digest = createHash('sha256').update(await readFile(program)).digest('hex').slice(0, 16);
+  const digest = createHash('sha256')
+    .update(await readFile(program))
+    .digest('hex')
+    .slice(0, 16);
   return await once(join(imageCache(), `pause-${digest}`), async (building) => {
     await run('tar', ['-C', '/', '--numeric-owner', '-cf', join(building, 'layer.tar'), program.slice(1)]);
   });

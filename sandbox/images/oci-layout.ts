@@ -5,7 +5,11 @@ import type { Layer } from './layers.ts';
 import type { ImageRecipe } from './recipe.ts';
 
 /** An image as it is written: name, settings, layers from the base up. */
-export type Image = { readonly name: string; readonly config: ImageRecipe['config']; readonly layers: readonly Layer[] };
+export type Image = {
+  readonly name: string;
+  readonly config: ImageRecipe['config'];
+  readonly layers: readonly Layer[];
+};
 
 const types = {
   layer: 'application/vnd.oci.image.layer.v1.tar',
@@ -20,9 +24,21 @@ export async function writeOciLayout(directory: string, images: readonly Image[]
   for (const image of images) {
     for (const layer of image.layers) await linkOnce(layer.file, join(directory, 'blobs', 'sha256', layer.sha256));
     const config = await writeBlob(directory, types.config, imageConfig(image));
-    const layers = image.layers.map((layer) => ({ mediaType: types.layer, digest: `sha256:${layer.sha256}`, size: layer.sizeBytes }));
-    const manifest = await writeBlob(directory, types.manifest, { schemaVersion: 2, mediaType: types.manifest, config, layers });
-    manifests.push({ ...manifest, annotations: { 'io.containerd.image.name': image.name, 'org.opencontainers.image.ref.name': image.name } });
+    const layers = image.layers.map((layer) => ({
+      mediaType: types.layer,
+      digest: `sha256:${layer.sha256}`,
+      size: layer.sizeBytes,
+    }));
+    const manifest = await writeBlob(directory, types.manifest, {
+      schemaVersion: 2,
+      mediaType: types.manifest,
+      config,
+      layers,
+    });
+    manifests.push({
+      ...manifest,
+      annotations: { 'io.containerd.image.name': image.name, 'org.opencontainers.image.ref.name': image.name },
+    });
   }
   await writeFile(join(directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
   await writeFile(join(directory, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
@@ -45,7 +61,11 @@ function imageConfig({ config, layers }: Image): object {
   };
 }
 
-async function writeBlob(directory: string, mediaType: string, content: object): Promise<{ mediaType: string; digest: string; size: number }> {
+async function writeBlob(
+  directory: string,
+  mediaType: string,
+  content: object,
+): Promise<{ mediaType: string; digest: string; size: number }> {
   const bytes = Buffer.from(JSON.stringify(content));
   const digest = createHash('sha256').update(bytes).digest('hex');
   await writeFile(join(directory, 'blobs', 'sha256', digest), bytes);
@@ -53,7 +73,7 @@ async function writeBlob(directory: string, mediaType: string, content: object):
 }
 
 async function linkOnce(from: string, to: string): Promise<void> {
-  await link(from, to).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
+  await link(from, to).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   });
 }

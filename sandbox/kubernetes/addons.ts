@@ -27,21 +27,41 @@ export async function startDns(at: Layout, programs: KubernetesPrograms): Promis
 }
 `,
   );
-  await startDaemon(at, { name: 'dns', file: programs.dns, args: ['-conf', corefile], fresh: [corefile] });
+  await startDaemon(at, {
+    name: 'dns',
+    file: programs.dns,
+    ports: [{ host: addresses.gateway, port: 53 }],
+    args: ['-conf', corefile],
+    fresh: [corefile],
+  });
   const resolver = new Resolver({ timeout: 1000, tries: 1 });
   resolver.setServers([addresses.gateway]);
-  await waitForDaemon(at, 'dns', async () => (await resolver.resolve4('kubernetes.default.svc.cluster.local')).length > 0, 60_000);
+  await waitForDaemon(
+    at,
+    'dns',
+    async () => (await resolver.resolve4('kubernetes.default.svc.cluster.local')).length > 0,
+    60_000,
+  );
 }
 
 /** Starts the provisioner of volumes, which are directories below the state directory, and makes its class the default. */
 export async function startVolumes(at: Layout, programs: KubernetesPrograms, kubectl: string): Promise<void> {
   const config = join(at.config, 'local-path.json');
   await mkdir(at.volumes, { recursive: true });
-  await writeFile(config, JSON.stringify({ nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [at.volumes] }] }));
-  const objects = volumeObjects().map((object) => stringify(object)).join('---\n');
+  await writeFile(
+    config,
+    JSON.stringify({ nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [at.volumes] }] }),
+  );
+  const objects = volumeObjects()
+    .map((object) => stringify(object))
+    .join('---\n');
   const apply = async (): Promise<true | undefined> => {
     // The namespace's service account is made by a controller that may still be starting.
-    return await run(kubectl, ['--kubeconfig', at.kubeconfig, 'apply', '--server-side', '--force-conflicts', '-f', '-'], { input: objects }).then(
+    return await run(
+      kubectl,
+      ['--kubeconfig', at.kubeconfig, 'apply', '--server-side', '--force-conflicts', '-f', '-'],
+      { input: objects },
+    ).then(
       () => true as const,
       () => undefined,
     );
@@ -51,7 +71,17 @@ export async function startVolumes(at: Layout, programs: KubernetesPrograms, kub
     name: 'local-path-provisioner',
     file: programs['local-path-provisioner'],
     args: [
-      ...['start', '--kubeconfig', at.kubeconfig, '--config', config, '--namespace', names.storageNamespace, '--helper-image', helperImage],
+      ...[
+        'start',
+        '--kubeconfig',
+        at.kubeconfig,
+        '--config',
+        config,
+        '--namespace',
+        names.storageNamespace,
+        '--helper-image',
+        helperImage,
+      ],
       ...['--configmap-name', 'local-path-config', '--service-account-name', 'local-path-provisioner'],
     ],
     env: { POD_NAMESPACE: names.storageNamespace },

@@ -19,19 +19,41 @@ export async function makeCertificates(at: Layout, programs: KubernetesPrograms)
   await writeFile(config, kubeadmConfig(at));
   await mkdir(at.kubeconfigs, { recursive: true, mode: 0o700 });
   await run(programs.kubeadm, ['init', 'phase', 'certs', 'all', '--config', config]);
-  await run(programs.kubeadm, ['init', 'phase', 'kubeconfig', 'all', '--config', config, '--kubeconfig-dir', at.kubeconfigs]);
+  await run(programs.kubeadm, [
+    'init',
+    'phase',
+    'kubeconfig',
+    'all',
+    '--config',
+    config,
+    '--kubeconfig-dir',
+    at.kubeconfigs,
+  ]);
   await writeKubeconfig(at, marker);
 }
 
 async function removeLeaves(at: Layout): Promise<void> {
   await rm(at.kubeconfigs, { recursive: true, force: true });
-  const leaves = ['apiserver', 'apiserver-kubelet-client', 'apiserver-etcd-client', 'front-proxy-client', 'etcd/server', 'etcd/peer', 'etcd/healthcheck-client'];
-  await Promise.all(leaves.flatMap((leaf) => ['crt', 'key'].map((ending) => rm(join(at.pki, `${leaf}.${ending}`), { force: true }))));
+  const leaves = [
+    'apiserver',
+    'apiserver-kubelet-client',
+    'apiserver-etcd-client',
+    'front-proxy-client',
+    'etcd/server',
+    'etcd/peer',
+    'etcd/healthcheck-client',
+  ];
+  await Promise.all(
+    leaves.flatMap((leaf) => ['crt', 'key'].map((ending) => rm(join(at.pki, `${leaf}.${ending}`), { force: true }))),
+  );
 }
 
 /** The kubeconfig that people and Lifeboat use: one context, called like the sandbox. */
 async function writeKubeconfig(at: Layout, superAdmin: string): Promise<void> {
-  const made = parse(await readFile(superAdmin, 'utf8')) as { clusters: { cluster: object }[]; users: { user: object }[] };
+  const made = parse(await readFile(superAdmin, 'utf8')) as {
+    clusters: { cluster: object }[];
+    users: { user: object }[];
+  };
   const name = names.context;
   const kubeconfig = {
     apiVersion: 'v1',

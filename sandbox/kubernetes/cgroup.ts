@@ -9,7 +9,11 @@ async function groups(): Promise<{ parent: string; group: string; unified: boole
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' '));
   return mounts
     .filter(([, at, type]) => (type === 'cgroup' || type === 'cgroup2') && at?.startsWith(root) === true)
-    .map(([, at = root, type]) => ({ parent: at, group: join(at, names.cgroup), unified: type === 'cgroup2' && at === root }));
+    .map(([, at = root, type]) => ({
+      parent: at,
+      group: join(at, names.cgroup),
+      unified: type === 'cgroup2' && at === root,
+    }));
 }
 
 /** Makes the group in every hierarchy, with the controllers that the kubelet asks for. */
@@ -17,7 +21,8 @@ export async function makeCgroup(): Promise<void> {
   for (const { parent, group, unified } of await groups()) {
     if (unified) {
       const controllers = (await readFile(join(parent, 'cgroup.controllers'), 'utf8')).trim().split(' ');
-      for (const controller of controllers) await writeFile(join(parent, 'cgroup.subtree_control'), `+${controller}`).catch(() => undefined);
+      for (const controller of controllers)
+        await writeFile(join(parent, 'cgroup.subtree_control'), `+${controller}`).catch(() => undefined);
     }
     await mkdir(group, { recursive: true });
     // A new cpuset of version 1 is empty and takes no process.
@@ -50,6 +55,8 @@ export async function removeCgroup(): Promise<void> {
 async function directoriesBelow(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => undefined);
   if (entries === undefined) return [];
-  const below = await Promise.all(entries.filter((entry) => entry.isDirectory()).map((entry) => directoriesBelow(join(directory, entry.name))));
+  const below = await Promise.all(
+    entries.filter((entry) => entry.isDirectory()).map((entry) => directoriesBelow(join(directory, entry.name))),
+  );
   return [directory, ...below.flat()];
 }

@@ -9,7 +9,13 @@ import { layNetwork } from './network.ts';
 import { startNode } from './node.ts';
 
 /** Starts the cluster, or what is missing of it, and waits until its node is Ready. `giveImages` runs beside it. */
-export async function startCluster(at: Layout, programs: KubernetesPrograms, kubectl: string, giveImages: () => Promise<void>, progress: Progress): Promise<void> {
+export async function startCluster(
+  at: Layout,
+  programs: KubernetesPrograms,
+  kubectl: string,
+  giveImages: () => Promise<void>,
+  progress: Progress,
+): Promise<void> {
   // The bridge first: certificates and servers bind to its address.
   await layNetwork(at);
   await makeCertificates(at, programs);

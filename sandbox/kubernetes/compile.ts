@@ -10,10 +10,27 @@ export const kubernetesVersion = 'v1.34.4';
 
 /** Programs of the control plane and the node, by what the compiler calls them. */
 export type KubernetesPrograms = Readonly<
-  Record<'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'kube-proxy' | 'kubeadm' | 'dns' | 'local-path-provisioner', string>
+  Record<
+    | 'kube-apiserver'
+    | 'kube-controller-manager'
+    | 'kube-scheduler'
+    | 'kubelet'
+    | 'kube-proxy'
+    | 'kubeadm'
+    | 'dns'
+    | 'local-path-provisioner',
+    string
+  >
 >;
 
-const programs = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubeadm'] as const;
+const programs = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+  'kubeadm',
+] as const;
 const version = 'k8s.io/component-base/version';
 const flags = [
   '-trimpath',

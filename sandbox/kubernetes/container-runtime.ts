@@ -10,7 +10,12 @@ export async function startContainerd(at: Layout): Promise<void> {
   const config = join(at.config, 'containerd.toml');
   await writeFile(config, containerdConfig(at));
   await startDaemon(at, { name: 'containerd', file: 'containerd', args: ['--config', config], fresh: [config] });
-  await waitForDaemon(at, 'containerd', async () => (await tryRun('ctr', ['--address', at.containerdSocket, 'version'])) !== undefined, 60_000);
+  await waitForDaemon(
+    at,
+    'containerd',
+    async () => (await tryRun('ctr', ['--address', at.containerdSocket, 'version'])) !== undefined,
+    60_000,
+  );
 }
 
 function containerdConfig(at: Layout): string {

@@ -15,6 +15,7 @@ export async function startEtcd(at: Layout): Promise<void> {
   await startDaemon(at, {
     name: 'etcd',
     file: 'etcd',
+    ports: [etcdPort, etcdPeerPort].map((port) => ({ host: '127.0.0.1', port })),
     args: [
       '--name=sandbox',
       `--data-dir=${at.etcd}`,
@@ -33,8 +34,6 @@ export async function startEtcd(at: Layout): Promise<void> {
       `--peer-trusted-ca-file=${pki('ca.crt')}`,
       '--log-level=warn',
       '--auto-compaction-retention=1h',
-      // What the sandbox holds can be made again: speed is worth more than the last second before a power cut.
-      '--unsafe-no-fsync',
     ],
   });
 }
@@ -46,6 +45,7 @@ export async function startApiServer(at: Layout, programs: KubernetesPrograms, k
   await startDaemon(at, {
     name: 'kube-apiserver',
     file: programs['kube-apiserver'],
+    ports: [{ host: gateway, port: apiServerPort }],
     args: [
       `--advertise-address=${gateway}`,
       `--bind-address=${gateway}`,
@@ -81,7 +81,9 @@ export async function startApiServer(at: Layout, programs: KubernetesPrograms, k
     return true;
   };
   await waitForDaemon(at, 'kube-apiserver', ready, 120_000);
-  await run(kubectl, ['--kubeconfig', at.kubeconfig, 'apply', '--server-side', '--force-conflicts', '-f', '-'], { input: JSON.stringify(administrators) });
+  await run(kubectl, ['--kubeconfig', at.kubeconfig, 'apply', '--server-side', '--force-conflicts', '-f', '-'], {
+    input: JSON.stringify(administrators),
+  });
 }
 
 /** The group that kubeadm writes into the API server's certificate for the kubelet: without it no logs and no exec. */
@@ -98,11 +100,18 @@ export async function startControllers(at: Layout, programs: KubernetesPrograms)
   const pki = (file: string): string => join(at.pki, file);
   const kubeconfigs = (name: string): string[] => {
     const file = join(at.kubeconfigs, `${name}.conf`);
-    return [`--kubeconfig=${file}`, `--authentication-kubeconfig=${file}`, `--authorization-kubeconfig=${file}`, '--bind-address=127.0.0.1', '--leader-elect=false'];
+    return [
+      `--kubeconfig=${file}`,
+      `--authentication-kubeconfig=${file}`,
+      `--authorization-kubeconfig=${file}`,
+      '--bind-address=127.0.0.1',
+      '--leader-elect=false',
+    ];
   };
   await startDaemon(at, {
     name: 'kube-controller-manager',
     file: programs['kube-controller-manager'],
+    ports: [{ host: '127.0.0.1', port: 10257 }],
     args: [
       ...kubeconfigs('controller-manager'),
       '--controllers=*,bootstrapsigner,tokencleaner',
@@ -115,5 +124,10 @@ export async function startControllers(at: Layout, programs: KubernetesPrograms)
       `--cluster-signing-key-file=${pki('ca.key')}`,
     ],
   });
-  await startDaemon(at, { name: 'kube-scheduler', file: programs['kube-scheduler'], args: kubeconfigs('scheduler') });
+  await startDaemon(at, {
+    name: 'kube-scheduler',
+    file: programs['kube-scheduler'],
+    ports: [{ host: '127.0.0.1', port: 10259 }],
+    args: kubeconfigs('scheduler'),
+  });
 }

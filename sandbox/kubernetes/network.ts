@@ -48,11 +48,15 @@ export async function removeNetwork(at: Layout): Promise<void> {
   ] as const) {
     await tryRun('nft', ['delete', 'table', family, table]);
   }
-  const before = JSON.parse((await readFile(settingsPath(at), 'utf8').catch(() => '{}')) || '{}') as Record<string, string>;
+  const before = JSON.parse((await readFile(settingsPath(at), 'utf8').catch(() => '{}')) || '{}') as Record<
+    string,
+    string
+  >;
   for (const [path, value] of Object.entries(before)) await writeFile(path, value).catch(() => undefined);
   // Results that the CNI library caches, by network name.
   const cache = '/var/lib/cni/results';
-  for (const file of await readdir(cache).catch(() => [])) if (file.startsWith('lifeboat-')) await rm(join(cache, file), { force: true });
+  for (const file of await readdir(cache).catch(() => []))
+    if (file.startsWith('lifeboat-')) await rm(join(cache, file), { force: true });
 }
 
 function settingsPath(at: Layout): string {
@@ -75,7 +79,10 @@ async function keepSettings(at: Layout): Promise<void> {
 async function refuseForeignRange(): Promise<void> {
   const routes = await run('ip', ['-4', 'route', 'show', addresses.podRange]);
   const holder = /dev (\S+)/.exec(routes)?.[1];
-  if (holder !== undefined) throw new Error(`start sandbox: ${addresses.podRange} is in use by the interface ${holder}; another cluster runs here`);
+  if (holder !== undefined)
+    throw new Error(
+      `start sandbox: ${addresses.podRange} is in use by the interface ${holder}; another cluster runs here`,
+    );
 }
 
 function cniConfig(at: Layout): object {

@@ -18,6 +18,10 @@ export async function startNode(at: Layout, programs: KubernetesPrograms, kubect
   await startDaemon(at, {
     name: 'kubelet',
     file: programs.kubelet,
+    ports: [
+      { host: addresses.gateway, port: 10250 },
+      { host: '127.0.0.1', port: 10248 },
+    ],
     args: [
       `--config=${kubelet}`,
       `--kubeconfig=${join(at.kubeconfigs, 'kubelet.conf')}`,
@@ -28,10 +32,20 @@ export async function startNode(at: Layout, programs: KubernetesPrograms, kubect
     ],
     fresh: [kubelet],
   });
-  await startDaemon(at, { name: 'kube-proxy', file: programs['kube-proxy'], args: [`--config=${proxy}`], fresh: [proxy] });
+  await startDaemon(at, {
+    name: 'kube-proxy',
+    file: programs['kube-proxy'],
+    ports: [10249, 10256].map((port) => ({ host: '127.0.0.1', port })),
+    args: [`--config=${proxy}`],
+    fresh: [proxy],
+  });
   const ready = async (): Promise<boolean> => {
     const path = '{.status.conditions[?(@.type=="Ready")].status}';
-    const status = await run(kubectl, ['--kubeconfig', at.kubeconfig, 'get', 'node', names.node, '-o', `jsonpath=${path}`], { timeoutMs: 10_000 });
+    const status = await run(
+      kubectl,
+      ['--kubeconfig', at.kubeconfig, 'get', 'node', names.node, '-o', `jsonpath=${path}`],
+      { timeoutMs: 10_000 },
+    );
     return status === 'True';
   };
   await waitForDaemon(at, 'kubelet', ready, 120_000);
@@ -50,12 +64,21 @@ function kubeletConfig(at: Layout): object {
     failCgroupV1: false,
     makeIPTablesUtilChains: false,
     podLogsDir: at.podLogs,
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: join(at.pki, 'ca.crt') } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: join(at.pki, 'ca.crt') },
+    },
     authorization: { mode: 'Webhook' },
     clusterDomain: 'cluster.local',
     clusterDNS: [addresses.gateway],
     // A developer's disk may be nearly full, and an image that is collected cannot be pulled again.
-    evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%', 'nodefs.inodesFree': '1%' },
+    evictionHard: {
+      'memory.available': '100Mi',
+      'nodefs.available': '1%',
+      'imagefs.available': '1%',
+      'nodefs.inodesFree': '1%',
+    },
     imageGCHighThresholdPercent: 100,
     imageMinimumGCAge: '8760h',
     imageMaximumGCAge: '0s',

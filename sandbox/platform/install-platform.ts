@@ -19,7 +19,9 @@ export async function installPlatform(
   const install = (release: SandboxRelease): Promise<void> => {
     const known = started.get(release);
     if (known !== undefined) return known;
-    const needed = platform.find((other) => other.namespace === release.namespace && other.chart === needs[release.chart]);
+    const needed = platform.find(
+      (other) => other.namespace === release.namespace && other.chart === needs[release.chart],
+    );
     const done = (async (): Promise<void> => {
       if (needed !== undefined) await install(needed);
       await installRelease(sandbox, release, { ...options, shared: await shared(release.namespace) }, progress);

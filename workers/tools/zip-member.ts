@@ -24,13 +24,23 @@ export async function extractZipMember(archive: string, member: string, destinat
   }
 }
 
-async function findEntry(file: FileHandle, member: string): Promise<{ offset: number; storedBytes: number; deflated: boolean } | undefined> {
+async function findEntry(
+  file: FileHandle,
+  member: string,
+): Promise<{ offset: number; storedBytes: number; deflated: boolean } | undefined> {
   const directory = await readDirectory(file);
-  for (let at = 0; at + directoryEntry.sizeBytes <= directory.length && directory.readUInt32LE(at) === directoryEntry.signature; ) {
+  for (
+    let at = 0;
+    at + directoryEntry.sizeBytes <= directory.length && directory.readUInt32LE(at) === directoryEntry.signature;
+  ) {
     const nameBytes = directory.readUInt16LE(at + 28);
     const name = directory.toString('utf8', at + directoryEntry.sizeBytes, at + directoryEntry.sizeBytes + nameBytes);
     if (name === member) {
-      return { offset: directory.readUInt32LE(at + 42), storedBytes: directory.readUInt32LE(at + 20), deflated: directory.readUInt16LE(at + 10) === 8 };
+      return {
+        offset: directory.readUInt32LE(at + 42),
+        storedBytes: directory.readUInt32LE(at + 20),
+        deflated: directory.readUInt16LE(at + 10) === 8,
+      };
     }
     at += directoryEntry.sizeBytes + nameBytes + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
   }
@@ -42,7 +52,8 @@ async function readDirectory(file: FileHandle): Promise<Buffer> {
   const tailBytes = Math.min(size, endRecord.sizeBytes + endRecord.maxCommentBytes);
   const tail = await readAt(file, size - tailBytes, tailBytes);
   for (let at = tail.length - endRecord.sizeBytes; at >= 0; at -= 1) {
-    if (tail.readUInt32LE(at) === endRecord.signature) return await readAt(file, tail.readUInt32LE(at + 16), tail.readUInt32LE(at + 12));
+    if (tail.readUInt32LE(at) === endRecord.signature)
+      return await readAt(file, tail.readUInt32LE(at + 16), tail.readUInt32LE(at + 12));
   }
   throw new Error('not a zip archive');
 }
