@@ -22,5 +22,7 @@ export async function openStore(config: StoreConfig, credentials?: S3Credentials
 export async function assertConditional(store: Store): Promise<StoreProbe> {
   const probe = await store.probe();
   if (probe.conditionalPut) return probe;
-  throw failure('StoreNotConditional', { message: `probe store ${store.address}: it does not keep a second writer of one name out` });
+  throw failure('StoreNotConditional', {
+    message: `probe store ${store.address}: it does not keep a second writer of one name out`,
+  });
 }

@@ -35,7 +35,8 @@ export type AgeEncryptor = {
 
 /** Starts an age file that each of `recipients` (`age1…`) can open. @throws RecipientInvalid */
 export async function openAgeEncryptor(recipients: readonly string[]): Promise<AgeEncryptor> {
-  if (recipients.length === 0) throw failure('RecipientInvalid', { message: 'encrypt artifact: no recipient is configured' });
+  if (recipients.length === 0)
+    throw failure('RecipientInvalid', { message: 'encrypt artifact: no recipient is configured' });
   const encrypter = new Encrypter();
   for (const recipient of recipients) addRecipient(encrypter, recipient);
   const capturing = new CapturingRecipient();
@@ -51,7 +52,10 @@ function addRecipient(encrypter: Encrypter, recipient: string): void {
   try {
     encrypter.addRecipient(recipient);
   } catch (error) {
-    throw failure('RecipientInvalid', { message: `encrypt artifact: ${recipient} is not an age recipient`, cause: error });
+    throw failure('RecipientInvalid', {
+      message: `encrypt artifact: ${recipient} is not an age recipient`,
+      cause: error,
+    });
   }
 }
 
@@ -135,7 +139,10 @@ export function openAgeDecryptor(identity: string): AgeDecryptor {
   };
   return {
     update: async (bytes) => {
-      pending = pending.byteLength === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : Buffer.concat([pending, bytes]);
+      pending =
+        pending.byteLength === 0
+          ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+          : Buffer.concat([pending, bytes]);
       if (key === undefined) {
         const end = headerEnd(pending);
         if (end === undefined && pending.byteLength > headerLimitBytes) throw new AgeError('damaged header');
@@ -163,7 +170,9 @@ async function unwrapFileKey(header: Buffer, identity: string): Promise<Buffer> 
   try {
     return Buffer.from(await decrypter.decryptHeader(header));
   } catch (error) {
-    throw new AgeError(error instanceof Error && error.message.includes('no identity matched') ? 'no identity fits' : 'damaged header');
+    throw new AgeError(
+      error instanceof Error && error.message.includes('no identity matched') ? 'no identity fits' : 'damaged header',
+    );
   }
 }
 

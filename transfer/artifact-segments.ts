@@ -16,7 +16,12 @@ export type SegmentOptions = {
   readonly frameBytes: number;
 };
 
-type Frame = { readonly packed: Promise<Buffer>; readonly plain: Buffer; readonly plainBytes: number; readonly lastOfSegment: boolean };
+type Frame = {
+  readonly packed: Promise<Buffer>;
+  readonly plain: Buffer;
+  readonly plainBytes: number;
+  readonly lastOfSegment: boolean;
+};
 
 /** Cuts a stream into frames, compresses them in parallel and stores them in order, in segments of limited plaintext. */
 export class ArtifactSegments {

@@ -1,6 +1,14 @@
 import { LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import { type ChainEntry, type ChainKind, type LinkDocument, linkKey, listSequences, readLink, sha256Of } from './chain.ts';
+import {
+  type ChainEntry,
+  type ChainKind,
+  type LinkDocument,
+  linkKey,
+  listSequences,
+  readLink,
+  sha256Of,
+} from './chain.ts';
 import { canonicalBytes, signDocument } from './keys.ts';
 import { pointTime } from './point-names.ts';
 import type { Store } from './store.ts';

@@ -24,7 +24,11 @@ export type ChainEntry<Document> = {
 
 /** What is used of a zod schema: this folder imports none of the libraries of model/. */
 type DocumentSchema<Document> = {
-  safeParse(value: unknown): { success: true; data: Document } | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
+  safeParse(
+    value: unknown,
+  ):
+    | { success: true; data: Document }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
 };
 
 /** A kind of chain: its folder in the store and how a document of it is told from a foreign one. */
@@ -55,7 +59,10 @@ export async function readLinks<Document extends LinkDocument>(
   const newest = (await listSequences(of.store, kind.folder)).at(-1) ?? 0;
   const entries: ChainEntry<Document>[] = [];
   while (entries.length < newest) {
-    const next = Array.from({ length: Math.min(readsAtOnce, newest - entries.length) }, (_, index) => entries.length + 1 + index);
+    const next = Array.from(
+      { length: Math.min(readsAtOnce, newest - entries.length) },
+      (_, index) => entries.length + 1 + index,
+    );
     const read = await Promise.all(next.map((sequence) => readLink(of, kind, sequence)));
     for (const entry of read) entries.push(withPrevious(entry, entries.at(-1), kind));
   }
@@ -78,7 +85,13 @@ export async function readLink<Document extends LinkDocument>(
   }
   const sha256 = sha256Of(bytes);
   try {
-    return { key, sequence, sha256, document: openLink(bytes, of.trustedKeys, kind, { key, sequence }), failure: undefined };
+    return {
+      key,
+      sequence,
+      sha256,
+      document: openLink(bytes, of.trustedKeys, kind, { key, sequence }),
+      failure: undefined,
+    };
   } catch (error) {
     if (!(error instanceof LifeboatFailure)) throw error;
     return { key, sequence, sha256, document: undefined, failure: error };
@@ -105,14 +118,31 @@ export function checkChain(chain: readonly ChainEntry<unknown>[], known?: KnownH
   const entry = chain.find((candidate) => candidate.sequence === known.sequence);
   if (entry === undefined || entry.sha256 === '') {
     const newest = chain[0] === undefined ? 'it is empty' : `its newest link is number ${String(chain[0].sequence)}`;
-    return [...problems, failure('ChainBroken', { message: `check chain: number ${String(known.sequence)} is known and is not there, ${newest}` })];
+    return [
+      ...problems,
+      failure('ChainBroken', {
+        message: `check chain: number ${String(known.sequence)} is known and is not there, ${newest}`,
+      }),
+    ];
   }
   if (entry.sha256 === known.sha256) return problems;
-  return [...problems, failure('ChainBroken', { message: `check chain: number ${String(known.sequence)} is not the one that is known`, subject: entry.key })];
+  return [
+    ...problems,
+    failure('ChainBroken', {
+      message: `check chain: number ${String(known.sequence)} is not the one that is known`,
+      subject: entry.key,
+    }),
+  ];
 }
 
-function openLink<Document extends LinkDocument>(bytes: Buffer, trustedKeys: readonly string[], kind: ChainKind<Document>, at: { key: string; sequence: number }): Document {
-  const invalid = (why: string): LifeboatFailure => failure('ManifestInvalid', { message: `read ${kind.noun} ${at.key}: ${why}`, subject: at.key });
+function openLink<Document extends LinkDocument>(
+  bytes: Buffer,
+  trustedKeys: readonly string[],
+  kind: ChainKind<Document>,
+  at: { key: string; sequence: number },
+): Document {
+  const invalid = (why: string): LifeboatFailure =>
+    failure('ManifestInvalid', { message: `read ${kind.noun} ${at.key}: ${why}`, subject: at.key });
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));
@@ -122,28 +152,48 @@ function openLink<Document extends LinkDocument>(bytes: Buffer, trustedKeys: rea
   const document = openSigned(json, trustedKeys, at.key);
   const version = (document as { formatVersion?: unknown } | null)?.formatVersion;
   if (typeof version === 'number' && version > 1) {
-    throw failure('ManifestNewer', { message: `read ${kind.noun} ${at.key}: its format ${String(version)} is newer than 1`, subject: at.key });
+    throw failure('ManifestNewer', {
+      message: `read ${kind.noun} ${at.key}: its format ${String(version)} is newer than 1`,
+      subject: at.key,
+    });
   }
   const parsed = kind.schema.safeParse(document);
-  if (!parsed.success) throw invalid(`wrong or missing: ${parsed.error.issues.slice(0, 3).map((issue) => issue.path.join('.') || issue.message).join(', ')}`);
+  if (!parsed.success)
+    throw invalid(
+      `wrong or missing: ${parsed.error.issues
+        .slice(0, 3)
+        .map((issue) => issue.path.join('.') || issue.message)
+        .join(', ')}`,
+    );
   if (!kind.belongs(parsed.data)) throw invalid('it is of another chain');
-  if (parsed.data.sequence !== at.sequence) throw invalid(`it is number ${String(parsed.data.sequence)}, copied to this name`);
+  if (parsed.data.sequence !== at.sequence)
+    throw invalid(`it is number ${String(parsed.data.sequence)}, copied to this name`);
   return parsed.data;
 }
 
 function missingLink<Document extends LinkDocument>(kind: ChainKind<Document>, sequence: number): ChainEntry<Document> {
   const key = linkKey(kind.folder, sequence);
-  const missing = failure('ChainBroken', { message: `read ${kind.noun} ${key}: it is missing from its chain`, subject: key });
+  const missing = failure('ChainBroken', {
+    message: `read ${kind.noun} ${key}: it is missing from its chain`,
+    subject: key,
+  });
   return { key, sequence, sha256: '', document: undefined, failure: missing };
 }
 
 /** Compares what a link says of the one before it with the one that is there. */
-function withPrevious<Document extends LinkDocument>(entry: ChainEntry<Document>, before: ChainEntry<Document> | undefined, kind: ChainKind<Document>): ChainEntry<Document> {
+function withPrevious<Document extends LinkDocument>(
+  entry: ChainEntry<Document>,
+  before: ChainEntry<Document> | undefined,
+  kind: ChainKind<Document>,
+): ChainEntry<Document> {
   if (entry.document === undefined) return entry;
   // a gap is told of once, by the entry of the missing link
   if (before?.sha256 === '') return entry;
   const { previous } = entry.document;
-  const fits = previous === null ? before === undefined : before?.sequence === previous.sequence && before.sha256 === previous.sha256;
+  const fits =
+    previous === null
+      ? before === undefined
+      : before?.sequence === previous.sequence && before.sha256 === previous.sha256;
   if (fits) return entry;
   const says = previous === null ? 'nothing' : `number ${String(previous.sequence)} with another content`;
   const message = `read ${kind.noun} ${entry.key}: it says that ${says} stood before it`;

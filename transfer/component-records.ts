@@ -12,7 +12,12 @@ function recordKey(prefix: string, component: string): string {
  * Leaves what a capture found in the store, signed, as `<point prefix>/<component>.component.json`: the commit takes it
  * from there, so that it need not pass through a history. Idempotent because: a second one replaces the first.
  */
-export async function writeComponentRecord(of: { store: Store; kit: RecoveryKit; prefix: string; record: ComponentRecord }): Promise<void> {
+export async function writeComponentRecord(of: {
+  store: Store;
+  kit: RecoveryKit;
+  prefix: string;
+  record: ComponentRecord;
+}): Promise<void> {
   const { store, kit, prefix } = of;
   const record = ComponentRecord.parse(of.record);
   await store.put(recordKey(prefix, record.component), canonicalBytes(signDocument(kit, { prefix, record })));
@@ -28,7 +33,8 @@ export async function readComponentRecord(of: {
   const key = recordKey(of.prefix, of.component);
   const bytes = await readIfThere(of.store, key);
   if (bytes === undefined) return undefined;
-  const invalid = (why: string): Error => failure('ManifestInvalid', { message: `read component record ${key}: ${why}`, subject: key });
+  const invalid = (why: string): Error =>
+    failure('ManifestInvalid', { message: `read component record ${key}: ${why}`, subject: key });
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));
@@ -38,7 +44,8 @@ export async function readComponentRecord(of: {
   const document = openSigned(json, of.trustedKeys, key) as { prefix?: unknown; record?: unknown } | null;
   const parsed = ComponentRecord.safeParse(document?.record);
   if (!parsed.success) throw invalid('it does not have the form of a component record');
-  if (document?.prefix !== of.prefix || parsed.data.component !== of.component) throw invalid('it is of another point or component');
+  if (document?.prefix !== of.prefix || parsed.data.component !== of.component)
+    throw invalid('it is of another point or component');
   return parsed.data;
 }
 

@@ -25,7 +25,8 @@ export type StreamEnd = {
 export function proveEnd(of: StreamEnd): EndProof {
   const { name, report, plainBytes, plainSha256, trailer } = of;
   if (report.exitCode !== null && report.exitCode !== 0) throw exitFailure(name, report.exitCode, report.lastLine);
-  const early = (reason: string): LifeboatFailure => failure('DumpEndedEarly', { message: `capture ${name}: ${reason}` });
+  const early = (reason: string): LifeboatFailure =>
+    failure('DumpEndedEarly', { message: `capture ${name}: ${reason}` });
   if (report.countBytes !== undefined && report.countBytes !== plainBytes) {
     throw early(`the source counted ${String(report.countBytes)} bytes, ${String(plainBytes)} arrived`);
   }
@@ -49,6 +50,7 @@ function exitFailure(name: string, exitCode: number, lastLine: string | undefine
   const said = lastLine === undefined || lastLine === '' ? '' : `, ${lastLine}`;
   const message = `capture ${name}: exit ${String(exitCode)}${said}`;
   if (/no space left on device/i.test(said)) return failure('DiskFull', { message });
-  if (commandMissing.has(exitCode) || /executable file not found/i.test(said)) return failure('CaptureToolMissing', { message });
+  if (commandMissing.has(exitCode) || /executable file not found/i.test(said))
+    return failure('CaptureToolMissing', { message });
   return failure('DumpFailed', { message });
 }

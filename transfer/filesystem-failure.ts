@@ -22,6 +22,11 @@ export function filesystemFailure(error: unknown, doing: string): unknown {
     case 'EMFILE':
     case 'ENFILE':
       return failure('StoreUnreachable', { message, cause: error });
+    // link() is what keeps a second writer of one name out
+    case 'ENOTSUP':
+    case 'EOPNOTSUPP':
+    case 'ENOSYS':
+      return failure('StoreNotConditional', { message, cause: error });
     default:
       return error;
   }

@@ -5,8 +5,8 @@ import { failure } from '../model/failures.ts';
 import { filesystemFailure, hasCode } from './filesystem-failure.ts';
 import { assertRoot, FilesystemWriter, uploadFolder } from './filesystem-writer.ts';
 import { probeStore } from './probe-store.ts';
-import { assertKey, compareKeys } from './store-key.ts';
 import type { ObjectInfo, Store } from './store.ts';
+import { assertKey, compareKeys } from './store-key.ts';
 
 const readBytes = 1024 * 1024;
 
@@ -28,13 +28,18 @@ export function filesystemStore(directory: string): Store {
       } catch (error) {
         await writer.abort();
         if (!hasCode(error, 'EEXIST')) throw error;
-        if (!(await store.get(key)).equals(bytes)) throw failure('ObjectExists', { message: `write ${key}: it exists in ${store.address}`, subject: key });
+        if (!(await store.get(key)).equals(bytes))
+          throw failure('ObjectExists', { message: `write ${key}: it exists in ${store.address}`, subject: key });
       }
     },
     openWriter: (key) => {
       assertKey(key);
       const writer = new FilesystemWriter(root, key);
-      return { write: (bytes) => writer.write(bytes), commit: () => writer.commit('rename'), abort: () => writer.abort() };
+      return {
+        write: (bytes) => writer.write(bytes),
+        commit: () => writer.commit('rename'),
+        abort: () => writer.abort(),
+      };
     },
     get: async (key) => {
       assertKey(key);
@@ -85,14 +90,22 @@ async function orAbsent<Value>(root: string, key: string, reading: Promise<Value
   }
 }
 
-async function* readFileBytes(root: string, key: string, range?: { readonly offset: number; readonly length: number }): AsyncGenerator<Buffer, void> {
+async function* readFileBytes(
+  root: string,
+  key: string,
+  range?: { readonly offset: number; readonly length: number },
+): AsyncGenerator<Buffer, void> {
   const handle = await orAbsent(root, key, open(join(root, key), 'r'));
   try {
     let position = range?.offset ?? 0;
     const end = range === undefined ? Number.POSITIVE_INFINITY : range.offset + range.length;
     while (position < end) {
       const wanted = Math.min(readBytes, end - position);
-      const { bytesRead, buffer } = await orAbsent(root, key, handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, position));
+      const { bytesRead, buffer } = await orAbsent(
+        root,
+        key,
+        handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, position),
+      );
       if (bytesRead === 0) return;
       position += bytesRead;
       yield buffer.subarray(0, bytesRead);
@@ -113,7 +126,10 @@ async function* listFiles(root: string, prefix: string): AsyncGenerator<ObjectIn
 async function* walk(root: string, folder: string, prefix: string): AsyncGenerator<ObjectInfo, void> {
   const entries = await readEntries(join(root, folder));
   // a folder stands where its keys do: `a-b` before `a/b`
-  const names = entries.map((entry) => `${entry.name}${entry.isDirectory() ? '/' : ''}`).sort(compareKeys);
+  const names = entries
+    .filter((entry) => entry.isFile() || entry.isDirectory())
+    .map((entry) => `${entry.name}${entry.isDirectory() ? '/' : ''}`)
+    .sort(compareKeys);
   for (const name of names) {
     const key = folder + name;
     if (name.startsWith('.') || !(key.startsWith(prefix) || prefix.startsWith(key))) continue;

@@ -45,7 +45,10 @@ export class FilesystemWriter {
       await handle.sync();
       const { size } = await handle.stat();
       await this.#close();
-      if (size !== this.#size) throw failure('StoreUnreachable', { message: `write ${this.#key}: ${String(size)} of ${String(this.#size)} bytes are in the file` });
+      if (size !== this.#size)
+        throw failure('StoreUnreachable', {
+          message: `write ${this.#key}: ${String(size)} of ${String(this.#size)} bytes are in the file`,
+        });
       await this.#publish(publish);
       return { sizeBytes: size };
     } catch (error) {

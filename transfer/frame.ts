@@ -24,6 +24,7 @@ export function packFrame(plain: Uint8Array, level: number): Promise<Buffer> {
 export async function unpackFrame(packed: Uint8Array, plainBytes: number): Promise<Buffer> {
   if (((packed[4] ?? 0) & checksumFlag) === 0) throw new Error('the frame has no checksum');
   const plain = await decompress(packed, { chunkSize: plainBytes + slackBytes, maxOutputLength: plainBytes + 1 });
-  if (plain.byteLength !== plainBytes) throw new Error(`the frame has ${String(plain.byteLength)} bytes instead of ${String(plainBytes)}`);
+  if (plain.byteLength !== plainBytes)
+    throw new Error(`the frame has ${String(plain.byteLength)} bytes instead of ${String(plainBytes)}`);
   return plain;
 }

@@ -1,4 +1,14 @@
-import { createHash, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, hkdfSync, type KeyObject, sign, verify } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import canonicalize from 'canonicalize';
 import type { Facts } from '../model/facts.ts';
@@ -14,11 +24,17 @@ export type NewRecoveryKit = { readonly kit: RecoveryKit; readonly escrowIdentit
  * Makes a recovery kit: an age identity for operations, a second recipient for escrow, an ed25519 signing key.
  * @throws RecipientInvalid
  */
-export async function createRecoveryKit(of: { platform: string; store: StoreConfig; escrowRecipient?: string | undefined; now?: Date | undefined }): Promise<NewRecoveryKit> {
+export async function createRecoveryKit(of: {
+  platform: string;
+  store: StoreConfig;
+  escrowRecipient?: string | undefined;
+  now?: Date | undefined;
+}): Promise<NewRecoveryKit> {
   const identity = await generateX25519Identity();
   const escrowIdentity = of.escrowRecipient === undefined ? await generateX25519Identity() : undefined;
   const escrow = of.escrowRecipient ?? (await identityToRecipient(escrowIdentity ?? ''));
-  if (!/^age1[a-z0-9]{20,}$/.test(escrow)) throw failure('RecipientInvalid', { message: `make recovery kit: ${escrow} is not an age recipient` });
+  if (!/^age1[a-z0-9]{20,}$/.test(escrow))
+    throw failure('RecipientInvalid', { message: `make recovery kit: ${escrow} is not an age recipient` });
   const { privateKey, publicKey } = generateKeyPairSync('ed25519', {
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -51,13 +67,19 @@ export async function parseRecoveryKit(text: string): Promise<RecoveryKit> {
     throw invalid('it is not JSON');
   }
   const parsed = RecoveryKit.safeParse(json);
-  if (!parsed.success) throw invalid(`wrong or missing: ${[...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'its keys'))].join(', ')}`);
+  if (!parsed.success)
+    throw invalid(
+      `wrong or missing: ${[...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'its keys'))].join(', ')}`,
+    );
   const kit = parsed.data;
   const recipient = await identityToRecipient(kit.identity).catch(() => undefined);
-  if (recipient === undefined || !kit.recipients.includes(recipient)) throw invalid('its identity is none of its recipients');
+  if (recipient === undefined || !kit.recipients.includes(recipient))
+    throw invalid('its identity is none of its recipients');
   let belongs: boolean;
   try {
-    belongs = publicPem(createPublicKey(createPrivateKey(kit.signing.privateKey))) === publicPem(createPublicKey(kit.signing.publicKey));
+    belongs =
+      publicPem(createPublicKey(createPrivateKey(kit.signing.privateKey))) ===
+      publicPem(createPublicKey(kit.signing.publicKey));
   } catch {
     throw invalid('its signing key cannot be read');
   }
@@ -74,7 +96,11 @@ export function canonicalBytes(value: unknown): Buffer {
 
 /** Signs a document with the kit's ed25519 key. */
 export function signDocument(kit: Pick<RecoveryKit, 'signing'>, document: unknown): Signed {
-  return { document, publicKey: kit.signing.publicKey, signature: signBytes(kit, canonicalBytes(document)).toString('base64') };
+  return {
+    document,
+    publicKey: kit.signing.publicKey,
+    signature: signBytes(kit, canonicalBytes(document)).toString('base64'),
+  };
 }
 
 /** The detached ed25519 signature of bytes, 64 bytes as openssl wants them. */
@@ -90,19 +116,26 @@ export function signBytes(kit: Pick<RecoveryKit, 'signing'>, bytes: Uint8Array):
  */
 export function openSigned(signed: unknown, trustedKeys: readonly string[], subject: string): unknown {
   const parsed = Signed.safeParse(signed);
-  if (!parsed.success) throw failure('ManifestInvalid', { message: `open ${subject}: it is not a signed document`, subject });
+  if (!parsed.success)
+    throw failure('ManifestInvalid', { message: `open ${subject}: it is not a signed document`, subject });
   const { document, publicKey, signature } = parsed.data;
   let holds: boolean;
   let signer: KeyObject;
   try {
     signer = createPublicKey(publicKey);
-    holds = signer.asymmetricKeyType === 'ed25519' && verify(null, canonicalBytes(document), signer, Buffer.from(signature, 'base64'));
+    holds =
+      signer.asymmetricKeyType === 'ed25519' &&
+      verify(null, canonicalBytes(document), signer, Buffer.from(signature, 'base64'));
   } catch {
     throw failure('SignatureInvalid', { message: `open ${subject}: its key or signature cannot be read`, subject });
   }
   if (!holds) throw failure('SignatureInvalid', { message: `open ${subject}: the signature does not fit`, subject });
   const trusted = trustedKeys.some((key) => publicPem(createPublicKey(key)) === publicPem(signer));
-  if (!trusted) throw failure('SignerUnknown', { message: `open ${subject}: signed by the unknown key ${keyFingerprint(publicKey)}`, subject });
+  if (!trusted)
+    throw failure('SignerUnknown', {
+      message: `open ${subject}: signed by the unknown key ${keyFingerprint(publicKey)}`,
+      subject,
+    });
   return document;
 }
 

@@ -6,10 +6,18 @@ import { platformFolder } from './point-names.ts';
 import type { Store } from './store.ts';
 
 /** What the author of a platform point knows; the rest is set by the commit. */
-export type PlatformPointDraft = Omit<PlatformPoint, 'apiVersion' | 'kind' | 'formatVersion' | 'sequence' | 'previous' | 'committedAt'>;
+export type PlatformPointDraft = Omit<
+  PlatformPoint,
+  'apiVersion' | 'kind' | 'formatVersion' | 'sequence' | 'previous' | 'committedAt'
+>;
 
 function platformChain(platform: string): ChainKind<PlatformPoint> {
-  return { folder: platformFolder(platform), noun: 'platform point', schema: PlatformPoint, belongs: (point) => point.platform === platform };
+  return {
+    folder: platformFolder(platform),
+    noun: 'platform point',
+    schema: PlatformPoint,
+    belongs: (point) => point.platform === platform,
+  };
 }
 
 /** Commits a platform point, as commitManifest does. Idempotent because: one with the draft's id that is there is the answer. */
@@ -37,6 +45,10 @@ export async function commitPlatformPoint(of: {
 }
 
 /** The chain of a platform's points, newest first, with what is wrong with each. @throws Store* */
-export function readPlatformPoints(of: { store: Store; trustedKeys: readonly string[]; platform: string }): Promise<ChainEntry<PlatformPoint>[]> {
+export function readPlatformPoints(of: {
+  store: Store;
+  trustedKeys: readonly string[];
+  platform: string;
+}): Promise<ChainEntry<PlatformPoint>[]> {
   return readLinks(of, platformChain(of.platform));
 }

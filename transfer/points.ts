@@ -1,6 +1,12 @@
 import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import { type Artifact, type ComponentRecord, Manifest, type Proof, type Verification } from '../model/recovery-point.ts';
+import {
+  type Artifact,
+  type ComponentRecord,
+  Manifest,
+  type Proof,
+  type Verification,
+} from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } from './chain.ts';
 import { appendLink, previousOf } from './chain-append.ts';
@@ -9,7 +15,18 @@ import type { Store } from './store.ts';
 import { readVerifications } from './verifications.ts';
 
 /** What the author of a manifest knows; the rest is set by the commit. */
-export type ManifestDraft = Omit<Manifest, 'apiVersion' | 'kind' | 'formatVersion' | 'sequence' | 'previous' | 'committedAt' | 'suspect' | 'plainBytes' | 'storedBytes'> & {
+export type ManifestDraft = Omit<
+  Manifest,
+  | 'apiVersion'
+  | 'kind'
+  | 'formatVersion'
+  | 'sequence'
+  | 'previous'
+  | 'committedAt'
+  | 'suspect'
+  | 'plainBytes'
+  | 'storedBytes'
+> & {
   /** A reason of the caller not to trust the point; the commit adds its own. */
   readonly suspect?: string | null | undefined;
 };
@@ -38,7 +55,12 @@ function manifestChain(release: ReleaseName): ChainKind<Manifest> {
  * Idempotent because: a manifest with the draft's id that is there already is the answer.
  * Throws: ObjectExists (ten other writers were faster), Store*.
  */
-export async function commitManifest(of: { store: Store; kit: RecoveryKit; draft: ManifestDraft; now?: Date | undefined }): Promise<CommittedManifest> {
+export async function commitManifest(of: {
+  store: Store;
+  kit: RecoveryKit;
+  draft: ManifestDraft;
+  now?: Date | undefined;
+}): Promise<CommittedManifest> {
   const { store, kit, draft, now = new Date() } = of;
   const artifacts = [...draft.components.flatMap(artifactsOf), draft.plan];
   const plainBytes = sumOf(artifacts, 'plainBytes');
@@ -61,7 +83,11 @@ export async function commitManifest(of: { store: Store; kit: RecoveryKit; draft
 }
 
 /** The chain of a release, newest first; broken, missing and invalid links are entries with their failure. @throws Store* */
-export function readChain(of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName }): Promise<ChainPoint[]> {
+export function readChain(of: {
+  store: Store;
+  trustedKeys: readonly string[];
+  release: ReleaseName;
+}): Promise<ChainPoint[]> {
   return readLinks(of, manifestChain(of.release));
 }
 
@@ -80,22 +106,34 @@ export async function findPoint(of: {
   const { point, to, release } = of;
   const subject = releasePath(release);
   const chain = await readChain(of);
-  const inTime = chain.filter(({ document }) => to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to));
+  const inTime = chain.filter(
+    ({ document }) => to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to),
+  );
   if (point === 'latest-verified') {
     for (const entry of inTime) {
       const found = await withVerifications(of, entry);
       if (found !== undefined && isVerified(found)) return found;
     }
-    throw failure('PointNotVerified', { message: `find point of ${subject}: none of ${String(inTime.length)} has passed verification${before(to)}`, subject });
+    throw failure('PointNotVerified', {
+      message: `find point of ${subject}: none of ${String(inTime.length)} has passed verification${before(to)}`,
+      subject,
+    });
   }
   const entry = point === 'latest' ? inTime[0] : inTime.find(({ document }) => document?.id === point);
   if (entry === undefined) {
-    const broken = point === 'latest' ? undefined : chain.find(({ document, failure: wrong }) => document === undefined && wrong !== undefined);
+    const broken =
+      point === 'latest'
+        ? undefined
+        : chain.find(({ document, failure: wrong }) => document === undefined && wrong !== undefined);
     const hint = broken?.failure === undefined ? '' : `; ${broken.failure.message}`;
-    throw failure('PointUnknown', { message: `find point of ${subject}: ${point === 'latest' ? 'it has none' : `it has no ${point}`}${before(to)}${hint}`, subject });
+    throw failure('PointUnknown', {
+      message: `find point of ${subject}: ${point === 'latest' ? 'it has none' : `it has no ${point}`}${before(to)}${hint}`,
+      subject,
+    });
   }
   const found = await withVerifications(of, entry);
-  if (found === undefined) throw entry.failure ?? new Error(`the link ${entry.key} has neither a document nor a failure`);
+  if (found === undefined)
+    throw entry.failure ?? new Error(`the link ${entry.key} has neither a document nor a failure`);
   return found;
 }
 
@@ -104,7 +142,10 @@ function before(to: string | undefined): string {
 }
 
 /** A point whose manifest can be trusted. A replaced predecessor says nothing against the point itself. */
-async function withVerifications(of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName }, entry: ChainPoint): Promise<FoundPoint | undefined> {
+async function withVerifications(
+  of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName },
+  entry: ChainPoint,
+): Promise<FoundPoint | undefined> {
   const { key, sha256, document: manifest } = entry;
   if (manifest === undefined) return undefined;
   return { key, sha256, manifest, verifications: await readVerifications({ ...of, point: manifest.id }) };
@@ -121,12 +162,19 @@ function isReadBack(proof: Proof): boolean {
 }
 
 /** Why a size is suspect: it is under half of that of the last point that is not. */
-async function suspectSize(of: { store: Store; kit: RecoveryKit; release: ReleaseName; storedBytes: number }): Promise<string | null> {
+async function suspectSize(of: {
+  store: Store;
+  kit: RecoveryKit;
+  release: ReleaseName;
+  storedBytes: number;
+}): Promise<string | null> {
   const chain = manifestChain(of.release);
   for (const sequence of (await listSequences(of.store, chain.folder)).reverse()) {
     const { document } = await readLink({ store: of.store, trustedKeys: [of.kit.signing.publicKey] }, chain, sequence);
     if (document === undefined || document.suspect !== null) continue;
-    return of.storedBytes * 2 < document.storedBytes ? `stored ${String(of.storedBytes)} bytes, under half of the ${String(document.storedBytes)} of ${document.id}` : null;
+    return of.storedBytes * 2 < document.storedBytes
+      ? `stored ${String(of.storedBytes)} bytes, under half of the ${String(document.storedBytes)} of ${document.id}`
+      : null;
   }
   return null;
 }

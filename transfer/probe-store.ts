@@ -8,13 +8,17 @@ const rounds = 3;
  * Finds out whether a store keeps one of two racing writers of the same key out, and how long it takes to answer.
  * @param refusesBadChecksum - tries to store bytes under a checksum that does not fit, with this key
  */
-export async function probeStore(store: Store, refusesBadChecksum: (key: string) => Promise<boolean>): Promise<StoreProbe> {
+export async function probeStore(
+  store: Store,
+  refusesBadChecksum: (key: string) => Promise<boolean>,
+): Promise<StoreProbe> {
   const folder = `probe/${randomUUID()}`;
   const startedAt = performance.now();
   await store.head(`${folder}/none`);
   const latencyMs = Math.round(performance.now() - startedAt);
   let conditionalPut = true;
-  for (let round = 0; round < rounds; round += 1) conditionalPut = (await raceForOneKey(store, `${folder}/${String(round)}`)) && conditionalPut;
+  for (let round = 0; round < rounds; round += 1)
+    conditionalPut = (await raceForOneKey(store, `${folder}/${String(round)}`)) && conditionalPut;
   const badKey = `${folder}/checksum`;
   try {
     return { address: store.address, conditionalPut, checksums: await refusesBadChecksum(badKey), latencyMs };

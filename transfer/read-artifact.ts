@@ -35,7 +35,10 @@ export async function* readArtifact(of: ArtifactToRead): AsyncGenerator<Uint8Arr
   const message = `read artifact ${artifact.name}: its segments hold ${String(plainBytes)} of ${String(artifact.plainBytes)} bytes`;
   if (plainBytes < artifact.plainBytes) throw failure('ArtifactTruncated', { message, subject: artifact.name });
   if (plainBytes !== artifact.plainBytes || hash.digest('hex') !== artifact.plainSha256) {
-    throw failure('ArtifactDigestMismatch', { message: `${message}, and they are not the captured ones`, subject: artifact.name });
+    throw failure('ArtifactDigestMismatch', {
+      message: `${message}, and they are not the captured ones`,
+      subject: artifact.name,
+    });
   }
 }
 
@@ -54,7 +57,8 @@ export async function verifyArtifact(
 /** A small artifact as a whole. A larger one than `maxBytes` (default 64 MiB) is a defect. */
 export async function readBytes(of: ArtifactToRead & { readonly maxBytes?: number | undefined }): Promise<Buffer> {
   const { maxBytes = 64 * 1024 * 1024 } = of;
-  if (of.artifact.plainBytes > maxBytes) throw new Error(`artifact ${of.artifact.name} has ${String(of.artifact.plainBytes)} bytes, read it as a stream`);
+  if (of.artifact.plainBytes > maxBytes)
+    throw new Error(`artifact ${of.artifact.name} has ${String(of.artifact.plainBytes)} bytes, read it as a stream`);
   const chunks: Uint8Array[] = [];
   for await (const chunk of readArtifact(of)) chunks.push(chunk);
   return Buffer.concat(chunks);

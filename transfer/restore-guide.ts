@@ -20,7 +20,13 @@ export type GuideSubject = {
  * The text of RESTORE.md: how a point is checked and restored with sha256sum, openssl, age and zstd alone. Its blocks of
  * bash are run by a test. Nothing is fed to a database before every stored byte was compared.
  */
-export function restoreGuideText(of: GuideSubject & { readonly storeAddress: string; readonly endpoint?: string | undefined; readonly publicKey: string }): string {
+export function restoreGuideText(
+  of: GuideSubject & {
+    readonly storeAddress: string;
+    readonly endpoint?: string | undefined;
+    readonly publicKey: string;
+  },
+): string {
   const prefix = pointPrefix(of.release, of.point);
   const components = of.components.map((component) => componentSection(component, prefix)).join('\n');
   return `# Restore ${releaseTitle(of.release)} from ${of.point} without Lifeboat
@@ -90,7 +96,14 @@ export async function writeRestoreGuide(
   const { store, kit } = of;
   const prefix = pointPrefix(of.release, of.point);
   const key = `${prefix}/RESTORE.md`;
-  const text = Buffer.from(restoreGuideText({ ...of, storeAddress: store.address, endpoint: kit.store.endpoint, publicKey: kit.signing.publicKey }));
+  const text = Buffer.from(
+    restoreGuideText({
+      ...of,
+      storeAddress: store.address,
+      endpoint: kit.store.endpoint,
+      publicKey: kit.signing.publicKey,
+    }),
+  );
   const signature = signBytes(kit, text);
   await store.put(`${prefix}/SHA256SUMS`, Buffer.from(checksumLines(of, prefix)));
   await store.put(`${key}.sig`, signature);
@@ -100,7 +113,8 @@ export async function writeRestoreGuide(
 
 function fetchCommand(address: string, endpoint: string | undefined, prefix: string): string {
   const source = quote(`${address}/${prefix}`);
-  if (address.startsWith('s3://')) return `aws ${endpoint === undefined ? '' : `--endpoint-url ${quote(endpoint)} `}s3 cp --recursive ${source} point`;
+  if (address.startsWith('s3://'))
+    return `aws ${endpoint === undefined ? '' : `--endpoint-url ${quote(endpoint)} `}s3 cp --recursive ${source} point`;
   return `cp -r ${quote(`${address.replace(/^file:\/\//, '')}/${prefix}`)} point`;
 }
 
@@ -126,7 +140,10 @@ ${openLine(component.facts, prefix)} > ../${quote(`${component.component}.facts.
 
 function artifactBlock(artifact: Artifact, prefix: string): string {
   const command = artifact.restoreCommand.trim();
-  const feed = command === '' || command.startsWith('#') ? `${command}\n${openLine(artifact, prefix)} > ../${quote(artifact.name)}` : `${openLine(artifact, prefix)} | ${command}`;
+  const feed =
+    command === '' || command.startsWith('#')
+      ? `${command}\n${openLine(artifact, prefix)} > ../${quote(artifact.name)}`
+      : `${openLine(artifact, prefix)} | ${command}`;
   return `${artifact.name}: ${String(artifact.plainBytes)} bytes.
 
 \`\`\`bash
@@ -149,7 +166,8 @@ function filesOf(artifact: Artifact, prefix: string): string {
 }
 
 function fileOf(segment: Segment, prefix: string): string {
-  if (!segment.key.startsWith(`${prefix}/`)) throw new Error(`segment ${segment.key} does not lie in the folder of its point, ${prefix}`);
+  if (!segment.key.startsWith(`${prefix}/`))
+    throw new Error(`segment ${segment.key} does not lie in the folder of its point, ${prefix}`);
   return segment.key.slice(prefix.length + 1);
 }
 

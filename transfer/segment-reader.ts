@@ -69,7 +69,9 @@ class SegmentOpener {
   checkIndex(): Problem | undefined {
     const { plainBytes, frameBytes, frames } = this.#segment;
     const fits = frames.length === Math.max(1, Math.ceil(plainBytes / frameBytes));
-    return fits ? undefined : { noIdentity: false, text: 'the list of frames does not fit its size', frame: frames.length };
+    return fits
+      ? undefined
+      : { noIdentity: false, text: 'the list of frames does not fit its size', frame: frames.length };
   }
 
   async add(sealed: Uint8Array): Promise<Problem | undefined> {
@@ -129,13 +131,23 @@ function assertStored(of: SegmentToRead, storedBytes: number, hash: Hash, proble
     throw failure('ArtifactTruncated', { message, subject });
   }
   if (storedBytes !== segment.storedBytes || hash.digest('hex') !== segment.storedSha256) {
-    throw failure('ArtifactDigestMismatch', { message: `${title} (${subject}) is not what was written${noticed}`, subject });
+    throw failure('ArtifactDigestMismatch', {
+      message: `${title} (${subject}) is not what was written${noticed}`,
+      subject,
+    });
   }
   if (problem !== undefined) throw problemFailure(of, problem);
 }
 
 function problemFailure({ segment, title }: SegmentToRead, problem: Problem): LifeboatFailure {
   const subject = segment.key;
-  if (problem.noIdentity) return failure('KeyMissing', { message: `${title} (${subject}): the identity given is none of its recipients`, subject });
-  return failure('ArtifactUnreadable', { message: `${title} (${subject}), frame ${String(problem.frame)}: ${problem.text}`, subject });
+  if (problem.noIdentity)
+    return failure('KeyMissing', {
+      message: `${title} (${subject}): the identity given is none of its recipients`,
+      subject,
+    });
+  return failure('ArtifactUnreadable', {
+    message: `${title} (${subject}), frame ${String(problem.frame)}: ${problem.text}`,
+    subject,
+  });
 }

@@ -14,7 +14,12 @@ export type SegmentWriter = {
 };
 
 /** Starts a segment: an age file of its own, hashed as it goes into the store. @throws RecipientInvalid, Store* */
-export async function openSegment(of: { store: Store; key: string; recipients: readonly string[]; frameBytes: number }): Promise<SegmentWriter> {
+export async function openSegment(of: {
+  store: Store;
+  key: string;
+  recipients: readonly string[];
+  frameBytes: number;
+}): Promise<SegmentWriter> {
   const { store, key, frameBytes } = of;
   const age = await openAgeEncryptor(of.recipients);
   const writer = store.openWriter(key);
@@ -46,7 +51,10 @@ export async function openSegment(of: { store: Store; key: string; recipients: r
       await send(age.final());
       committed = true;
       const { sizeBytes } = await writer.commit();
-      if (sizeBytes !== storedBytes) throw new Error(`store ${store.address} says ${String(sizeBytes)} bytes of ${key}, ${String(storedBytes)} were sent`);
+      if (sizeBytes !== storedBytes)
+        throw new Error(
+          `store ${store.address} says ${String(sizeBytes)} bytes of ${key}, ${String(storedBytes)} were sent`,
+        );
       return { key, storedBytes, storedSha256: storedHash.digest('hex'), plainBytes: plainTotal, frameBytes, frames };
     },
     abort: async () => {

@@ -5,7 +5,11 @@ import type { ByteSource, EndReport } from './source.ts';
 const endAfterCancelMs = 5_000;
 
 /** Bounds of reading a source. */
-export type SourceBounds = { readonly name: string; readonly stallMs: number; readonly signal: AbortSignal | undefined };
+export type SourceBounds = {
+  readonly name: string;
+  readonly stallMs: number;
+  readonly signal: AbortSignal | undefined;
+};
 
 /**
  * The bytes of a source.
@@ -41,7 +45,9 @@ export async function stopSource(source: ByteSource, bounds: SourceBounds): Prom
     () => undefined,
     () => undefined,
   );
-  await within(ended, { ...bounds, stallMs: Math.min(endAfterCancelMs, bounds.stallMs), signal: undefined }, '').catch(() => undefined);
+  await within(ended, { ...bounds, stallMs: Math.min(endAfterCancelMs, bounds.stallMs), signal: undefined }, '').catch(
+    () => undefined,
+  );
 }
 
 /** Waits for a promise, for the stall time and for the signal. By hand: Promise.race with one signal leaks per chunk. */
@@ -67,7 +73,7 @@ function within<Value>(promise: Promise<Value>, bounds: SourceBounds, stalled: s
       },
       (error: unknown) => {
         settle();
-        reject(error as Error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       },
     );
     if (signal?.aborted === true) onAbort();

@@ -31,6 +31,13 @@ export function memorySource(bytes: Uint8Array, sha256: string): ByteSource {
       if (bytes.byteLength > 0) yield await Promise.resolve(bytes);
     })(),
     cancel: () => undefined,
-    end: () => Promise.resolve({ exitCode: 0, statusSeen: true, trailerSeen: false, digestSha256: sha256, countBytes: bytes.byteLength }),
+    end: () =>
+      Promise.resolve({
+        exitCode: 0,
+        statusSeen: true,
+        trailerSeen: false,
+        digestSha256: sha256,
+        countBytes: bytes.byteLength,
+      }),
   };
 }

@@ -2,7 +2,6 @@ import { failure } from '../model/failures.ts';
 
 const segmentLimitBytes = 240;
 const keyLimitBytes = 900;
-// eslint-disable-next-line no-control-regex -- these are the ones that are refused
 const control = /[\u0000-\u001f\u007f]/;
 
 /**
@@ -11,9 +10,13 @@ const control = /[\u0000-\u001f\u007f]/;
  * @throws InputInvalid
  */
 export function assertKey(key: string): void {
-  const wrong = key.split('/').some((segment) => segment === '' || segment.startsWith('.') || Buffer.byteLength(segment) > segmentLimitBytes);
+  const wrong = key
+    .split('/')
+    .some((segment) => segment === '' || segment.startsWith('.') || Buffer.byteLength(segment) > segmentLimitBytes);
   if (wrong || control.test(key) || Buffer.byteLength(key) > keyLimitBytes || !key.isWellFormed()) {
-    throw failure('InputInvalid', { message: `name object: ${JSON.stringify(key.slice(0, 200))} cannot be the name of an object in a store` });
+    throw failure('InputInvalid', {
+      message: `name object: ${JSON.stringify(key.slice(0, 200))} cannot be the name of an object in a store`,
+    });
   }
 }
 

@@ -10,7 +10,11 @@ import type { Store } from './store.ts';
  * Writes a signed verification beside its point. Idempotent because: the same one again is a success.
  * @throws ObjectExists when another verification of this point bears the same instant; Store*
  */
-export async function writeVerification(of: { store: Store; kit: RecoveryKit; verification: Verification }): Promise<void> {
+export async function writeVerification(of: {
+  store: Store;
+  kit: RecoveryKit;
+  verification: Verification;
+}): Promise<void> {
   const { verification } = of;
   const instant = new Date(verification.at).toISOString().replaceAll(/[-:.]/g, '');
   const key = `${verificationFolder(verification.release, verification.point)}/${instant}.json`;
@@ -21,11 +25,17 @@ export async function writeVerification(of: { store: Store; kit: RecoveryKit; ve
  * The verifications of a point that a trusted key signed, newest first. Others are left out: whoever may only write to
  * the store must not be able to call a point usable, nor to block a recovery.
  */
-export async function readVerifications(of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName; point: string }): Promise<Verification[]> {
+export async function readVerifications(of: {
+  store: Store;
+  trustedKeys: readonly string[];
+  release: ReleaseName;
+  point: string;
+}): Promise<Verification[]> {
   const found: Verification[] = [];
   for await (const { key } of of.store.list(`${verificationFolder(of.release, of.point)}/`)) {
     const verification = open(await of.store.get(key), of.trustedKeys, key);
-    if (verification?.point === of.point && releasePath(verification.release) === releasePath(of.release)) found.push(verification);
+    if (verification?.point === of.point && releasePath(verification.release) === releasePath(of.release))
+      found.push(verification);
   }
   return found.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
 }

@@ -5,8 +5,8 @@ import { proveEnd } from './end-proof.ts';
 import type { ByteSource, EndProofKind } from './source.ts';
 import { readEnd, readSource, type SourceBounds, stopSource } from './source-reader.ts';
 import type { Store } from './store.ts';
-import { trailerCheck } from './trailers/trailer-check.ts';
 import type { TrailerRule } from './trailers/trailer.ts';
+import { trailerCheck } from './trailers/trailer-check.ts';
 
 export type { TrailerRule } from './trailers/trailer.ts';
 
@@ -48,7 +48,15 @@ const defaults = { level: 1, stallMs: 120_000, segmentBytes: 1024 ** 3, frameByt
  * Throws: DumpFailed, DumpEndedEarly, DumpStalled, CaptureToolMissing, DiskFull, RecipientInvalid, Store*; the signal's reason.
  */
 export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
-  const { store, prefix, name, source, level = defaults.level, segmentBytes = defaults.segmentBytes, frameBytes = defaults.frameBytes } = of;
+  const {
+    store,
+    prefix,
+    name,
+    source,
+    level = defaults.level,
+    segmentBytes = defaults.segmentBytes,
+    frameBytes = defaults.frameBytes,
+  } = of;
   const folder = `${prefix}/${name}`;
   const segments = new ArtifactSegments({ store, folder, recipients: of.recipients, level, segmentBytes, frameBytes });
   try {
@@ -57,7 +65,15 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
     const stored = await segments.finish();
     of.signal?.throwIfAborted();
     const storedBytes = stored.reduce((sum, segment) => sum + segment.storedBytes, 0);
-    return { name, plainBytes, plainSha256, storedBytes, segments: stored, endProof, restoreCommand: of.restoreCommand };
+    return {
+      name,
+      plainBytes,
+      plainSha256,
+      storedBytes,
+      segments: stored,
+      endProof,
+      restoreCommand: of.restoreCommand,
+    };
   } catch (error) {
     await Promise.all([stopSource(source, boundsOf(of)), segments.abort()]);
     throw error;
@@ -65,7 +81,10 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
 }
 
 /** Passes every byte of the source on and proves its end, before the last segment is published. */
-async function pass(of: ArtifactToWrite, segments: ArtifactSegments): Promise<Pick<Artifact, 'plainBytes' | 'plainSha256' | 'endProof'>> {
+async function pass(
+  of: ArtifactToWrite,
+  segments: ArtifactSegments,
+): Promise<Pick<Artifact, 'plainBytes' | 'plainSha256' | 'endProof'>> {
   const { name, source } = of;
   const bounds = boundsOf(of);
   const trailer = of.trailer === undefined ? undefined : trailerCheck(of.trailer);
@@ -81,7 +100,14 @@ async function pass(of: ArtifactToWrite, segments: ArtifactSegments): Promise<Pi
   }
   const report = await readEnd(source, bounds);
   const plainSha256 = hash.digest('hex');
-  const endProof = proveEnd({ name, report, plainBytes, plainSha256, trailer: trailer?.end(), minimumProofs: of.minimumProofs });
+  const endProof = proveEnd({
+    name,
+    report,
+    plainBytes,
+    plainSha256,
+    trailer: trailer?.end(),
+    minimumProofs: of.minimumProofs,
+  });
   return { plainBytes, plainSha256, endProof };
 }
 

@@ -1,5 +1,5 @@
-import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { crc32 } from 'node:zlib';
+import { ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { StoreConfig } from '../../model/platform.ts';
 import { s3Failure } from './s3-failure.ts';
 
@@ -13,7 +13,11 @@ const dataAnswerMs = 120_000;
 const askAfterMs = 5_000;
 
 /** Credentials of an S3 store, where they do not come from the environment. */
-export type S3Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined };
+export type S3Credentials = {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+};
 
 /** A bucket, and the folder in it that is the store. */
 export type S3Bucket = {
@@ -44,7 +48,11 @@ export function s3Bucket(config: StoreConfig, credentials: S3Credentials | undef
     ...(credentials === undefined ? {} : { credentials: withoutUndefined(credentials) }),
   };
   const client = (maxAttempts: number, requestTimeout: number): S3Client =>
-    new S3Client({ ...common, maxAttempts, requestHandler: { connectionTimeout: connectMs, requestTimeout, throwOnRequestTimeout: true, socketTimeout: 0 } });
+    new S3Client({
+      ...common,
+      maxAttempts,
+      requestHandler: { connectionTimeout: connectMs, requestTimeout, throwOnRequestTimeout: true, socketTimeout: 0 },
+    });
   return {
     address: `s3://${hostname}${folder === '' ? '' : `/${folder}`}`,
     bucket: hostname,
@@ -54,7 +62,11 @@ export function s3Bucket(config: StoreConfig, credentials: S3Credentials | undef
   };
 }
 
-function withoutUndefined({ accessKeyId, secretAccessKey, sessionToken }: S3Credentials): { accessKeyId: string; secretAccessKey: string; sessionToken?: string } {
+function withoutUndefined({ accessKeyId, secretAccessKey, sessionToken }: S3Credentials): {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+} {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
@@ -62,7 +74,11 @@ function withoutUndefined({ accessKeyId, secretAccessKey, sessionToken }: S3Cred
  * Waits for a call that moves bytes; while it takes long, asks whether the server answers at all, and ends it when not.
  * @throws StoreUnreachable, StoreDenied, StoreNotFound, StoreFull; an error of the SDK that the caller knows
  */
-export async function moveBytes<Answer>(at: S3Bucket, signal: AbortSignal | undefined, call: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+export async function moveBytes<Answer>(
+  at: S3Bucket,
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
   const silence = new AbortController();
   const timer = setInterval(() => {
     assertAnswers(at).catch((error: unknown) => {
@@ -81,10 +97,10 @@ export async function moveBytes<Answer>(at: S3Bucket, signal: AbortSignal | unde
 /** Makes sure that the bucket is there and answers. @throws StoreNotFound, StoreDenied, StoreUnreachable within 10 s */
 export async function assertAnswers(at: S3Bucket): Promise<void> {
   try {
-    await at.control.send(new HeadBucketCommand({ Bucket: at.bucket }));
+    // not HeadBucket: without a body its 404 may be a missing bucket or, in versitygw, an unknown access key
+    await at.control.send(new ListObjectsV2Command({ Bucket: at.bucket, Prefix: `${at.prefix}probe/`, MaxKeys: 1 }));
   } catch (error) {
-    const missing = error instanceof Error && error.name === 'NotFound';
-    throw s3Failure(missing ? Object.assign(error, { name: 'NoSuchBucket' }) : error, `open store ${at.address}`);
+    throw s3Failure(error, `open store ${at.address}`);
   }
 }
 

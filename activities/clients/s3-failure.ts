@@ -1,13 +1,51 @@
-import { failure, type FailureCode, LifeboatFailure } from '../../model/failures.ts';
+import { type FailureCode, failure, LifeboatFailure } from '../../model/failures.ts';
 
 const denied = new Set([
-  'AccessDenied', 'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'TokenRefreshRequired', 'RequestTimeTooSkewed',
-  'AllAccessDisabled', 'AccountProblem', 'CredentialsProviderError', 'AuthorizationHeaderMalformed', 'InvalidSecurity', 'NotSignedUp',
+  'AccessDenied',
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'ExpiredToken',
+  'InvalidToken',
+  'TokenRefreshRequired',
+  'RequestTimeTooSkewed',
+  'AllAccessDisabled',
+  'AccountProblem',
+  'CredentialsProviderError',
+  'AuthorizationHeaderMalformed',
+  'InvalidSecurity',
+  'NotSignedUp',
+  'XAdminUserNotFound',
 ]);
-const full = new Set(['QuotaExceeded', 'XMinioStorageFull', 'InsufficientStorage', 'StorageFull', 'EntityTooLarge', 'XAmzQuotaExceeded']);
+const full = new Set([
+  'QuotaExceeded',
+  'XMinioStorageFull',
+  'InsufficientStorage',
+  'StorageFull',
+  'EntityTooLarge',
+  'XAmzQuotaExceeded',
+]);
 /** The bytes were changed or lost on their way: sent again they may arrive. */
-const changedOnTheWay = new Set(['BadDigest', 'XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'InvalidDigest', 'IncompleteBody', 'RequestTimeout']);
-const network = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR']);
+const changedOnTheWay = new Set([
+  'BadDigest',
+  'XAmzContentSHA256Mismatch',
+  'XAmzContentChecksumMismatch',
+  'InvalidDigest',
+  'IncompleteBody',
+  'RequestTimeout',
+]);
+const network = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ABORT_ERR',
+]);
 
 type S3Error = Error & { code?: unknown; $metadata?: { httpStatusCode?: number }; $response?: { statusCode?: number } };
 
@@ -26,7 +64,7 @@ export function isS3Error(error: unknown, name: string, status?: number): boolea
 /** What an error of the SDK means for a store; an unknown one stays a defect. */
 export function s3Failure(error: unknown, doing: string, subject?: string): unknown {
   if (error instanceof LifeboatFailure || !(error instanceof Error)) return error;
-  const code = codeOf(error as S3Error);
+  const code = codeOf(error);
   if (code === undefined) return error;
   const said = `${error.name === 'Error' ? String((error as S3Error).code) : error.name}${error.message === '' || error.message === error.name ? '' : `, ${error.message.slice(0, 200)}`}`;
   return failure(code, { message: `${doing}: ${said}`, cause: error, ...(subject === undefined ? {} : { subject }) });
@@ -39,7 +77,8 @@ function codeOf(error: S3Error): FailureCode | undefined {
   if (denied.has(error.name) || status === 401 || status === 403) return 'StoreDenied';
   if (full.has(error.name) || status === 507) return 'StoreFull';
   if (error.name === 'PreconditionFailed' || status === 412) return 'ObjectExists';
-  if (changedOnTheWay.has(error.name) || error.name === 'TimeoutError' || error.name === 'AbortError') return 'StoreUnreachable';
+  if (changedOnTheWay.has(error.name) || error.name === 'TimeoutError' || error.name === 'AbortError')
+    return 'StoreUnreachable';
   if (typeof error.code === 'string' && network.has(error.code)) return 'StoreUnreachable';
   if (status === 429 || (status !== undefined && status >= 500)) return 'StoreUnreachable';
   return undefined;

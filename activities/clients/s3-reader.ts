@@ -12,7 +12,11 @@ const resumeLimit = 4;
  * the same version of the object.
  * @throws ObjectNotFound, ArtifactDigestMismatch when the object was replaced meanwhile, Store*
  */
-export async function* readObject(at: S3Bucket, key: string, range?: { readonly offset: number; readonly length: number }): AsyncGenerator<Uint8Array, void> {
+export async function* readObject(
+  at: S3Bucket,
+  key: string,
+  range?: { readonly offset: number; readonly length: number },
+): AsyncGenerator<Uint8Array, void> {
   let position = range?.offset ?? 0;
   let end = range === undefined ? undefined : range.offset + range.length;
   let etag: string | undefined;
@@ -31,7 +35,8 @@ export async function* readObject(at: S3Bucket, key: string, range?: { readonly 
     } catch (error) {
       const meaning = s3Failure(error, `read ${key}`, key);
       broken += 1;
-      if (!(meaning instanceof LifeboatFailure) || meaning.code !== 'StoreUnreachable' || broken > resumeLimit) throw meaning;
+      if (!(meaning instanceof LifeboatFailure) || meaning.code !== 'StoreUnreachable' || broken > resumeLimit)
+        throw meaning;
       await assertAnswers(at);
     }
   }
@@ -39,7 +44,11 @@ export async function* readObject(at: S3Bucket, key: string, range?: { readonly 
 
 type Place = { readonly position: number; readonly end: number | undefined; readonly etag: string | undefined };
 
-async function getObject(at: S3Bucket, key: string, { position, end, etag }: Place): Promise<GetObjectCommandOutput | undefined> {
+async function getObject(
+  at: S3Bucket,
+  key: string,
+  { position, end, etag }: Place,
+): Promise<GetObjectCommandOutput | undefined> {
   const whole = position === 0 && end === undefined;
   const command = new GetObjectCommand({
     Bucket: at.bucket,
@@ -52,9 +61,13 @@ async function getObject(at: S3Bucket, key: string, { position, end, etag }: Pla
   } catch (error) {
     if (isS3Error(error, 'InvalidRange', 416)) return undefined;
     if (etag !== undefined && isS3Error(error, 'PreconditionFailed', 412)) {
-      throw failure('ArtifactDigestMismatch', { message: `read ${key}: the object was replaced while it was read`, subject: key });
+      throw failure('ArtifactDigestMismatch', {
+        message: `read ${key}: the object was replaced while it was read`,
+        subject: key,
+      });
     }
-    if (isS3Error(error, 'NoSuchKey')) throw failure('ObjectNotFound', { message: `read ${key}: it is not in ${at.address}`, subject: key });
+    if (isS3Error(error, 'NoSuchKey'))
+      throw failure('ObjectNotFound', { message: `read ${key}: it is not in ${at.address}`, subject: key });
     throw error;
   }
 }

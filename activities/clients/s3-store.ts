@@ -1,18 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   DeleteObjectCommand,
   HeadObjectCommand,
-  paginateListObjectsV2,
   ListMultipartUploadsCommand,
   PutObjectCommand,
+  paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
-import { setTimeout as pause } from 'node:timers/promises';
 import { failure } from '../../model/failures.ts';
 import type { StoreConfig } from '../../model/platform.ts';
 import { probeStore } from '../../transfer/probe-store.ts';
-import { assertKey, compareKeys } from '../../transfer/store-key.ts';
 import type { ObjectInfo, Store } from '../../transfer/store.ts';
-import { assertAnswers, crc32Header, moveBytes, type S3Bucket, s3Bucket, type S3Credentials } from './s3-bucket.ts';
+import { assertKey, compareKeys } from '../../transfer/store-key.ts';
+import { assertAnswers, crc32Header, moveBytes, type S3Bucket, type S3Credentials, s3Bucket } from './s3-bucket.ts';
 import { isS3Error, s3Failure, statusOf } from './s3-failure.ts';
 import { readObject } from './s3-reader.ts';
 import { S3Writer } from './s3-writer.ts';
@@ -35,7 +35,8 @@ export async function openS3Store(config: StoreConfig, credentials?: S3Credentia
       if (options?.ifAbsent !== true) return putObject(at, key, bytes);
       if (await putIfAbsent(at, key, bytes)) return;
       // the answer to our own first attempt may have been lost
-      if (!(await store.get(key)).equals(bytes)) throw failure('ObjectExists', { message: `write ${key}: it exists in ${at.address}`, subject: key });
+      if (!(await store.get(key)).equals(bytes))
+        throw failure('ObjectExists', { message: `write ${key}: it exists in ${at.address}`, subject: key });
     },
     openWriter: (key) => {
       assertKey(key);
@@ -47,7 +48,8 @@ export async function openS3Store(config: StoreConfig, credentials?: S3Credentia
       let size = 0;
       for await (const chunk of readObject(at, key)) {
         size += chunk.byteLength;
-        if (size > smallObjectBytes) throw new Error(`object ${key} is larger than ${String(smallObjectBytes)} bytes, read it as a stream`);
+        if (size > smallObjectBytes)
+          throw new Error(`object ${key} is larger than ${String(smallObjectBytes)} bytes, read it as a stream`);
         chunks.push(chunk);
       }
       return Buffer.concat(chunks);
@@ -60,7 +62,11 @@ export async function openS3Store(config: StoreConfig, credentials?: S3Credentia
       assertKey(key);
       try {
         const found = await at.control.send(new HeadObjectCommand(target(at, key)));
-        return { key, sizeBytes: found.ContentLength ?? 0, modifiedAt: (found.LastModified ?? new Date(0)).toISOString() };
+        return {
+          key,
+          sizeBytes: found.ContentLength ?? 0,
+          modifiedAt: (found.LastModified ?? new Date(0)).toISOString(),
+        };
       } catch (error) {
         if (isS3Error(error, 'NotFound', 404)) return undefined;
         throw s3Failure(error, `look at ${key}`, key);
@@ -101,7 +107,12 @@ async function putObject(at: S3Bucket, key: string, bytes: Uint8Array): Promise<
 async function putIfAbsent(at: S3Bucket, key: string, bytes: Uint8Array): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const command = new PutObjectCommand({ ...target(at, key), Body: bytes, ChecksumCRC32: crc32Header(bytes), IfNoneMatch: '*' });
+      const command = new PutObjectCommand({
+        ...target(at, key),
+        Body: bytes,
+        ChecksumCRC32: crc32Header(bytes),
+        IfNoneMatch: '*',
+      });
       await moveBytes(at, undefined, (abortSignal) => at.data.send(command, { abortSignal }));
       return true;
     } catch (error) {
@@ -111,7 +122,10 @@ async function putIfAbsent(at: S3Bucket, key: string, bytes: Uint8Array): Promis
         continue;
       }
       if (isS3Error(error, 'NotImplemented', 501) || statusOf(error) === 304) {
-        throw failure('StoreNotConditional', { message: `write ${key}: ${at.address} does not honour If-None-Match`, cause: error });
+        throw failure('StoreNotConditional', {
+          message: `write ${key}: ${at.address} does not honour If-None-Match`,
+          cause: error,
+        });
       }
       throw s3Failure(error, `write ${key}`, key);
     }
@@ -120,7 +134,10 @@ async function putIfAbsent(at: S3Bucket, key: string, bytes: Uint8Array): Promis
 
 async function* listObjects(at: S3Bucket, prefix: string): AsyncGenerator<ObjectInfo, void> {
   try {
-    for await (const page of paginateListObjectsV2({ client: at.control }, { Bucket: at.bucket, Prefix: at.prefix + prefix })) {
+    for await (const page of paginateListObjectsV2(
+      { client: at.control },
+      { Bucket: at.bucket, Prefix: at.prefix + prefix },
+    )) {
       for (const found of page.Contents ?? []) {
         const key = (found.Key ?? '').slice(at.prefix.length);
         // some servers list their folders, too
@@ -138,10 +155,20 @@ async function openUploads(at: S3Bucket, prefix: string): Promise<{ key: string;
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
   try {
     while (marker !== undefined) {
-      const page: { Uploads?: { Key?: string | undefined; UploadId?: string | undefined }[] | undefined; IsTruncated?: boolean | undefined; NextKeyMarker?: string | undefined; NextUploadIdMarker?: string | undefined } =
-        await at.control.send(new ListMultipartUploadsCommand({ Bucket: at.bucket, Prefix: at.prefix + prefix, ...marker }));
-      for (const upload of page.Uploads ?? []) uploads.push({ key: (upload.Key ?? '').slice(at.prefix.length), id: upload.UploadId ?? '' });
-      marker = page.IsTruncated === true ? { KeyMarker: page.NextKeyMarker ?? '', UploadIdMarker: page.NextUploadIdMarker ?? '' } : undefined;
+      const page: {
+        Uploads?: { Key?: string | undefined; UploadId?: string | undefined }[] | undefined;
+        IsTruncated?: boolean | undefined;
+        NextKeyMarker?: string | undefined;
+        NextUploadIdMarker?: string | undefined;
+      } = await at.control.send(
+        new ListMultipartUploadsCommand({ Bucket: at.bucket, Prefix: at.prefix + prefix, ...marker }),
+      );
+      for (const upload of page.Uploads ?? [])
+        uploads.push({ key: (upload.Key ?? '').slice(at.prefix.length), id: upload.UploadId ?? '' });
+      marker =
+        page.IsTruncated === true
+          ? { KeyMarker: page.NextKeyMarker ?? '', UploadIdMarker: page.NextUploadIdMarker ?? '' }
+          : undefined;
     }
     return uploads;
   } catch (error) {
@@ -160,7 +187,13 @@ async function abortUpload(at: S3Bucket, key: string, id: string): Promise<void>
 /** Sends bytes under the checksum of others. */
 async function refusesBadChecksum(at: S3Bucket, key: string): Promise<boolean> {
   try {
-    await at.control.send(new PutObjectCommand({ ...target(at, key), Body: Buffer.from('these bytes'), ChecksumCRC32: crc32Header(Buffer.from('those bytes')) }));
+    await at.control.send(
+      new PutObjectCommand({
+        ...target(at, key),
+        Body: Buffer.from('these bytes'),
+        ChecksumCRC32: crc32Header(Buffer.from('those bytes')),
+      }),
+    );
     return false;
   } catch (error) {
     const status = statusOf(error);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -8,7 +9,6 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { createHash } from 'node:crypto';
 import { failure } from '../../model/failures.ts';
 import type { ObjectWriter } from '../../transfer/store.ts';
 import { crc32Header, moveBytes, type S3Bucket } from './s3-bucket.ts';
@@ -100,7 +100,8 @@ export class S3Writer implements ObjectWriter {
     while (this.#inFlight.size >= partsInFlight) await Promise.race(this.#inFlight);
     this.#throwIfFailed();
     this.#sentParts += 1;
-    if (this.#sentParts > partLimit) throw new Error(`object ${this.#key} needs more than ${String(partLimit)} parts: use smaller segments`);
+    if (this.#sentParts > partLimit)
+      throw new Error(`object ${this.#key} needs more than ${String(partLimit)} parts: use smaller segments`);
     const body = this.#buffer?.subarray(0, this.#used) ?? Buffer.alloc(0);
     this.#buffer = undefined;
     this.#used = 0;
@@ -115,13 +116,19 @@ export class S3Writer implements ObjectWriter {
   /** Servers that know no checksums of uploads answer NotImplemented; the signature still covers each part's SHA-256. */
   async #create(): Promise<{ id: string; checksums: boolean }> {
     const create = async (checksums: boolean): Promise<{ id: string; checksums: boolean }> => {
-      const command = new CreateMultipartUploadCommand({ ...this.#target, ...(checksums ? { ChecksumAlgorithm: 'CRC32' } : {}) });
+      const command = new CreateMultipartUploadCommand({
+        ...this.#target,
+        ...(checksums ? { ChecksumAlgorithm: 'CRC32' } : {}),
+      });
       const { UploadId: id } = await this.#at.control.send(command, { abortSignal: this.#cancel.signal });
-      if (id === undefined) throw failure('StoreUnreachable', { message: `write ${this.#key}: the server gave no upload id` });
+      if (id === undefined)
+        throw failure('StoreUnreachable', { message: `write ${this.#key}: the server gave no upload id` });
       return { id, checksums };
     };
     try {
-      return await create(true).catch((error: unknown) => (isS3Error(error, 'NotImplemented', 501) ? create(false) : Promise.reject(error as Error)));
+      return await create(true).catch((error: unknown) =>
+        isS3Error(error, 'NotImplemented', 501) ? create(false) : Promise.reject(error as Error),
+      );
     } catch (error) {
       throw s3Failure(error, `write ${this.#key}`, this.#key);
     }
@@ -129,9 +136,20 @@ export class S3Writer implements ObjectWriter {
 
   async #uploadPart(upload: { id: string; checksums: boolean }, number: number, body: Buffer): Promise<void> {
     const crc32 = crc32Header(body);
-    const command = new UploadPartCommand({ ...this.#target, UploadId: upload.id, PartNumber: number, Body: body, ...(upload.checksums ? { ChecksumCRC32: crc32 } : {}) });
-    const { ETag: etag } = await moveBytes(this.#at, this.#cancel.signal, (abortSignal) => this.#at.data.send(command, { abortSignal }));
-    if (etag === undefined) throw failure('StoreUnreachable', { message: `write ${this.#key}: the server gave no ETag for part ${String(number)}` });
+    const command = new UploadPartCommand({
+      ...this.#target,
+      UploadId: upload.id,
+      PartNumber: number,
+      Body: body,
+      ...(upload.checksums ? { ChecksumCRC32: crc32 } : {}),
+    });
+    const { ETag: etag } = await moveBytes(this.#at, this.#cancel.signal, (abortSignal) =>
+      this.#at.data.send(command, { abortSignal }),
+    );
+    if (etag === undefined)
+      throw failure('StoreUnreachable', {
+        message: `write ${this.#key}: the server gave no ETag for part ${String(number)}`,
+      });
     this.#parts.push({ number, sizeBytes: body.byteLength, etag, crc32 });
   }
 
@@ -143,8 +161,16 @@ export class S3Writer implements ObjectWriter {
     if (upload === undefined) throw new Error('complete needs an upload');
     this.#parts.sort((one, other) => one.number - other.number);
     await this.#assertParts(upload.id);
-    const parts = this.#parts.map(({ number, etag, crc32 }) => ({ PartNumber: number, ETag: etag, ...(upload.checksums ? { ChecksumCRC32: crc32 } : {}) }));
-    const command = new CompleteMultipartUploadCommand({ ...this.#target, UploadId: upload.id, MultipartUpload: { Parts: parts } });
+    const parts = this.#parts.map(({ number, etag, crc32 }) => ({
+      PartNumber: number,
+      ETag: etag,
+      ...(upload.checksums ? { ChecksumCRC32: crc32 } : {}),
+    }));
+    const command = new CompleteMultipartUploadCommand({
+      ...this.#target,
+      UploadId: upload.id,
+      MultipartUpload: { Parts: parts },
+    });
     try {
       await moveBytes(this.#at, this.#cancel.signal, (abortSignal) => this.#at.data.send(command, { abortSignal }));
     } catch (error) {
@@ -158,26 +184,36 @@ export class S3Writer implements ObjectWriter {
   async #assertParts(uploadId: string): Promise<void> {
     const listed = new Map<number, { size: number | undefined; etag: string | undefined }>();
     for (let marker: string | undefined = '0'; marker !== undefined; ) {
-      const page: ListPartsCommandOutput = await this.#at.control.send(new ListPartsCommand({ ...this.#target, UploadId: uploadId, PartNumberMarker: marker }));
+      const page: ListPartsCommandOutput = await this.#at.control.send(
+        new ListPartsCommand({ ...this.#target, UploadId: uploadId, PartNumberMarker: marker }),
+      );
       for (const part of page.Parts ?? []) listed.set(part.PartNumber ?? 0, { size: part.Size, etag: part.ETag });
       // the SDK's paginator looks at the marker alone, and versitygw gives one for the last page too
       marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
     }
-    const lost = this.#parts.find((part) => listed.get(part.number)?.size !== part.sizeBytes || listed.get(part.number)?.etag !== part.etag);
+    const lost = this.#parts.find(
+      (part) => listed.get(part.number)?.size !== part.sizeBytes || listed.get(part.number)?.etag !== part.etag,
+    );
     if (lost === undefined && listed.size === this.#parts.length) return;
-    throw failure('StoreUnreachable', { message: `write ${this.#key}: the server does not have part ${String(lost?.number ?? listed.size)} as it was sent` });
+    throw failure('StoreUnreachable', {
+      message: `write ${this.#key}: the server does not have part ${String(lost?.number ?? listed.size)} as it was sent`,
+    });
   }
 
   async #isOurs(): Promise<boolean> {
     const found = await this.#at.control.send(new HeadObjectCommand(this.#target)).catch(() => undefined);
     const digests = this.#parts.map((part) => /^"?([0-9a-f]{32})"?$/.exec(part.etag)?.[1]);
-    const expected = `"${createHash('md5').update(Buffer.from(digests.join(''), 'hex')).digest('hex')}-${String(digests.length)}"`;
+    const expected = `"${createHash('md5')
+      .update(Buffer.from(digests.join(''), 'hex'))
+      .digest('hex')}-${String(digests.length)}"`;
     return found?.ContentLength === this.#sizeBytes && (found.ETag === expected || digests.includes(undefined));
   }
 
   async #assertSize(): Promise<void> {
     const { ContentLength: found } = await this.#at.control.send(new HeadObjectCommand(this.#target));
     if (found === this.#sizeBytes) return;
-    throw failure('StoreUnreachable', { message: `write ${this.#key}: the store has ${String(found)} of ${String(this.#sizeBytes)} bytes` });
+    throw failure('StoreUnreachable', {
+      message: `write ${this.#key}: the store has ${String(found)} of ${String(this.#sizeBytes)} bytes`,
+    });
   }
 }

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import type { S3Credentials } from '../../activities/clients/s3-bucket.ts';
 import { openStore } from '../../activities/open-store.ts';
 import type { StoreConfig } from '../../model/platform.ts';
 import type { Store } from '../../transfer/store.ts';
@@ -20,6 +21,7 @@ export type TestStores = {
   /** A new empty store. */
   open(): Promise<Store>;
   config(): Promise<StoreConfig>;
+  readonly credentials: S3Credentials | undefined;
   stop(): Promise<void>;
 };
 
@@ -34,6 +36,7 @@ export function filesystemStores(): TestStores {
   return {
     name: 'filesystem',
     skipped: undefined,
+    credentials: undefined,
     config,
     open: async () => openStore(await config()),
     stop: async () => {
@@ -46,15 +49,26 @@ export function filesystemStores(): TestStores {
 export async function s3Stores(): Promise<TestStores> {
   const given = process.env['LIFEBOAT_TEST_S3'];
   const binary = given === undefined ? await findVersitygw() : undefined;
-  const skipped = given === undefined && binary === undefined ? 'no versitygw in ~/.cache/lifeboat/tools or PATH, and LIFEBOAT_TEST_S3 is not set' : undefined;
+  const skipped =
+    given === undefined && binary === undefined
+      ? 'no versitygw in ~/.cache/lifeboat/tools or PATH, and LIFEBOAT_TEST_S3 is not set'
+      : undefined;
   if (skipped !== undefined) process.stderr.write(`SKIPPED: the S3 store was not tested: ${skipped}\n`);
   const credentials = given === undefined ? { accessKeyId, secretAccessKey } : undefined;
   let server: Promise<{ endpoint: string; stop(): Promise<void> }> | undefined;
   const config = async (): Promise<StoreConfig> => {
-    server ??= given === undefined ? startVersitygw(binary ?? '') : Promise.resolve({ endpoint: given, stop: () => Promise.resolve() });
+    server ??=
+      given === undefined
+        ? startVersitygw(binary ?? '')
+        : Promise.resolve({ endpoint: given, stop: () => Promise.resolve() });
     const { endpoint } = await server;
     const bucket = `lifeboat-${randomUUID()}`;
-    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, ...(credentials === undefined ? {} : { credentials }) });
+    const client = new S3Client({
+      endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      ...(credentials === undefined ? {} : { credentials }),
+    });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     client.destroy();
     return { url: `s3://${bucket}/some/prefix`, endpoint, region: 'us-east-1' };
@@ -62,6 +76,7 @@ export async function s3Stores(): Promise<TestStores> {
   return {
     name: 's3',
     skipped,
+    credentials,
     config,
     open: async () => openStore(await config(), credentials),
     stop: async () => (await server)?.stop(),

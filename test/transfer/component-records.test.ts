@@ -9,18 +9,28 @@ describe('writeComponentRecord', () => {
     const kit = await testKit();
     const trustedKeys = [kit.signing.publicKey];
     const record = describedComponent('points/a', 100);
-    expect(await readComponentRecord({ store, trustedKeys, prefix: 'points/a', component: 'databases' })).toBeUndefined();
+    expect(
+      await readComponentRecord({ store, trustedKeys, prefix: 'points/a', component: 'databases' }),
+    ).toBeUndefined();
     await writeComponentRecord({ store, kit, prefix: 'points/a', record });
     await writeComponentRecord({ store, kit, prefix: 'points/a', record });
     expect(await contentsOf(store)).toEqual(['points/a/databases.component.json']);
-    expect(await readComponentRecord({ store, trustedKeys, prefix: 'points/a', component: 'databases' })).toEqual(record);
+    expect(await readComponentRecord({ store, trustedKeys, prefix: 'points/a', component: 'databases' })).toEqual(
+      record,
+    );
     const stored = await store.get('points/a/databases.component.json');
     await store.put('points/b/databases.component.json', stored);
-    await expect(readComponentRecord({ store, trustedKeys, prefix: 'points/b', component: 'databases' })).rejects.toMatchObject({ code: 'ManifestInvalid' });
+    await expect(
+      readComponentRecord({ store, trustedKeys, prefix: 'points/b', component: 'databases' }),
+    ).rejects.toMatchObject({ code: 'ManifestInvalid' });
     await store.put('points/a/databases.component.json', Buffer.from(stored.toString().replace('2026', '2027')));
-    await expect(readComponentRecord({ store, trustedKeys, prefix: 'points/a', component: 'databases' })).rejects.toMatchObject({ code: 'SignatureInvalid' });
+    await expect(
+      readComponentRecord({ store, trustedKeys, prefix: 'points/a', component: 'databases' }),
+    ).rejects.toMatchObject({ code: 'SignatureInvalid' });
     const strangers = [(await testKit()).signing.publicKey];
     await store.put('points/a/databases.component.json', stored);
-    await expect(readComponentRecord({ store, trustedKeys: strangers, prefix: 'points/a', component: 'databases' })).rejects.toMatchObject({ code: 'SignerUnknown' });
+    await expect(
+      readComponentRecord({ store, trustedKeys: strangers, prefix: 'points/a', component: 'databases' }),
+    ).rejects.toMatchObject({ code: 'SignerUnknown' });
   });
 });

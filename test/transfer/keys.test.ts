@@ -1,6 +1,15 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
-import { canonicalBytes, createRecoveryKit, factsDigest, formatRecoveryKit, keyFingerprint, openSigned, parseRecoveryKit, signDocument } from '../../transfer/keys.ts';
+import {
+  canonicalBytes,
+  createRecoveryKit,
+  factsDigest,
+  formatRecoveryKit,
+  keyFingerprint,
+  openSigned,
+  parseRecoveryKit,
+  signDocument,
+} from '../../transfer/keys.ts';
 
 const store = { url: 'file:///backups', region: 'us-east-1' };
 let kit: RecoveryKit;
@@ -20,10 +29,16 @@ describe('createRecoveryKit', () => {
   });
 
   it('takes an escrow recipient that is given, and no nonsense', async () => {
-    const { kit: made, escrowIdentity } = await createRecoveryKit({ platform: 'shop', store, escrowRecipient: other.recipients[0] });
+    const { kit: made, escrowIdentity } = await createRecoveryKit({
+      platform: 'shop',
+      store,
+      escrowRecipient: other.recipients[0],
+    });
     expect(made.recipients[1]).toBe(other.recipients[0]);
     expect(escrowIdentity).toBeUndefined();
-    await expect(createRecoveryKit({ platform: 'shop', store, escrowRecipient: 'age1' })).rejects.toMatchObject({ code: 'RecipientInvalid' });
+    await expect(createRecoveryKit({ platform: 'shop', store, escrowRecipient: 'age1' })).rejects.toMatchObject({
+      code: 'RecipientInvalid',
+    });
   });
 });
 
@@ -37,9 +52,21 @@ describe('parseRecoveryKit', () => {
     ['something else', () => '{"kind":"Other"}', 'wrong or missing'],
     ['a kit with an unknown key', () => JSON.stringify({ ...kit, extra: 1 }), 'wrong or missing'],
     ['a foreign identity', () => JSON.stringify({ ...kit, identity: other.identity }), 'none of its recipients'],
-    ['a broken identity', () => JSON.stringify({ ...kit, identity: `${kit.identity.slice(0, -1)}1` }), 'none of its recipients'],
-    ['halves of two signing keys', () => JSON.stringify({ ...kit, signing: { ...kit.signing, publicKey: other.signing.publicKey } }), 'do not belong together'],
-    ['a broken signing key', () => JSON.stringify({ ...kit, signing: { ...kit.signing, privateKey: 'x' } }), 'cannot be read'],
+    [
+      'a broken identity',
+      () => JSON.stringify({ ...kit, identity: `${kit.identity.slice(0, -1)}1` }),
+      'none of its recipients',
+    ],
+    [
+      'halves of two signing keys',
+      () => JSON.stringify({ ...kit, signing: { ...kit.signing, publicKey: other.signing.publicKey } }),
+      'do not belong together',
+    ],
+    [
+      'a broken signing key',
+      () => JSON.stringify({ ...kit, signing: { ...kit.signing, privateKey: 'x' } }),
+      'cannot be read',
+    ],
   ])('refuses %s, and tells nothing of the secrets', async (_, text, why) => {
     const error: unknown = await parseRecoveryKit(text()).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'KeyInvalid', message: expect.stringContaining(why) as string });
@@ -65,11 +92,17 @@ describe('openSigned', () => {
         return error;
       }
     };
-    expect(code({ ...signed, document: { ...document, b: [] } })).toMatchObject({ code: 'SignatureInvalid', subject: 'points/x' });
+    expect(code({ ...signed, document: { ...document, b: [] } })).toMatchObject({
+      code: 'SignatureInvalid',
+      subject: 'points/x',
+    });
     expect(code({ ...signed, signature: 'AAAA' })).toMatchObject({ code: 'SignatureInvalid' });
     expect(code({ ...signed, publicKey: other.signing.publicKey })).toMatchObject({ code: 'SignatureInvalid' });
     expect(code({ ...signed, publicKey: 'nonsense' })).toMatchObject({ code: 'SignatureInvalid' });
-    expect(code(signDocument(other, document))).toMatchObject({ code: 'SignerUnknown', message: expect.stringContaining(keyFingerprint(other.signing.publicKey)) as string });
+    expect(code(signDocument(other, document))).toMatchObject({
+      code: 'SignerUnknown',
+      message: expect.stringContaining(keyFingerprint(other.signing.publicKey)) as string,
+    });
     expect(code(document)).toMatchObject({ code: 'ManifestInvalid' });
     expect(code(null)).toMatchObject({ code: 'ManifestInvalid' });
   });

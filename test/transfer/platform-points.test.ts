@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newPointId } from '../../transfer/point-names.ts';
 import { commitPlatformPoint, type PlatformPointDraft, readPlatformPoints } from '../../transfer/platform-points.ts';
+import { newPointId } from '../../transfer/point-names.ts';
 import { describedArtifact, release, testKit } from './test-points.ts';
 import { contentsOf, testStore } from './test-sources.ts';
 
@@ -11,7 +11,14 @@ function draft(platform: string): PlatformPointDraft {
     platform,
     skewSeconds: 3,
     complete: true,
-    releases: [{ release, tier: 1, point: { id, sequence: 1, manifestSha256: 'a'.repeat(64), capturedAt: '2026-11-24T10:00:00Z' }, requires: [] }],
+    releases: [
+      {
+        release,
+        tier: 1,
+        point: { id, sequence: 1, manifestSha256: 'a'.repeat(64), capturedAt: '2026-11-24T10:00:00Z' },
+        requires: [],
+      },
+    ],
     config: describedArtifact(`platforms/${platform}`, 'config', 10),
     configSha256: 'b'.repeat(64),
   };
@@ -26,9 +33,21 @@ describe('commitPlatformPoint', () => {
     expect(await commitPlatformPoint({ store, kit, draft: first })).toEqual(committed);
     await commitPlatformPoint({ store, kit, draft: draft('shop') });
     await commitPlatformPoint({ store, kit, draft: draft('shop-2') });
-    expect(await contentsOf(store)).toEqual(['platforms/shop-2/0000000001.json', 'platforms/shop/0000000001.json', 'platforms/shop/0000000002.json']);
-    const [second, oldest] = await readPlatformPoints({ store, trustedKeys: [kit.signing.publicKey], platform: 'shop' });
-    expect(second).toMatchObject({ sequence: 2, failure: undefined, document: { previous: { id: first.id, sequence: 1, sha256: committed.sha256 } } });
+    expect(await contentsOf(store)).toEqual([
+      'platforms/shop-2/0000000001.json',
+      'platforms/shop/0000000001.json',
+      'platforms/shop/0000000002.json',
+    ]);
+    const [second, oldest] = await readPlatformPoints({
+      store,
+      trustedKeys: [kit.signing.publicKey],
+      platform: 'shop',
+    });
+    expect(second).toMatchObject({
+      sequence: 2,
+      failure: undefined,
+      document: { previous: { id: first.id, sequence: 1, sha256: committed.sha256 } },
+    });
     expect(oldest?.document).toEqual(committed.platformPoint);
   });
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { failure } from '../../model/failures.ts';
 import type { Artifact, Segment } from '../../model/recovery-point.ts';
 import { openAgeEncryptor } from '../../transfer/age-stream.ts';
@@ -23,7 +23,17 @@ beforeAll(async () => {
   const { kit } = await createRecoveryKit({ platform: 'test', store: { url: 'file:///none', region: 'us-east-1' } });
   ({ identity, recipients } = kit);
   store = testStore();
-  artifact = await writeArtifact({ store, prefix: 'points/p', name: 'db', source: bytesSource(plain), recipients, minimumProofs: ['status'], restoreCommand: 'cat', frameBytes: 50_000, segmentBytes: 120_000 });
+  artifact = await writeArtifact({
+    store,
+    prefix: 'points/p',
+    name: 'db',
+    source: bytesSource(plain),
+    recipients,
+    minimumProofs: ['status'],
+    restoreCommand: 'cat',
+    frameBytes: 50_000,
+    segmentBytes: 120_000,
+  });
   stored = await Promise.all(artifact.segments.map((segment) => store.get(segment.key)));
 });
 
@@ -35,15 +45,21 @@ function withSegment(index: number, bytes: Buffer | undefined): Store {
     read: (wanted) => {
       if (wanted !== key) return store.read(wanted);
       return (async function* () {
-        if (bytes === undefined) throw failure('ObjectNotFound', { message: `read ${wanted}: it is not there`, subject: wanted });
-        for (let offset = 0; offset < bytes.byteLength; offset += 30_000) yield await Promise.resolve(bytes.subarray(offset, offset + 30_000));
+        if (bytes === undefined)
+          throw failure('ObjectNotFound', { message: `read ${wanted}: it is not there`, subject: wanted });
+        for (let offset = 0; offset < bytes.byteLength; offset += 30_000)
+          yield await Promise.resolve(bytes.subarray(offset, offset + 30_000));
       })();
     },
   };
 }
 
 /** Reads to the end or to the failure; whatever was given before must be the captured bytes. */
-async function read(from: Store, of: Artifact = artifact, key: string = identity): Promise<{ given: Buffer; error: unknown }> {
+async function read(
+  from: Store,
+  of: Artifact = artifact,
+  key: string = identity,
+): Promise<{ given: Buffer; error: unknown }> {
   const chunks: Uint8Array[] = [];
   let error: unknown;
   try {
@@ -72,7 +88,10 @@ describe('readArtifact', () => {
     expect(error).toBeUndefined();
     expect(given.equals(plain)).toBe(true);
     const progress: number[] = [];
-    expect(await verifyArtifact({ store, artifact, identity, onProgress: (bytes) => progress.push(bytes) })).toEqual({ plainBytes: 230_000, storedBytes: artifact.storedBytes });
+    expect(await verifyArtifact({ store, artifact, identity, onProgress: (bytes) => progress.push(bytes) })).toEqual({
+      plainBytes: 230_000,
+      storedBytes: artifact.storedBytes,
+    });
     expect(progress).toEqual([50_000, 100_000, 120_000, 170_000, 220_000, 230_000]);
   });
 
@@ -104,7 +123,13 @@ describe('readArtifact', () => {
     it.each(places)('says that the bytes are not the written ones: %s', async (_, offset) => {
       for (const bit of [0, 5, 7]) {
         const { error, given } = await read(withSegment(1, flipped(segmentOf(1), offset(), bit)));
-        expect(error).toMatchObject({ code: 'ArtifactDigestMismatch', subject: artifact.segments[1]?.key, message: expect.stringMatching(/segment 2 .*first noticed at frame|segment 2 .*is not what was written/) as string });
+        expect(error).toMatchObject({
+          code: 'ArtifactDigestMismatch',
+          subject: artifact.segments[1]?.key,
+          message: expect.stringMatching(
+            /segment 2 .*first noticed at frame|segment 2 .*is not what was written/,
+          ) as string,
+        });
         expect(given.byteLength).toBeGreaterThanOrEqual(120_000);
       }
     });
@@ -112,7 +137,9 @@ describe('readArtifact', () => {
     it('does so wherever it is', async () => {
       await fc.assert(
         fc.asyncProperty(fc.nat({ max: segmentOf(0).byteLength - 1 }), fc.nat({ max: 7 }), async (offset, bit) => {
-          expect((await read(withSegment(0, flipped(segmentOf(0), offset, bit)))).error).toMatchObject({ code: 'ArtifactDigestMismatch' });
+          expect((await read(withSegment(0, flipped(segmentOf(0), offset, bit)))).error).toMatchObject({
+            code: 'ArtifactDigestMismatch',
+          });
         }),
         { numRuns: 60 },
       );
@@ -123,31 +150,51 @@ describe('readArtifact', () => {
     const cuts = [0, 1, 100, 300, 65_000, segmentOf(1).byteLength - 17, segmentOf(1).byteLength - 1];
     for (const cut of cuts) {
       const { error } = await read(withSegment(1, segmentOf(1).subarray(0, cut)));
-      expect(error).toMatchObject({ code: 'ArtifactTruncated', message: expect.stringContaining(`${String(cut)} of ${String(segmentOf(1).byteLength)} bytes`) as string });
+      expect(error).toMatchObject({
+        code: 'ArtifactTruncated',
+        message: expect.stringContaining(`${String(cut)} of ${String(segmentOf(1).byteLength)} bytes`) as string,
+      });
     }
   });
 
   it('says that bytes were added, that segments were swapped, and that one is gone', async () => {
-    expect((await read(withSegment(1, Buffer.concat([segmentOf(1), Buffer.from('x')])))).error).toMatchObject({ code: 'ArtifactDigestMismatch' });
-    expect((await read(withSegment(0, segmentOf(1)))).error).toMatchObject({ code: expect.stringMatching(/ArtifactTruncated|ArtifactDigestMismatch/) as string });
-    expect((await read(withSegment(1, undefined))).error).toMatchObject({ code: 'ObjectNotFound', subject: artifact.segments[1]?.key });
+    expect((await read(withSegment(1, Buffer.concat([segmentOf(1), Buffer.from('x')])))).error).toMatchObject({
+      code: 'ArtifactDigestMismatch',
+    });
+    expect((await read(withSegment(0, segmentOf(1)))).error).toMatchObject({
+      code: expect.stringMatching(/ArtifactTruncated|ArtifactDigestMismatch/) as string,
+    });
+    expect((await read(withSegment(1, undefined))).error).toMatchObject({
+      code: 'ObjectNotFound',
+      subject: artifact.segments[1]?.key,
+    });
   });
 
   it('tells a wrong key from a damaged object', async () => {
-    const { kit: stranger } = await createRecoveryKit({ platform: 'other', store: { url: 'file:///none', region: 'us-east-1' } });
+    const { kit: stranger } = await createRecoveryKit({
+      platform: 'other',
+      store: { url: 'file:///none', region: 'us-east-1' },
+    });
     const { error, given } = await read(store, artifact, stranger.identity);
     expect(error).toMatchObject({ code: 'KeyMissing' });
     expect(given.byteLength).toBe(0);
-    expect((await read(withSegment(0, flipped(segmentOf(0), 500)), artifact, stranger.identity)).error).toMatchObject({ code: 'ArtifactDigestMismatch' });
+    expect((await read(withSegment(0, flipped(segmentOf(0), 500)), artifact, stranger.identity)).error).toMatchObject({
+      code: 'ArtifactDigestMismatch',
+    });
   });
 
   it('refuses an artifact whose list of segments was shortened', async () => {
     const { error } = await read(store, { ...artifact, segments: artifact.segments.slice(0, 1) });
-    expect(error).toMatchObject({ code: 'ArtifactTruncated', message: expect.stringContaining('120000 of 230000') as string });
+    expect(error).toMatchObject({
+      code: 'ArtifactTruncated',
+      message: expect.stringContaining('120000 of 230000') as string,
+    });
   });
 
   it('refuses bytes that are whole but not the captured ones', async () => {
-    expect((await read(store, { ...artifact, plainSha256: sha256(Buffer.from('other')) })).error).toMatchObject({ code: 'ArtifactDigestMismatch' });
+    expect((await read(store, { ...artifact, plainSha256: sha256(Buffer.from('other')) })).error).toMatchObject({
+      code: 'ArtifactDigestMismatch',
+    });
   });
 });
 
@@ -155,8 +202,22 @@ describe('readArtifact, when the writer itself was wrong', () => {
   /** An artifact of one segment made by hand, with digests that fit what is stored. */
   async function forged(key: string, file: Buffer, segment: Partial<Segment>): Promise<Artifact> {
     await store.put(key, file);
-    const one: Segment = { key, storedBytes: file.byteLength, storedSha256: sha256(file), plainBytes: 1_000, frameBytes: 50_000, frames: [], ...segment };
-    return { ...artifact, plainBytes: one.plainBytes, plainSha256: sha256(plain.subarray(0, one.plainBytes)), storedBytes: file.byteLength, segments: [one] };
+    const one: Segment = {
+      key,
+      storedBytes: file.byteLength,
+      storedSha256: sha256(file),
+      plainBytes: 1_000,
+      frameBytes: 50_000,
+      frames: [],
+      ...segment,
+    };
+    return {
+      ...artifact,
+      plainBytes: one.plainBytes,
+      plainSha256: sha256(plain.subarray(0, one.plainBytes)),
+      storedBytes: file.byteLength,
+      segments: [one],
+    };
   }
 
   async function ageFile(content: Buffer): Promise<Buffer> {
@@ -167,16 +228,38 @@ describe('readArtifact, when the writer itself was wrong', () => {
   it.each([
     ['the file is no age file', () => Promise.resolve({ file: randomBytes(500), frames: [100] }), 'damaged header'],
     ['the frame is no zstd frame', async () => ({ file: await ageFile(randomBytes(100)), frames: [100] }), 'frame'],
-    ['the frame has no checksum', async () => ({ file: await ageFile(Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0])), frames: [9] }), 'no checksum'],
+    [
+      'the frame has no checksum',
+      async () => ({ file: await ageFile(Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0])), frames: [9] }),
+      'no checksum',
+    ],
     ['the frame is longer than it should be', async () => framed(plain.subarray(0, 2_000)), 'larger|instead of'],
     ['the frame is shorter than it should be', async () => framed(plain.subarray(0, 999)), '999 bytes instead of 1000'],
-    ['a frame is missing', async () => ({ ...(await framed(plain.subarray(0, 1_000))), frames: [2_000] }), 'ends inside frame 1'],
-    ['bytes follow the last frame', async () => ({ file: await ageFile(Buffer.concat([await packFrame(plain.subarray(0, 1_000), 1), Buffer.from('x')])), frames: [(await packFrame(plain.subarray(0, 1_000), 1)).byteLength] }), 'follow the last frame'],
-    ['the list of frames does not fit', async () => ({ ...(await framed(plain.subarray(0, 1_000))), frames: [5, 5] }), 'does not fit'],
+    [
+      'a frame is missing',
+      async () => ({ ...(await framed(plain.subarray(0, 1_000))), frames: [2_000] }),
+      'ends inside frame 1',
+    ],
+    [
+      'bytes follow the last frame',
+      async () => ({
+        file: await ageFile(Buffer.concat([await packFrame(plain.subarray(0, 1_000), 1), Buffer.from('x')])),
+        frames: [(await packFrame(plain.subarray(0, 1_000), 1)).byteLength],
+      }),
+      'follow the last frame',
+    ],
+    [
+      'the list of frames does not fit',
+      async () => ({ ...(await framed(plain.subarray(0, 1_000))), frames: [5, 5] }),
+      'does not fit',
+    ],
   ])('calls it unreadable: %s', async (_, make, message) => {
     const { file, frames } = await make();
     const { error } = await read(store, await forged('points/p/forged', file, { frames }));
-    expect(error).toMatchObject({ code: 'ArtifactUnreadable', message: expect.stringMatching(new RegExp(`segment 1 .*frame \\d+: .*(${message})`)) as string });
+    expect(error).toMatchObject({
+      code: 'ArtifactUnreadable',
+      message: expect.stringMatching(new RegExp(`segment 1 .*frame \\d+: .*(${message})`)) as string,
+    });
   });
 
   async function framed(content: Buffer): Promise<{ file: Buffer; frames: number[] }> {
@@ -186,7 +269,12 @@ describe('readArtifact, when the writer itself was wrong', () => {
 
   it('does not take a frame whose checksum is wrong', async () => {
     const packed = await packFrame(Buffer.alloc(1_000, 'abc'), 1);
-    const { error } = await read(store, await forged('points/p/forged', await ageFile(flipped(packed, packed.byteLength - 1)), { frames: [packed.byteLength] }));
+    const { error } = await read(
+      store,
+      await forged('points/p/forged', await ageFile(flipped(packed, packed.byteLength - 1)), {
+        frames: [packed.byteLength],
+      }),
+    );
     expect(error).toMatchObject({ code: 'ArtifactUnreadable' });
   });
 });

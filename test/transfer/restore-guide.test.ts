@@ -24,13 +24,33 @@ beforeAll(async () => {
 
 async function writePoint(store: Store): Promise<GuideSubject> {
   const write = (name: string, bytes: Buffer, restoreCommand: string): Promise<Artifact> =>
-    writeArtifact({ store, prefix, name, source: bytesSource(bytes), recipients: kit.recipients, minimumProofs: ['status'], restoreCommand, segmentBytes: 100_000, frameBytes: 50_000 });
+    writeArtifact({
+      store,
+      prefix,
+      name,
+      source: bytesSource(bytes),
+      recipients: kit.recipients,
+      minimumProofs: ['status'],
+      restoreCommand,
+      segmentBytes: 100_000,
+      frameBytes: 50_000,
+    });
   const artifacts = [
     await write("databases.it's%20a db", dump, 'cat > ../restored.dump   # into the database'),
     await write('databases.settings', Buffer.from('{}'), '# part of the dump above'),
   ];
-  const component = { ...describedComponent(prefix, 1), artifacts, facts: await write('databases.facts', Buffer.from('{"rows":1}'), '') };
-  return { release, point, capturedAt: '2026-11-24T10:00:00Z', components: [component], plan: await write('plan', Buffer.from('{"plan":1}'), '') };
+  const component = {
+    ...describedComponent(prefix, 1),
+    artifacts,
+    facts: await write('databases.facts', Buffer.from('{"rows":1}'), ''),
+  };
+  return {
+    release,
+    point,
+    capturedAt: '2026-11-24T10:00:00Z',
+    components: [component],
+    plan: await write('plan', Buffer.from('{"plan":1}'), ''),
+  };
 }
 
 /** Runs every block of bash of a guide, in one shell, in an empty directory. */
@@ -39,7 +59,11 @@ function follow(guide: string, files: { kit: string }): { folder: string; failed
   writeFileSync(join(folder, 'kit.json'), files.kit);
   const script = [...guide.matchAll(/```bash\n(.*?)```/gs)].map((block) => block[1]).join('\n');
   try {
-    execFileSync('bash', ['-c', script], { cwd: folder, env: { ...process.env, KIT: join(folder, 'kit.json') }, stdio: ['ignore', 'pipe', 'pipe'] });
+    execFileSync('bash', ['-c', script], {
+      cwd: folder,
+      env: { ...process.env, KIT: join(folder, 'kit.json') },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return { folder, failed: undefined };
   } catch (error) {
     return { folder, failed: String((error as { stderr?: Buffer }).stderr) };
@@ -64,14 +88,28 @@ describe.skipIf(missingTools('RESTORE.md', 'age', 'zstd', 'openssl', 'sha256sum'
   });
 
   it.each([
-    ['a flipped bit in a segment', async (store: Store, subject: GuideSubject) => {
-      const key = subject.components[0]?.artifacts[0]?.segments[1]?.key ?? '';
-      const bytes = await store.get(key);
-      bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
-      await store.put(key, bytes);
-    }],
-    ['a segment that is gone', (store: Store, subject: GuideSubject) => store.delete(subject.components[0]?.artifacts[0]?.segments[0]?.key ?? '')],
-    ['a guide that was changed', async (store: Store) => store.put(`${prefix}/RESTORE.md`, Buffer.concat([await store.get(`${prefix}/RESTORE.md`), Buffer.from('\nmore')]))],
+    [
+      'a flipped bit in a segment',
+      async (store: Store, subject: GuideSubject) => {
+        const key = subject.components[0]?.artifacts[0]?.segments[1]?.key ?? '';
+        const bytes = await store.get(key);
+        bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
+        await store.put(key, bytes);
+      },
+    ],
+    [
+      'a segment that is gone',
+      (store: Store, subject: GuideSubject) =>
+        store.delete(subject.components[0]?.artifacts[0]?.segments[0]?.key ?? ''),
+    ],
+    [
+      'a guide that was changed',
+      async (store: Store) =>
+        store.put(
+          `${prefix}/RESTORE.md`,
+          Buffer.concat([await store.get(`${prefix}/RESTORE.md`), Buffer.from('\nmore')]),
+        ),
+    ],
     ['a signature of another key', async (store: Store) => store.put(`${prefix}/RESTORE.md.sig`, randomBytes(64))],
   ])('stops before anything is restored: %s', async (_, damage) => {
     const store = testStore();
@@ -89,15 +127,24 @@ describe.skipIf(missingTools('RESTORE.md', 'age', 'zstd', 'openssl', 'sha256sum'
     const subject = await writePoint(store);
     await writeRestoreGuide({ ...subject, store, kit });
     const stranger = { ...(await testKit()), signing: kit.signing };
-    const { folder, failed } = follow((await store.get(`${prefix}/RESTORE.md`)).toString(), { kit: formatRecoveryKit(stranger) });
+    const { folder, failed } = follow((await store.get(`${prefix}/RESTORE.md`)).toString(), {
+      kit: formatRecoveryKit(stranger),
+    });
     expect(failed).toContain('no identity matched');
     expect(existsSync(join(folder, 'restored.dump'))).toBe(false);
   });
 
   it('says how a point is fetched from a bucket', async () => {
     const subject = await writePoint(testStore());
-    const text = restoreGuideText({ ...subject, storeAddress: 's3://backups/shop', endpoint: 'http://127.0.0.1:7070', publicKey: kit.signing.publicKey });
-    expect(text).toContain(`aws --endpoint-url http://127.0.0.1:7070 s3 cp --recursive s3://backups/shop/${prefix} point`);
+    const text = restoreGuideText({
+      ...subject,
+      storeAddress: 's3://backups/shop',
+      endpoint: 'http://127.0.0.1:7070',
+      publicKey: kit.signing.publicKey,
+    });
+    expect(text).toContain(
+      `aws --endpoint-url http://127.0.0.1:7070 s3 cp --recursive s3://backups/shop/${prefix} point`,
+    );
     expect(text).not.toContain('AGE-SECRET');
   });
 });

@@ -2,7 +2,7 @@ import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import type { Artifact, ComponentRecord } from '../../model/recovery-point.ts';
 import { createRecoveryKit } from '../../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../../transfer/point-names.ts';
-import { commitManifest, type CommittedManifest, type ManifestDraft } from '../../transfer/points.ts';
+import { type CommittedManifest, commitManifest, type ManifestDraft } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
 
 /** The release of the tests. */
@@ -15,8 +15,23 @@ export async function testKit(): Promise<RecoveryKit> {
 
 /** An artifact that is only described, of so many stored bytes. */
 export function describedArtifact(prefix: string, name: string, storedBytes: number): Artifact {
-  const segment = { key: `${prefix}/${name}/0001.zst.age`, storedBytes, storedSha256: 'a'.repeat(64), plainBytes: storedBytes * 2, frameBytes: 4_194_304, frames: [storedBytes] };
-  return { name, plainBytes: storedBytes * 2, plainSha256: 'b'.repeat(64), storedBytes, segments: [segment], endProof: { status: true, trailer: true, count: true, digest: true }, restoreCommand: 'cat' };
+  const segment = {
+    key: `${prefix}/${name}/0001.zst.age`,
+    storedBytes,
+    storedSha256: 'a'.repeat(64),
+    plainBytes: storedBytes * 2,
+    frameBytes: 4_194_304,
+    frames: [storedBytes],
+  };
+  return {
+    name,
+    plainBytes: storedBytes * 2,
+    plainSha256: 'b'.repeat(64),
+    storedBytes,
+    segments: [segment],
+    endProof: { status: true, trailer: true, count: true, digest: true },
+    restoreCommand: 'cat',
+  };
 }
 
 /** A component of one artifact. */
@@ -58,7 +73,11 @@ export function draftAt(minute: number, storedBytes = 1_000, more: Partial<Manif
 }
 
 /** Commits drafts one after the other. */
-export async function commitAll(store: Store, kit: RecoveryKit, drafts: readonly ManifestDraft[]): Promise<CommittedManifest[]> {
+export async function commitAll(
+  store: Store,
+  kit: RecoveryKit,
+  drafts: readonly ManifestDraft[],
+): Promise<CommittedManifest[]> {
   const committed: CommittedManifest[] = [];
   for (const draft of drafts) committed.push(await commitManifest({ store, kit, draft }));
   return committed;

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,11 +14,16 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /** A source that gives these bytes in chunks, and this report; `cancelled` tells whether it was cancelled. */
-export function bytesSource(bytes: Uint8Array, report: Partial<EndReport> = {}, chunkBytes = 65_536): ByteSource & { cancelled: boolean } {
+export function bytesSource(
+  bytes: Uint8Array,
+  report: Partial<EndReport> = {},
+  chunkBytes = 65_536,
+): ByteSource & { cancelled: boolean } {
   const source = {
     cancelled: false,
     bytes: (async function* () {
-      for (let offset = 0; offset < bytes.byteLength; offset += chunkBytes) yield await Promise.resolve(bytes.subarray(offset, offset + chunkBytes));
+      for (let offset = 0; offset < bytes.byteLength; offset += chunkBytes)
+        yield await Promise.resolve(bytes.subarray(offset, offset + chunkBytes));
     })(),
     cancel: () => {
       source.cancelled = true;
@@ -38,10 +42,20 @@ export function commandSource(command: string): ByteSource & { kill(): void } {
   });
   const ended = new Promise<EndReport>((resolve) => {
     child.once('close', (code, signal) => {
-      resolve({ exitCode: code ?? (signal === null ? null : 137), statusSeen: true, trailerSeen: false, lastLine: stderr.trimEnd().split('\n').at(-1) ?? '' });
+      resolve({
+        exitCode: code ?? (signal === null ? null : 137),
+        statusSeen: true,
+        trailerSeen: false,
+        lastLine: stderr.trimEnd().split('\n').at(-1) ?? '',
+      });
     });
   });
-  return { bytes: child.stdout as AsyncIterable<Uint8Array>, cancel: () => child.kill('SIGTERM'), kill: () => child.kill('SIGKILL'), end: () => ended };
+  return {
+    bytes: child.stdout as AsyncIterable<Uint8Array>,
+    cancel: () => child.kill('SIGTERM'),
+    kill: () => child.kill('SIGKILL'),
+    end: () => ended,
+  };
 }
 
 /** A new store in a directory that is removed after the tests of the file. */
@@ -86,6 +100,7 @@ export function missingTools(what: string, ...tools: readonly string[]): boolean
       return true;
     }
   });
-  if (missing.length > 0) process.stderr.write(`SKIPPED: ${what} was not tested: ${missing.join(', ')} not installed\n`);
+  if (missing.length > 0)
+    process.stderr.write(`SKIPPED: ${what} was not tested: ${missing.join(', ')} not installed\n`);
   return missing.length > 0;
 }

@@ -13,7 +13,8 @@ export function jsonCheck(): TrailerCheck {
       else chunks.push(Buffer.from(chunk));
     },
     end: () => {
-      if (size > limitBytes) return { end: 'unknown', reason: `JSON of more than ${String(limitBytes)} bytes is not parsed` };
+      if (size > limitBytes)
+        return { end: 'unknown', reason: `JSON of more than ${String(limitBytes)} bytes is not parsed` };
       try {
         JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
         return { end: 'whole' };

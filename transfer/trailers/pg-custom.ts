@@ -1,4 +1,4 @@
-import { cut, type Part, parseInSteps, skip, skipPieces, type Steps, take } from './step-parser.ts';
+import { cut, type Part, parseInSteps, type Steps, skip, skipPieces, take } from './step-parser.ts';
 import type { TrailerCheck } from './trailer.ts';
 
 /** Archive versions, major * 100 + minor: 1.12 is PostgreSQL 9.0 to 10, 1.16 is 17 and 18. */
@@ -30,9 +30,13 @@ function* walkArchive(): Steps {
   const sizes: Sizes = { int: head[8] ?? 0, offset: head[9] ?? 0 };
   if (head[10] !== customFormat) return cut('it is not an archive in the custom format');
   if (version < oldestVersion || version > newestVersion) {
-    return { end: 'unknown', reason: `archive version ${String(head[5])}.${String(head[6])} of pg_dump is not known to this Lifeboat` };
+    return {
+      end: 'unknown',
+      reason: `archive version ${String(head[5])}.${String(head[6])} of pg_dump is not known to this Lifeboat`,
+    };
   }
-  if (sizes.int < 4 || sizes.int > 8 || sizes.offset < 4 || sizes.offset > 8) return cut('the header of the archive is damaged');
+  if (sizes.int < 4 || sizes.int > 8 || sizes.offset < 4 || sizes.offset > 8)
+    return cut('the header of the archive is damaged');
   if (version >= 115) yield* skip(1, 'the header of the archive');
   else yield* readInt(sizes);
   for (let field = 0; field < 7; field += 1) yield* readInt(sizes);
@@ -57,7 +61,9 @@ function* walkBlocks(waiting: Set<number>, sizes: Sizes): Steps {
     else return cut(`data block ${String(dumpId)} is of no known kind`);
   }
   const [missing] = waiting;
-  return missing === undefined ? { end: 'whole' } : cut(`data block ${String(missing)} and ${String(waiting.size - 1)} others are missing`);
+  return missing === undefined
+    ? { end: 'whole' }
+    : cut(`data block ${String(missing)} and ${String(waiting.size - 1)} others are missing`);
 }
 
 function* skipLargeObjects(dumpId: number, sizes: Sizes): Part<void> {
@@ -82,7 +88,7 @@ function* readEntry(version: number, sizes: Sizes): Part<number | undefined> {
 /** A sign byte and a little-endian number. */
 function* readInt(sizes: Sizes): Part<number> {
   const bytes = yield* take(1 + sizes.int, 'the archive');
-  const value = Number(bytes.readUIntLE(1, Math.min(sizes.int, 6)));
+  const value = bytes.readUIntLE(1, Math.min(sizes.int, 6));
   return bytes[0] === 0 ? value : -value;
 }
 

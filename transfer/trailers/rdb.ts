@@ -14,10 +14,13 @@ export function rdbCheck(): TrailerCheck {
     update: (chunk) => {
       crc.update(chunk);
       if (head.byteLength < headBytes) head = Buffer.concat([head, chunk.subarray(0, headBytes - head.byteLength)]);
-      tail = Buffer.from(chunk.byteLength >= tailBytes ? chunk.subarray(-tailBytes) : Buffer.concat([tail, chunk]).subarray(-tailBytes));
+      tail = Buffer.from(
+        chunk.byteLength >= tailBytes ? chunk.subarray(-tailBytes) : Buffer.concat([tail, chunk]).subarray(-tailBytes),
+      );
     },
     end: () => {
-      if (!/^REDIS[0-9]{4}$/.test(head.toString('latin1'))) return { end: 'cut', reason: 'it does not begin as a Redis snapshot' };
+      if (!/^REDIS[0-9]{4}$/.test(head.toString('latin1')))
+        return { end: 'cut', reason: 'it does not begin as a Redis snapshot' };
       if (tail[0] !== endOpcode) return { end: 'cut', reason: 'the EOF opcode of the Redis snapshot is missing' };
       if (tail.subarray(1).every((byte) => byte === 0)) {
         return { end: 'unknown', reason: 'the Redis snapshot has no checksum (rdbchecksum no)' };

@@ -1,4 +1,4 @@
-import { cut, type Part, parseInSteps, skip, type Steps, take } from './step-parser.ts';
+import { cut, type Part, parseInSteps, type Steps, skip, take } from './step-parser.ts';
 import type { TrailerCheck } from './trailer.ts';
 
 const blockBytes = 512;

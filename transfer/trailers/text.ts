@@ -8,7 +8,10 @@ export function textCheck(text: string): TrailerCheck {
   let tail: Buffer = Buffer.from('\n');
   return {
     update: (chunk) => {
-      tail = chunk.byteLength >= tailBytes + 1 ? Buffer.from(chunk.subarray(-tailBytes - 1)) : Buffer.concat([tail, chunk]).subarray(-tailBytes - 1);
+      tail =
+        chunk.byteLength >= tailBytes + 1
+          ? Buffer.from(chunk.subarray(-tailBytes - 1))
+          : Buffer.concat([tail, chunk]).subarray(-tailBytes - 1);
     },
     end: () => {
       const seen = tail.includes(`\n${text}`);
