@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { failure } from '../model/failures.ts';
 import { filesystemFailure, hasCode } from './filesystem-failure.ts';
@@ -66,6 +66,8 @@ export class FilesystemWriter {
   #open(): Promise<FileHandle> {
     this.#handle ??= (async () => {
       await assertRoot(this.#root);
+      // mkdir answers ENOENT on a read-only disk; this answers EROFS
+      await access(this.#root, constants.W_OK);
       await mkdir(dirname(this.#temp), { recursive: true });
       return open(this.#temp, 'wx');
     })();
