@@ -8,15 +8,18 @@ export type CommandResult = { readonly exitCode: number; readonly stdout: string
 /** How Lifeboat is called: as a user does, by its launcher. */
 export type CommandSetting = { readonly directory: string; readonly env: Readonly<Record<string, string>> };
 
-const launcher = join(import.meta.dirname, '..', 'bin', 'lifeboat.js');
+const root = join(import.meta.dirname, '..');
+const launcher = [join(root, 'bin', 'lifeboat.js')];
+/** The command without its launcher: the process itself is what a kill has to hit. */
+const itself = ['--disable-warning=ExperimentalWarning', join(root, 'cli', 'main.ts')];
 
-function start(setting: CommandSetting, args: readonly string[], stdio: 'ignore' | 'pipe'): ChildProcess {
-  return spawn(process.execPath, [launcher, ...args], { cwd: setting.directory, env: { ...process.env, ...setting.env }, stdio: [stdio, 'pipe', 'pipe'] });
+function start(setting: CommandSetting, program: readonly string[], args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [...program, ...args], { cwd: setting.directory, env: { ...process.env, ...setting.env }, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Runs `lifeboat …` to its end; its progress lines are passed on. A bad exit is for the caller to judge. */
 export async function lifeboat(setting: CommandSetting, args: readonly string[], progress: (line: string) => void = () => undefined): Promise<CommandResult> {
-  const child = start(setting, args, 'ignore');
+  const child = start(setting, launcher, args);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -42,7 +45,7 @@ export type WorkerProcess = { readonly pid: number; stop(signal?: NodeJS.Signals
 
 /** Starts `lifeboat worker` and waits until it polls. */
 export async function startWorkerProcess(setting: CommandSetting, options: readonly string[] = []): Promise<WorkerProcess> {
-  const child = start(setting, [...options, 'worker'], 'ignore');
+  const child = start(setting, itself, [...options, 'worker']);
   let output = '';
   const polls = new Promise<void>((resolve, reject) => {
     const listen = (chunk: Buffer): void => {

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStore } from '../../activities/open-store.ts';
+import { clusterState, postgresState } from './as-it-was.ts';
+import { type Ground, openGround } from './ground.ts';
+import { approveWhenAsked, temporalClient, waitForActivity } from './temporal-client.ts';
+
+describe('a cancelled run', () => {
+  let ground: Ground;
+
+  beforeAll(async () => {
+    ground = await openGround('cancelled');
+    await ground.startWorker();
+    expect((await ground.run(['backup', ground.names.postgresql])).exitCode).toBe(0);
+  });
+
+  afterAll(async () => {
+    await ground.close();
+  });
+
+  async function storedKeys(): Promise<string[]> {
+    const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = ground.setting.env;
+    const store = await openStore(ground.setting.kit.store, { accessKeyId, secretAccessKey });
+    expect(await store.listOpenUploads('')).toEqual([]);
+    const keys: string[] = [];
+    for await (const { key } of store.list('points/')) keys.push(key);
+    return keys;
+  }
+
+  async function cancelAt(args: readonly string[], activity: string, approve: boolean): Promise<void> {
+    const before = { cluster: await clusterState(ground), data: await postgresState(ground) };
+    const started = await ground.run([...args, '--no-wait']);
+    const { workflowId } = started.result;
+    const client = await temporalClient(ground);
+    if (approve) await approveWhenAsked(ground, workflowId);
+    await waitForActivity(client, workflowId, activity);
+    await client.workflow.getHandle(workflowId).cancel();
+    const ended = await ground.run(['watch', workflowId]);
+
+    expect(ended.result.outcome).toBe('cancelled');
+    expect(ended.exitCode).toBe(5);
+    expect((await client.workflow.getHandle(workflowId).describe()).status.name).toBe('CANCELLED');
+    expect(await clusterState(ground)).toEqual(before.cluster);
+    expect(await postgresState(ground)).toEqual(before.data);
+    await client.connection.close();
+  }
+
+  it.each(['captureComponent', 'verifyCapture'])('leaves nothing of a backup that is cancelled in %s', async (activity) => {
+    const before = await storedKeys();
+    await cancelAt(['backup', ground.names.postgresql], activity, false);
+    expect(await storedKeys()).toEqual(before);
+  });
+
+  it.each(['raiseFence', 'restoreComponent', 'compareComponent'])('puts back what a recovery did that is cancelled in %s', async (activity) => {
+    await cancelAt(['recover', ground.names.postgresql, '--data', '--on-failure', 'abort'], activity, true);
+    const listed = await ground.run(['unlock']);
+    expect(listed.stdout.trim()).toBe('[]');
+  });
+});

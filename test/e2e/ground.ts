@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lifeboat, startWorkerProcess, type CommandResult, type WorkerProcess } from '../../demo/command.ts';
+import { makeSetting, type Setting, type SettingOptions } from '../../demo/setting.ts';
+import type { RunResult } from '../../model/outcome.ts';
+import { installPlatform } from '../../sandbox/platform/install-platform.ts';
+import { kubectl } from '../../sandbox/platform/kubectl.ts';
+import { releaseLabel, smallPlatform, type SandboxRelease } from '../../sandbox/platform/release.ts';
+import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
+
+/** What a run of the command line ended with. */
+export type Ran = CommandResult & { readonly result: RunResult & { workflowId: string; runId: string } };
+
+/** The ground of an end-to-end test: a real cluster with two releases, a store, keys, and Lifeboat as its users call it. */
+export type Ground = {
+  readonly sandbox: Sandbox;
+  readonly releases: readonly SandboxRelease[];
+  readonly names: { readonly postgresql: string; readonly redis: string };
+  readonly namespace: string;
+  readonly setting: Setting;
+  /** Starts the worker, ending the one before. */
+  startWorker(env?: Readonly<Record<string, string>>): Promise<WorkerProcess>;
+  /** Runs `lifeboat … --json`. */
+  run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ran>;
+  /** Runs kubectl against the sandbox. */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** Ends what the ground started; the platform stays for the next test. */
+  close(): Promise<void>;
+};
+
+const folder = join(import.meta.dirname, '..', '..', '.lifeboat', 'tests');
+
+/** The sandbox of `npm test`, or the one that runs. @throws where there is none */
+export async function openSandbox(): Promise<Sandbox> {
+  const given = process.env['LIFEBOAT_TEST_SANDBOX'];
+  const sandbox = given === undefined ? await readSandbox() : (JSON.parse(given) as Sandbox);
+  if (sandbox === undefined) throw new Error('the sandbox does not run: npm run sandbox -- up');
+  return sandbox;
+}
+
+/** Opens the ground of a test file; its platform of two releases is installed once and shared by all of them. */
+export async function openGround(name: string, options: Partial<SettingOptions> = {}): Promise<Ground> {
+  const sandbox = await openSandbox();
+  const releases = options.releases ?? smallPlatform('e2e');
+  await installPlatform(sandbox, releases);
+  await mkdir(folder, { recursive: true });
+  const setting = await makeSetting(sandbox, join(folder, name), { platform: name, bucket: `e2e-${name}-${String(Date.now())}`, ...options, releases });
+  let worker: WorkerProcess | undefined;
+  const named = (chart: string): string => {
+    const found = releases.find((release) => release.chart === chart);
+    return found === undefined ? '' : releaseLabel(found);
+  };
+  return {
+    sandbox,
+    releases,
+    names: { postgresql: named('postgresql'), redis: named('redis') },
+    namespace: releases[0]?.namespace ?? '',
+    setting,
+    startWorker: async (env = {}) => {
+      await worker?.stop();
+      worker = await startWorkerProcess({ ...setting, env: { ...setting.env, ...env } });
+      return worker;
+    },
+    run: async (args, env = {}) => {
+      const ran = await lifeboat({ ...setting, env: { ...setting.env, ...env } }, [...args, '--json']);
+      return { ...ran, result: parse(ran) };
+    },
+    kubectl: async (args, input) => await kubectl(sandbox, args, input === undefined ? {} : { input }),
+    close: async () => {
+      await worker?.stop('SIGKILL').catch(() => undefined);
+    },
+  };
+}
+
+function parse(ran: CommandResult): Ran['result'] {
+  try {
+    return JSON.parse(ran.stdout) as Ran['result'];
+  } catch {
+    throw new Error(`the command printed no JSON (exit ${String(ran.exitCode)}): ${ran.stdout.slice(0, 500)} ${ran.stderr.slice(-1_000)}`);
+  }
+}
