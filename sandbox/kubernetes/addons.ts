@@ -1,7 +1,8 @@
 import { Resolver } from 'node:dns/promises';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { writeConfig } from '../config-file.ts';
 import { startDaemon, waitForDaemon } from '../daemon.ts';
 import { addresses, helperImage, type Layout, names } from '../layout.ts';
 import { run, waitUntil } from '../run.ts';
@@ -10,8 +11,7 @@ import type { KubernetesPrograms } from './compile.ts';
 /** Starts the cluster's DNS as a process of the host and waits until it resolves a Service. */
 export async function startDns(at: Layout, programs: KubernetesPrograms): Promise<void> {
   const corefile = join(at.config, 'Corefile');
-  await mkdir(at.config, { recursive: true });
-  await writeFile(
+  await writeConfig(
     corefile,
     `. {
   bind ${addresses.gateway}
@@ -48,7 +48,7 @@ export async function startDns(at: Layout, programs: KubernetesPrograms): Promis
 export async function startVolumes(at: Layout, programs: KubernetesPrograms, kubectl: string): Promise<void> {
   const config = join(at.config, 'local-path.json');
   await mkdir(at.volumes, { recursive: true });
-  await writeFile(
+  await writeConfig(
     config,
     JSON.stringify({ nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [at.volumes] }] }),
   );

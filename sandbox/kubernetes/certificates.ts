@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { writeConfig } from '../config-file.ts';
 import { addresses, type Layout, names } from '../layout.ts';
 import { run } from '../run.ts';
 import { type KubernetesPrograms, kubernetesVersion } from './compile.ts';
@@ -14,9 +15,8 @@ export async function makeCertificates(at: Layout, programs: KubernetesPrograms)
   const made = await stat(marker).catch(() => undefined);
   if (made !== undefined && Date.now() - made.mtimeMs < renewAfterMs) return;
   await removeLeaves(at);
-  await mkdir(at.config, { recursive: true });
   const config = join(at.config, 'kubeadm.yaml');
-  await writeFile(config, kubeadmConfig(at));
+  await writeConfig(config, kubeadmConfig(at));
   await mkdir(at.kubeconfigs, { recursive: true, mode: 0o700 });
   await run(programs.kubeadm, ['init', 'phase', 'certs', 'all', '--config', config]);
   await run(programs.kubeadm, [

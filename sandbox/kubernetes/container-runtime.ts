@@ -1,14 +1,13 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeConfig } from '../config-file.ts';
 import { startDaemon, waitForDaemon } from '../daemon.ts';
 import { type Layout, pauseImage } from '../layout.ts';
 import { tryRun } from '../run.ts';
 
 /** Starts containerd with its own root, state and socket. */
 export async function startContainerd(at: Layout): Promise<void> {
-  await mkdir(at.config, { recursive: true });
   const config = join(at.config, 'containerd.toml');
-  await writeFile(config, containerdConfig(at));
+  await writeConfig(config, containerdConfig(at));
   await startDaemon(at, { name: 'containerd', file: 'containerd', args: ['--config', config], fresh: [config] });
   await waitForDaemon(
     at,

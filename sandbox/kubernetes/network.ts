@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeConfig } from '../config-file.ts';
 import { addresses, type Layout } from '../layout.ts';
 import { run, tryRun } from '../run.ts';
 
@@ -34,8 +35,7 @@ export async function layNetwork(at: Layout): Promise<void> {
   await run('ip', ['addr', 'replace', `${gateway}/${podRange.split('/')[1] ?? '24'}`, 'dev', bridge]);
   await run('ip', ['link', 'set', bridge, 'up']);
   await run('nft', ['-f', '-'], { input: rules });
-  await mkdir(join(at.cni, 'conf'), { recursive: true });
-  await writeFile(join(at.cni, 'conf', '10-lifeboat.conflist'), JSON.stringify(cniConfig(at), null, 2));
+  await writeConfig(join(at.cni, 'conf', '10-lifeboat.conflist'), JSON.stringify(cniConfig(at), null, 2));
 }
 
 /** Removes the bridge, our rules and kube-proxy's, and puts the kernel's settings back. Idempotent. */

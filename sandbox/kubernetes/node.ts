@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { writeConfig } from '../config-file.ts';
 import { startDaemon, waitForDaemon } from '../daemon.ts';
 import { addresses, type Layout, names } from '../layout.ts';
 import { run } from '../run.ts';
@@ -9,13 +9,13 @@ import type { KubernetesPrograms } from './compile.ts';
 
 /** Starts kubelet and kube-proxy and waits until the node is Ready. */
 export async function startNode(at: Layout, programs: KubernetesPrograms, kubectl: string): Promise<void> {
-  await mkdir(at.config, { recursive: true });
   await makeCgroup();
   const kubelet = join(at.config, 'kubelet.yaml');
   const proxy = join(at.config, 'kube-proxy.yaml');
-  await writeFile(kubelet, stringify(kubeletConfig(at)));
-  await writeFile(proxy, stringify(proxyConfig(at)));
-  await startDaemon(at, {
+  await writeConfig(kubelet, stringify(kubeletConfig(at)));
+  await writeConfig(proxy, stringify(proxyConfig(at)));
+  const startedAt = Date.now();
+  const kubeletIs = await startDaemon(at, {
     name: 'kubelet',
     file: programs.kubelet,
     ports: [
@@ -39,14 +39,17 @@ export async function startNode(at: Layout, programs: KubernetesPrograms, kubect
     args: [`--config=${proxy}`],
     fresh: [proxy],
   });
-  const ready = async (): Promise<boolean> => {
-    const path = '{.status.conditions[?(@.type=="Ready")].status}';
-    const status = await run(
+  const read = async (kind: string, namespace: string, path: string): Promise<string> =>
+    await run(
       kubectl,
-      ['--kubeconfig', at.kubeconfig, 'get', 'node', names.node, '-o', `jsonpath=${path}`],
+      ['--kubeconfig', at.kubeconfig, 'get', kind, names.node, '-n', namespace, '-o', `jsonpath=${path}`],
       { timeoutMs: 10_000 },
     );
-    return status === 'True';
+  const ready = async (): Promise<boolean> => {
+    // After a crash the API server still has the word of the kubelet before: its lease tells which one spoke.
+    const renewed = Date.parse(await read('lease', 'kube-node-lease', '{.spec.renewTime}'));
+    if (kubeletIs === 'started' && !(renewed >= startedAt)) return false;
+    return (await read('node', 'default', '{.status.conditions[?(@.type=="Ready")].status}')) === 'True';
   };
   await waitForDaemon(at, 'kubelet', ready, 120_000);
 }
@@ -102,6 +105,6 @@ function proxyConfig(at: Layout): object {
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
     healthzBindAddress: '127.0.0.1:10256',
     metricsBindAddress: '127.0.0.1:10249',
-    nodePortAddresses: ['127.0.0.0/8', `${addresses.gateway}/32`],
+    nodePortAddresses: [`${addresses.gateway}/32`],
   };
 }
