@@ -106,13 +106,17 @@ async function startVersitygw(binary: string): Promise<{ endpoint: string; stop(
     env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
     stdio: 'ignore',
   });
+  const kill = (): boolean => child.kill('SIGKILL');
+  // a run that dies must not leave a server behind
+  process.once('exit', kill);
   await answers(`http://${endpoint}`, child);
   return {
     endpoint: `http://${endpoint}`,
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
+      kill();
       await ended;
+      process.off('exit', kill);
       await rm(folder, { recursive: true, force: true });
     },
   };
