@@ -46,6 +46,8 @@ export const Platform = z.strictObject({
   recipients: z.array(z.string().startsWith('age1')).min(2),
   /** Directory with plans of your own, `<chart>/recovery.yaml`; looked up before the built-in catalogue. */
   plans: z.string().optional(),
+  /** Image of the pods that mount a stopped workload's volume; it has sh, tar and sleep. Default: the workload's own image. */
+  helperImage: z.string().optional(),
   /** How many releases of a tier are worked on at once. */
   parallelism: z.number().int().min(1).max(32).default(2),
   /** RTO objective of the whole platform. */

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import type { ByteSource, EndReport } from '../../transfer/source.ts';
 import { failure } from '../../model/failures.ts';
+import type { ByteSource, EndReport } from '../../transfer/source.ts';
 import { type ClusterAccess, kubectl, kubectlArgs, kubectlFailure, type PodAddress } from '../clients/kubectl.ts';
 import { lastLine, type ProcessResult, startProcess } from '../clients/process.ts';
 
@@ -32,7 +32,18 @@ else
 fi`;
 
 function execArgs(access: ClusterAccess, at: PodAddress, command: readonly string[], stdin: boolean): string[] {
-  return [...kubectlArgs(access), 'exec', ...(stdin ? ['-i'] : []), '-n', at.namespace, at.pod, '-c', at.container, '--', ...command];
+  return [
+    ...kubectlArgs(access),
+    'exec',
+    ...(stdin ? ['-i'] : []),
+    '-n',
+    at.namespace,
+    at.pod,
+    '-c',
+    at.container,
+    '--',
+    ...command,
+  ];
 }
 
 /** Runs a command in a container to its end. A bad exit of the command is for the caller; a lost pod is PodGone. */
@@ -42,21 +53,53 @@ export async function runInPod(
   command: readonly string[],
   options: { input?: string; signal?: AbortSignal | undefined; timeoutMs?: number } = {},
 ): Promise<ProcessResult> {
-  const args = ['exec', ...(options.input === undefined ? [] : ['-i']), '-n', at.namespace, at.pod, '-c', at.container, '--', ...command];
+  const args = [
+    'exec',
+    ...(options.input === undefined ? [] : ['-i']),
+    '-n',
+    at.namespace,
+    at.pod,
+    '-c',
+    at.container,
+    '--',
+    ...command,
+  ];
   const result = await kubectl(access, args, options);
-  if (result.exitCode !== 0 && /error dialing backend|container not found|unable to upgrade connection|pods? ".*" not found|connection refused.*Dial|error: Internal error occurred/i.test(result.stderr)) {
+  if (
+    result.exitCode !== 0 &&
+    /error dialing backend|container not found|unable to upgrade connection|pods? ".*" not found|connection refused.*Dial|error: Internal error occurred/i.test(
+      result.stderr,
+    )
+  ) {
     throw kubectlFailure(`run ${command[0] ?? ''} in ${at.pod}`, result.stderr, 'unknown');
   }
   return result;
 }
 
-/** A command's stdout in a container as a source of bytes with its end proof. Requires `sh` in the image. */
-export function streamFromPod(access: ClusterAccess, at: PodAddress, command: readonly string[], signal?: AbortSignal): ByteSource {
+/**
+ * A command's stdout in a container as a source of bytes with its end proof. Requires `sh` in the image.
+ * @param onLine - sees each line of the command's stderr as it comes; what it says true to is not kept for messages
+ */
+export function streamFromPod(
+  access: ClusterAccess,
+  at: PodAddress,
+  command: readonly string[],
+  signal?: AbortSignal,
+  onLine?: (line: string) => boolean,
+): ByteSource {
   const nonce = `lifeboat-${randomBytes(12).toString('hex')}`;
-  const child = startProcess({ file: access.kubectl, args: execArgs(access, at, ['sh', '-c', proveOutput, 'sh', nonce, ...command], false), signal });
+  const child = startProcess({
+    file: access.kubectl,
+    args: execArgs(access, at, ['sh', '-c', proveOutput, 'sh', nonce, ...command], false),
+    signal,
+  });
   let stderr = '';
+  let partial = '';
   child.stderr.on('data', (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString('utf8')).slice(-keptStderr);
+    const lines = (partial + chunk.toString('utf8')).split('\n');
+    partial = lines.pop() ?? '';
+    const kept = lines.filter((line) => onLine?.(line) !== true);
+    if (kept.length > 0) stderr = `${stderr}${kept.join('\n')}\n`.slice(-keptStderr);
   });
   child.stdin.end();
   return {
@@ -67,8 +110,15 @@ export function streamFromPod(access: ClusterAccess, at: PodAddress, command: re
     end: async (): Promise<EndReport> => {
       const { exitCode } = await child.ended;
       signal?.throwIfAborted();
+      stderr += partial;
+      partial = '';
       const proof = readProof(stderr, nonce);
-      const said = lastLine(stderr.split('\n').filter((line) => !line.includes(nonce)).join('\n'));
+      const said = lastLine(
+        stderr
+          .split('\n')
+          .filter((line) => !line.includes(nonce))
+          .join('\n'),
+      );
       return {
         exitCode: proof.exitCode ?? (exitCode === 0 ? null : (exitCode ?? null)),
         statusSeen: proof.exitCode !== undefined && exitCode === 0,
@@ -83,6 +133,7 @@ export function streamFromPod(access: ClusterAccess, at: PodAddress, command: re
 /**
  * Feeds bytes to a command in a container. It returns only when the command ended well and the pod received exactly
  * the bytes that were sent: a cut stdin looks like an end of file to the command.
+ * @param expected - digest of the stored bytes, where they are sent as they are
  * @throws RestoreFailed with the command's last line
  */
 export async function streamToPod(
@@ -90,11 +141,15 @@ export async function streamToPod(
   at: PodAddress,
   command: readonly string[],
   bytes: AsyncIterable<Uint8Array>,
-  sent: { sha256: string },
+  expected: { sha256?: string },
   signal?: AbortSignal,
 ): Promise<{ stdout: string; stderr: string }> {
   const nonce = `lifeboat-${randomBytes(12).toString('hex')}`;
-  const child = startProcess({ file: access.kubectl, args: execArgs(access, at, ['sh', '-c', proveInput, 'sh', nonce, ...command], true), signal });
+  const child = startProcess({
+    file: access.kubectl,
+    args: execArgs(access, at, ['sh', '-c', proveInput, 'sh', nonce, ...command], true),
+    signal,
+  });
   let stderr = '';
   let stdout = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -103,6 +158,7 @@ export async function streamToPod(
   child.stdout.on('data', (chunk: Buffer) => {
     stdout = (stdout + chunk.toString('utf8')).slice(-keptStderr);
   });
+  const sent = createHash('sha256');
   let broken: unknown;
   child.stdin.on('error', (error) => {
     broken = error;
@@ -110,6 +166,7 @@ export async function streamToPod(
   try {
     for await (const chunk of bytes) {
       if (broken !== undefined) break;
+      sent.update(chunk);
       if (!child.stdin.write(chunk)) await drained(child.stdin);
     }
   } catch (error) {
@@ -121,12 +178,24 @@ export async function streamToPod(
   const { exitCode } = await child.ended;
   signal?.throwIfAborted();
   const proof = readProof(stderr, nonce);
-  const said = stderr.split('\n').filter((line) => !line.includes(nonce)).join('\n');
+  const said = stderr
+    .split('\n')
+    .filter((line) => !line.includes(nonce))
+    .join('\n');
   const verb = `restore through ${command[0] ?? ''} in ${at.pod}`;
-  if (proof.exitCode === undefined) throw failure('RestoreFailed', { message: `${verb}: ended without status, ${lastLine(said)}`, changed: 'unknown' });
-  if (proof.exitCode !== 0 || exitCode !== 0) throw failure('RestoreFailed', { message: `${verb}: exit ${String(proof.exitCode)}, ${lastLine(said)}`, changed: 'unknown' });
-  if (proof.sha256 !== undefined && proof.sha256 !== sent.sha256) {
-    throw failure('RestoreFailed', { message: `${verb}: the pod received other bytes than were sent`, changed: 'unknown' });
+  if (proof.exitCode === undefined)
+    throw failure('RestoreFailed', { message: `${verb}: ended without status, ${lastLine(said)}`, changed: 'unknown' });
+  if (proof.exitCode !== 0 || exitCode !== 0)
+    throw failure('RestoreFailed', {
+      message: `${verb}: exit ${String(proof.exitCode)}, ${lastLine(said)}`,
+      changed: 'unknown',
+    });
+  const sentSha256 = sent.digest('hex');
+  if ((expected.sha256 ?? sentSha256) !== sentSha256 || (proof.sha256 ?? sentSha256) !== sentSha256) {
+    throw failure('RestoreFailed', {
+      message: `${verb}: the pod received other bytes than were stored`,
+      changed: 'unknown',
+    });
   }
   return { stdout, stderr: said };
 }
@@ -149,6 +218,14 @@ function readProof(stderr: string, nonce: string): { exitCode?: number; sha256?:
   const rc = new RegExp(`${nonce} rc=([0-9]+)`).exec(stderr)?.[1];
   const sha256 = new RegExp(`${nonce} sha256=([0-9a-f]{64})`).exec(stderr)?.[1];
   return { ...(rc === undefined ? {} : { exitCode: Number(rc) }), ...(sha256 === undefined ? {} : { sha256 }) };
+}
+
+/** The pod's own clock, in whole seconds, as an instant. */
+export async function readPodClock(access: ClusterAccess, at: PodAddress, signal?: AbortSignal): Promise<string> {
+  const { exitCode, stdout, stderr } = await runInPod(access, at, ['date', '-u', '+%Y-%m-%dT%H:%M:%SZ'], { signal });
+  const said = stdout.trim();
+  if (exitCode === 0 && /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$/.test(said)) return said;
+  throw failure('CaptureToolMissing', { message: `read clock of ${at.pod}: ${lastLine(stderr) || said}` });
 }
 
 /** A client of a server that stays open over several statements, so that a snapshot or a lock lives as long as it. */

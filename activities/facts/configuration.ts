@@ -9,7 +9,12 @@ const Text = z.record(z.string(), z.string());
 export const StoredObject = z.looseObject({
   apiVersion: z.string(),
   kind: z.enum(['Secret', 'ConfigMap', 'PersistentVolumeClaim']),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string(), labels: Text.optional(), annotations: Text.optional() }),
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.string(),
+    labels: Text.optional(),
+    annotations: Text.optional(),
+  }),
   type: z.string().optional(),
   data: Text.optional(),
   binaryData: Text.optional(),
@@ -20,19 +25,32 @@ export type StoredObject = z.infer<typeof StoredObject>;
 
 /** Whether Helm made an object: it comes back with the chart. */
 export function isHelmOwned(object: StoredObject): boolean {
-  return object.metadata.labels?.['app.kubernetes.io/managed-by'] === 'Helm' && object.metadata.annotations?.['meta.helm.sh/release-name'] !== undefined;
+  return (
+    object.metadata.labels?.['app.kubernetes.io/managed-by'] === 'Helm' &&
+    object.metadata.annotations?.['meta.helm.sh/release-name'] !== undefined
+  );
 }
 
 /** Leaves out what belongs to the cluster, not to the release: identity, ownership, status, marks of ours. */
 export function strip(raw: StoredObject): StoredObject {
   const { name, namespace, labels, annotations } = raw.metadata;
   const kept = Object.fromEntries(
-    Object.entries(annotations ?? {}).filter(([key]) => !/^(kubectl\.kubernetes\.io\/|pv\.kubernetes\.io\/|volume\.(beta\.)?kubernetes\.io\/|lifeboat\.dev\/)/.test(key)),
+    Object.entries(annotations ?? {}).filter(
+      ([key]) =>
+        !/^(kubectl\.kubernetes\.io\/|pv\.kubernetes\.io\/|volume\.(beta\.)?kubernetes\.io\/|lifeboat\.dev\/)/.test(
+          key,
+        ),
+    ),
   );
   const object: StoredObject = {
     apiVersion: raw.apiVersion,
     kind: raw.kind,
-    metadata: { name, namespace, ...(labels === undefined ? {} : { labels }), ...(Object.keys(kept).length === 0 ? {} : { annotations: kept }) },
+    metadata: {
+      name,
+      namespace,
+      ...(labels === undefined ? {} : { labels }),
+      ...(Object.keys(kept).length === 0 ? {} : { annotations: kept }),
+    },
   };
   if (raw.type !== undefined) object.type = raw.type;
   if (raw.data !== undefined) object.data = raw.data;
@@ -46,14 +64,26 @@ export function strip(raw: StoredObject): StoredObject {
 }
 
 /** Facts of the configuration: digests of the data of each object, the size and class of each claim. */
-export function configurationFacts(objects: readonly StoredObject[], release: { chart: string; values: string }): Facts {
+export function configurationFacts(
+  objects: readonly StoredObject[],
+  release: { chart: string; values: string },
+): Facts {
   const facts: Facts = { 'release/chart': release.chart, 'release/values': digest(JSON.parse(release.values)) };
   for (const object of objects) {
     const path = `${object.kind}/${object.metadata.name}`;
     if (object.kind === 'PersistentVolumeClaim') {
       const spec = object.spec ?? {};
-      facts[`${path}/claim`] = digest({ size: spec['resources'], modes: spec['accessModes'], storageClass: spec['storageClassName'] ?? null });
-    } else facts[`${path}/data`] = digest({ type: object.type ?? null, data: object.data ?? {}, binaryData: object.binaryData ?? {} });
+      facts[`${path}/claim`] = digest({
+        size: spec['resources'],
+        modes: spec['accessModes'],
+        storageClass: spec['storageClassName'] ?? null,
+      });
+    } else
+      facts[`${path}/data`] = digest({
+        type: object.type ?? null,
+        data: object.data ?? {},
+        binaryData: object.binaryData ?? {},
+      });
   }
   return facts;
 }

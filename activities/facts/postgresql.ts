@@ -1,4 +1,4 @@
-import type { FactTotals, Facts } from '../../model/facts.ts';
+import type { Facts, FactTotals } from '../../model/facts.ts';
 
 /**
  * Settings under which values become text, so that a digest means the same on both sides whatever the role's or the

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
-import type { FactTotals, Facts } from '../../model/facts.ts';
+import type { Facts, FactTotals } from '../../model/facts.ts';
 import type { MethodName, PlanComponent } from '../../model/recovery-plan.ts';
 import type { Artifact } from '../../model/recovery-point.ts';
 import type { ByteSource, EndProofKind } from '../../transfer/source.ts';

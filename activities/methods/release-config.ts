@@ -9,14 +9,20 @@ import { canonicalBytes } from '../../transfer/keys.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
 import { packChart, readRecord as readHelmRecord, readRelease, renderChart } from '../clients/helm.ts';
 import { applyObjects } from '../clients/kubectl.ts';
-import { configurationFacts, isHelmOwned, strip, StoredObject } from '../facts/configuration.ts';
+import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({});
 type Options = z.infer<typeof Options>;
 
 /** Helm's own record of the newest revision. */
-const HelmRecord = z.strictObject({ chart: z.string(), appVersion: z.string(), revision: z.number(), values: z.string(), manifest: z.string() });
+const HelmRecord = z.strictObject({
+  chart: z.string(),
+  appVersion: z.string(),
+  revision: z.number(),
+  values: z.string(),
+  manifest: z.string(),
+});
 
 /** What the installation of a release is made from. */
 export type ReleaseRecord = { readonly values: string; readonly manifest: string; readonly chartArchive?: Uint8Array };
@@ -38,11 +44,30 @@ export const releaseConfig: Method<Options> = {
     const capturedAt = new Date().toISOString();
     context.progress(`read the record of ${releaseTitle(release)}`);
     const live = await requireRelease(context);
-    const { values, manifest } = await readHelmRecord(context.backends.access, release.namespace, release.name, context.signal);
+    const { values, manifest } = await readHelmRecord(
+      context.backends.access,
+      release.namespace,
+      release.name,
+      context.signal,
+    );
     const objects = await readObjects(context);
-    const record: z.infer<typeof HelmRecord> = { chart: live.chart, appVersion: live.app_version, revision: live.revision, values, manifest };
-    await context.writeBytes('record', JSON.stringify(record), `jq -r .values >values.json   # then: helm install ${release.name} chart.tgz -n ${release.namespace} -f values.json`);
-    await context.writeBytes('objects', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart`);
+    const record: z.infer<typeof HelmRecord> = {
+      chart: live.chart,
+      appVersion: live.app_version,
+      revision: live.revision,
+      values,
+      manifest,
+    };
+    await context.writeBytes(
+      'record',
+      JSON.stringify(record),
+      `jq -r .values >values.json   # then: helm install ${release.name} chart.tgz -n ${release.namespace} -f values.json`,
+    );
+    await context.writeBytes(
+      'objects',
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+      `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart`,
+    );
     const notes = await captureChart(context, { values, manifest });
     const secrets = objects.filter((object) => object.kind === 'Secret').length;
     return {
@@ -65,17 +90,24 @@ export const releaseConfig: Method<Options> = {
   },
 };
 
-async function requireRelease(context: MethodContext<Options>): Promise<NonNullable<Awaited<ReturnType<typeof readRelease>>>> {
+async function requireRelease(
+  context: MethodContext<Options>,
+): Promise<NonNullable<Awaited<ReturnType<typeof readRelease>>>> {
   const { release } = context.bound;
   const live = await readRelease(context.backends.access, release.namespace, release.name, context.signal);
-  if (live === undefined) throw failure('ReleaseNotFound', { message: `read release ${releaseTitle(release)}: Helm has none of that name` });
+  if (live === undefined)
+    throw failure('ReleaseNotFound', { message: `read release ${releaseTitle(release)}: Helm has none of that name` });
   return live;
 }
 
 async function readObjects(context: MethodContext<Options>): Promise<StoredObject[]> {
   const { release, workloads } = context.bound;
   const { kubernetes } = context.backends;
-  const names = await listConfigurationObjects(kubernetes, { namespace: release.namespace, name: release.name, workloads: Object.values(workloads) });
+  const names = await listConfigurationObjects(kubernetes, {
+    namespace: release.namespace,
+    name: release.name,
+    workloads: Object.values(workloads),
+  });
   const objects: StoredObject[] = [];
   for (const name of names) {
     const raw = await readConfigurationObject(kubernetes, release.namespace, name);
@@ -85,15 +117,27 @@ async function readObjects(context: MethodContext<Options>): Promise<StoredObjec
 }
 
 /** Packs and proves the chart; what keeps it from being stored is a note, and a recovery then says that it lacks it. */
-async function captureChart(context: CaptureContext<Options>, recorded: { values: string; manifest: string }): Promise<string[]> {
+async function captureChart(
+  context: CaptureContext<Options>,
+  recorded: { values: string; manifest: string },
+): Promise<string[]> {
   const { release, chart } = context.bound;
-  if (chart.reference === null) return ['the point carries no chart archive: lifeboat.yaml names no chart for this release'];
+  if (chart.reference === null)
+    return ['the point carries no chart archive: lifeboat.yaml names no chart for this release'];
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-pack-'));
   try {
     context.progress(`pack chart ${chart.name}`);
     const archive = await packChart(context.backends.access, chart.reference, directory, context.signal);
-    const rendered = await renderChart(context.backends.access, { chart: archive, namespace: release.namespace, name: release.name, values: recorded.values, signal: context.signal });
-    const notes = sameManifest(rendered, recorded.manifest) ? [] : [`the chart ${chart.reference} does not render what is installed; the archive was stored all the same`];
+    const rendered = await renderChart(context.backends.access, {
+      chart: archive,
+      namespace: release.namespace,
+      name: release.name,
+      values: recorded.values,
+      signal: context.signal,
+    });
+    const notes = sameManifest(rendered, recorded.manifest)
+      ? []
+      : [`the chart ${chart.reference} does not render what is installed; the archive was stored all the same`];
     await context.writeBytes('chart', await readFile(archive), 'cat >chart.tgz');
     return notes;
   } catch (error) {
@@ -119,7 +163,12 @@ export function sameManifest(one: string, other: string): boolean {
   return a.length === b.length && a.every((text, index) => text === b[index]);
 }
 
-type ManifestObject = { kind?: string; metadata?: { annotations?: { [key: string]: string } }; data?: unknown; stringData?: unknown };
+type ManifestObject = {
+  kind?: string;
+  metadata?: { annotations?: { [key: string]: string } };
+  data?: unknown;
+  stringData?: unknown;
+};
 
 /**
  * Applies captured Secrets and ConfigMaps, moved into the namespace that the release is recovered into: `before` the
@@ -128,7 +177,11 @@ type ManifestObject = { kind?: string; metadata?: { annotations?: { [key: string
 export async function restoreObjects(context: RestoreContext<Options>, when: 'before' | 'after'): Promise<void> {
   const { namespace } = context.bound.release;
   const list = z.looseObject({ items: z.array(StoredObject) }).parse(JSON.parse(await context.readText('objects')));
-  const chosen = list.items.filter((object) => (when === 'before' ? object.kind !== 'PersistentVolumeClaim' && !isHelmOwned(object) : object.kind === 'Secret' && isHelmOwned(object)));
+  const chosen = list.items.filter((object) =>
+    when === 'before'
+      ? object.kind !== 'PersistentVolumeClaim' && !isHelmOwned(object)
+      : object.kind === 'Secret' && isHelmOwned(object),
+  );
   await applyObjects(
     context.backends.access,
     chosen.map((object) => ({ ...object, metadata: { ...object.metadata, namespace } })),
@@ -140,11 +193,20 @@ export async function restoreObjects(context: RestoreContext<Options>, when: 'be
 export async function readRecord(context: RestoreContext<Options>): Promise<ReleaseRecord> {
   const record = HelmRecord.parse(JSON.parse(await context.readText('record')));
   const { namespace, name } = context.bound.release;
-  const named = new Set(parseAllDocuments(record.manifest).flatMap((document) => (document.toJS() as { metadata?: { namespace?: string } } | null)?.metadata?.namespace ?? []));
+  const named = new Set(
+    parseAllDocuments(record.manifest).flatMap(
+      (document) => (document.toJS() as { metadata?: { namespace?: string } } | null)?.metadata?.namespace ?? [],
+    ),
+  );
   const [captured] = [...named];
-  if (named.size > 1) throw failure('NamespaceMismatch', { message: `recover ${namespace}/${name}: its manifest names more than one namespace: ${[...named].join(', ')}` });
+  if (named.size > 1)
+    throw failure('NamespaceMismatch', {
+      message: `recover ${namespace}/${name}: its manifest names more than one namespace: ${[...named].join(', ')}`,
+    });
   if (captured !== undefined && captured !== namespace && mentions(record.values, captured)) {
-    throw failure('NamespaceMismatch', { message: `recover ${namespace}/${name}: its values may name the namespace ${captured}; recover it there` });
+    throw failure('NamespaceMismatch', {
+      message: `recover ${namespace}/${name}: its values may name the namespace ${captured}; recover it there`,
+    });
   }
   if (!context.streams.includes('chart')) return { values: record.values, manifest: record.manifest };
   const chunks: Uint8Array[] = [];
