@@ -3,12 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Container, V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import type { BoundWorkload } from '../../model/bound-plan.ts';
 import { failure } from '../../model/failures.ts';
+import { marks } from '../../model/run-names.ts';
 import type { Backends } from '../backends.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
 import { isConflict, isNotFound, listPods, optional, readWorkload, request } from '../clients/kubernetes.ts';
-
-/** The label of every pod of ours; its value names the run and the component. */
-export const runLabel = 'lifeboat.dev/run';
 
 const containerName = 'helper';
 /** Kubernetes ends a helper that everybody has forgotten. */
@@ -69,7 +67,7 @@ async function describeHelper({ backends, workload, path, generation }: HelperPo
     metadata: {
       name: `lifeboat-${run}`,
       namespace: workload.namespace,
-      labels: { [runLabel]: run, 'app.kubernetes.io/managed-by': 'lifeboat' },
+      labels: { [marks.run]: run, 'app.kubernetes.io/managed-by': 'lifeboat' },
     },
     spec: {
       ...placement(template, running?.spec?.nodeName),

@@ -1,0 +1,120 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Backends } from '../../activities/backends.ts';
+import { bindRelease } from '../../activities/binding/bind-release.ts';
+import { isReady, listPods, openKubernetes } from '../../activities/clients/kubernetes.ts';
+import type { PodAddress } from '../../activities/clients/kubectl.ts';
+import { runInPod } from '../../activities/executors/pod-exec.ts';
+import { methods } from '../../activities/methods/index.ts';
+import type { Method, MethodContext } from '../../activities/methods/method.ts';
+import { loadPlans } from '../../activities/plan-catalogue.ts';
+import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
+import { failure } from '../../model/failures.ts';
+import { Platform } from '../../model/platform.ts';
+import type { RecoveryKit } from '../../model/recovery-kit.ts';
+import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
+import { installPlatform } from '../../sandbox/platform/install-platform.ts';
+import { kubectl } from '../../sandbox/platform/kubectl.ts';
+import type { SandboxRelease } from '../../sandbox/platform/release.ts';
+import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
+import { filesystemStore } from '../../transfer/filesystem-store.ts';
+
+/** The sandbox of `npm test`, or the one that runs, or another cluster's kubeconfig; undefined where there is none. */
+export async function findSandbox(): Promise<Sandbox | undefined> {
+  const given = process.env['LIFEBOAT_TEST_SANDBOX'];
+  const sandbox = given === undefined ? await readSandbox() : (JSON.parse(given) as Sandbox);
+  const kubeconfig = process.env['LIFEBOAT_TEST_KUBECONFIG'];
+  return sandbox === undefined || kubeconfig === undefined ? sandbox : { ...sandbox, kubeconfig };
+}
+
+/** Real releases of a test, and the contexts that methods get for them. */
+export type MethodGround = {
+  readonly backends: Backends;
+  bind(release: SandboxRelease): Promise<BoundPlan>;
+  context(bound: BoundPlan, component: string, generation: string, over?: Over): MethodContext<unknown>;
+  method(bound: BoundPlan, component: string): Method<unknown>;
+  /** Runs a command in the workload's pod; a bad exit throws. */
+  run(workload: BoundWorkload, command: readonly string[], input?: string): Promise<string>;
+  /** Scales a workload and waits until its pods are gone or ready. */
+  scale(workload: BoundWorkload, replicas: number): Promise<void>;
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  close(): Promise<void>;
+};
+
+/** What a test gives a method in place of what the plan says. */
+export type Over = { readonly options?: object; readonly pod?: PodAddress; readonly component?: object; readonly plan?: object };
+
+/** Installs releases and fills them; `close` removes their namespaces. */
+export async function openMethodGround(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<MethodGround> {
+  await installPlatform(sandbox, releases);
+  const plans = await loadPlans([join(import.meta.dirname, '..', '..', 'charts')]);
+  const platform = Platform.parse({
+    apiVersion: 'lifeboat/v1',
+    platform: 'conformance',
+    cluster: { name: 'sandbox' },
+    store: { url: 'file:///unused' },
+    recipients: ['age1unused', 'age1unused2'],
+    releases: releases.map(({ chart, namespace, name }) => ({ release: `${namespace}/${name}`, chart: join(import.meta.dirname, '..', '..', 'charts', chart) })),
+  });
+  const { kubeconfig, context, tools } = sandbox;
+  const backends: Backends = {
+    platform,
+    platformText: '',
+    platformDigest: '',
+    baseDirectory: '/',
+    access: { kubectl: tools.kubectl, helm: tools.helm, kubeconfig, context },
+    kubernetes: openKubernetes({ kubeconfig, context }),
+    store: filesystemStore(await mkdtemp(join(tmpdir(), 'lifeboat-conformance-'))),
+    kit: {} as RecoveryKit,
+    plans,
+    temporalAddress: '',
+  };
+  const podOf = async (workload: BoundWorkload): Promise<PodAddress> => {
+    const pods = await listPods(backends.kubernetes, workload.namespace, workload.selector);
+    const name = pods.find((pod) => isReady(pod))?.metadata?.name;
+    if (name === undefined) throw failure('PodGone', { message: `find pod of ${workload.name}` });
+    return { namespace: workload.namespace, pod: name, container: workload.container };
+  };
+  const componentOf = (bound: BoundPlan, name: string): BoundPlan['plan']['components'][number] => {
+    const found = bound.plan.components.find((component) => component.name === name);
+    if (found === undefined) throw new Error(`no component ${name}`);
+    return found;
+  };
+  const cluster = async (args: readonly string[], input?: string): Promise<string> => await kubectl(sandbox, args, input === undefined ? {} : { input });
+  return {
+    backends,
+    kubectl: cluster,
+    bind: async ({ namespace, name }) => await bindRelease(backends, { cluster: 'sandbox', namespace, name }),
+    method: (bound, component) => methods[componentOf(bound, component).method] as Method<unknown>,
+    context: (bound, name, generation, over = {}) => {
+      const component = { ...componentOf(bound, name), ...over.component };
+      const workload = component.host === undefined ? bound.workloads[component.workload ?? ''] : bound.hosts[component.host]?.workload;
+      return {
+        backends,
+        bound: { ...bound, plan: { ...bound.plan, ...over.plan } },
+        component,
+        options: methods[component.method].options.parse(over.options ?? component.options),
+        workload,
+        signal: new AbortController().signal,
+        generation,
+        progress: () => undefined,
+        pod: async () => over.pod ?? (await podOf(workload as BoundWorkload)),
+      };
+    },
+    run: async (workload, command, input) => {
+      const result = await runInPod(backends.access, await podOf(workload), command, input === undefined ? {} : { input });
+      if (result.exitCode !== 0) throw new Error(`${command.slice(0, 3).join(' ')}: exit ${String(result.exitCode)}: ${result.stderr.slice(-500)}`);
+      return result.stdout;
+    },
+    scale: async (workload, replicas) => {
+      const target = [`${workload.kind.toLowerCase()}/${workload.name}`, '-n', workload.namespace];
+      await cluster(['scale', ...target, `--replicas=${String(replicas)}`]);
+      if (replicas > 0) await cluster(['rollout', 'status', ...target, '--timeout=180s']);
+      while (replicas === 0 && (await listPods(backends.kubernetes, workload.namespace, workload.selector)).length > 0) await new Promise((resolve) => setTimeout(resolve, 300));
+    },
+    close: async () => {
+      await deleteNamespaces(sandbox, [...new Set(releases.map(({ namespace }) => namespace))]);
+    },
+  };
+}
