@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { findTool, locateTool } from '../workers/tools/find-tool.ts';
 import { recordedDaemons, runningDaemon } from './daemon.ts';
 import { buildImages, imagesAreImported, importImages } from './images/images.ts';
-import { startCluster } from './kubernetes/cluster.ts';
+import { startCluster, startRuntime } from './kubernetes/cluster.ts';
 import { compileKubernetes } from './kubernetes/compile.ts';
 import { type Layout, layout, names, runDirectory, sandboxVersion } from './layout.ts';
 import { withSandboxLock } from './lock.ts';
@@ -128,13 +128,16 @@ export async function readSandbox(): Promise<Sandbox | undefined> {
   };
 }
 
-/** Installs what is missing, side by side, then starts the cluster and gives it its images. */
+/** Installs what is missing, side by side, and starts the cluster; the images are built and imported meanwhile. */
 async function raiseCluster(at: Layout, tools: Promise<{ kubectl: string }>, progress: Progress): Promise<void> {
-  const packages = installPackages(progress);
-  const images = packages.then(() => buildImages(progress));
+  const runtime = installPackages(progress).then(() => startRuntime(at));
+  const images = runtime.then(async () => {
+    await importImages(at, await buildImages(progress), progress);
+  });
   images.catch(() => undefined);
-  const [programs, { kubectl }] = await Promise.all([compileKubernetes(progress), tools, packages]);
-  await startCluster(at, programs, kubectl, async () => importImages(at, await images, progress), progress);
+  const [programs, { kubectl }] = await Promise.all([compileKubernetes(progress), tools, runtime]);
+  await startCluster(at, programs, kubectl, progress);
+  await images;
 }
 
 async function findTools(progress: Progress): Promise<{ kubectl: string; helm: string; temporal: string }> {

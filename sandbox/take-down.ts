@@ -1,6 +1,7 @@
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { recordedDaemons, runningDaemon, stopDaemon } from './daemon.ts';
+import { removeForeignPaths } from './foreign-paths.ts';
 import { cgroupProcesses, removeCgroup } from './kubernetes/cgroup.ts';
 import { removeNetwork } from './kubernetes/network.ts';
 import { type Layout, runDirectory } from './layout.ts';
@@ -84,20 +85,10 @@ export async function removeState(at: Layout): Promise<void> {
     throw new Error(`take sandbox down: something is still mounted below ${at.directory}`);
   if ((await runningDaemon(at, 'containerd')) !== undefined)
     throw new Error('take sandbox down: containerd still runs');
+  await removeForeignPaths(at);
   await rm(at.directory, { recursive: true, force: true });
   // All but the lock, which its holder removes.
   for (const name of await readdir(runDirectory).catch(() => [])) {
     if (name !== basename(at.lock)) await rm(join(runDirectory, name), { recursive: true, force: true });
   }
-  await removeHardCodedPaths();
-}
-
-/** Paths that kubelet and the CNI library write whatever they are told; a directory that others use is not empty and stays. */
-async function removeHardCodedPaths(): Promise<void> {
-  const plugins = '/var/lib/kubelet/device-plugins';
-  const others = (await readdir('/var/lib/kubelet').catch(() => [])).some((name) => name !== basename(plugins));
-  if (!others)
-    for (const file of ['kubelet.sock', 'kubelet_internal_checkpoint']) await rm(join(plugins, file), { force: true });
-  for (const path of [plugins, '/var/lib/kubelet', '/var/lib/cni/results', '/var/lib/cni', '/var/log/containers'])
-    await rmdir(path).catch(() => undefined);
 }

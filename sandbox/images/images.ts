@@ -47,18 +47,29 @@ export async function importImages(at: Layout, images: readonly BuiltImage[], pr
   const missing = images.filter((image) => imported[image.name] !== image.recipeDigest);
   if (missing.length === 0) return;
   await timed(progress, `${String(missing.length)} images imported`, async () => {
-    const staging = await mkdtemp(join(imageCache(), '.staging-'));
-    try {
-      await writeOciLayout(staging, missing);
-      const pipe = 'set -o pipefail; tar -C "$1" -cf - . | ctr --address "$2" -n k8s.io images import -';
-      await run('bash', ['-c', pipe, 'import', staging, at.containerdSocket], { timeoutMs: 15 * 60_000 });
-    } finally {
-      await rm(staging, { recursive: true, force: true });
-    }
+    // The two smallest bring the base layer, which the others share; those go two at a time, since one thread unpacks each.
+    const bySize = missing.toSorted((one, other) => sizeOf(one) - sizeOf(other));
+    for (const image of bySize.slice(0, 2)) await importImage(at, image);
+    await eachBounded(bySize.slice(2), (image) => importImage(at, image));
     const now = { ...imported, ...Object.fromEntries(missing.map((image) => [image.name, image.recipeDigest])) };
     await writeFile(`${at.importedImages}.new`, JSON.stringify(now, null, 2));
     await rename(`${at.importedImages}.new`, at.importedImages);
   });
+}
+
+function sizeOf(image: Image): number {
+  return image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
+}
+
+async function importImage(at: Layout, image: Image): Promise<void> {
+  const staging = await mkdtemp(join(imageCache(), '.staging-'));
+  try {
+    await writeOciLayout(staging, [image]);
+    const pipe = 'set -o pipefail; tar -C "$1" -cf - . | ctr --address "$2" -n k8s.io images import -';
+    await run('bash', ['-c', pipe, 'import', staging, at.containerdSocket], { timeoutMs: 15 * 60_000 });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
 }
 
 /** Whether every image of the checkout's recipes is imported; builds nothing. */

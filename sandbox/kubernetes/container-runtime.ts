@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeConfig } from '../config-file.ts';
 import { startDaemon, waitForDaemon } from '../daemon.ts';
-import { type Layout, pauseImage } from '../layout.ts';
+import { type Layout, pauseImage, runDirectory } from '../layout.ts';
 import { tryRun } from '../run.ts';
 
 /** Starts containerd with its own root, state and socket. */
@@ -41,5 +41,6 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
     runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
     SystemdCgroup = false
+    Root = "${join(runDirectory, 'runc')}"
 `;
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeConfig } from '../config-file.ts';
 import { addresses, type Layout } from '../layout.ts';
@@ -53,10 +53,6 @@ export async function removeNetwork(at: Layout): Promise<void> {
     string
   >;
   for (const [path, value] of Object.entries(before)) await writeFile(path, value).catch(() => undefined);
-  // Results that the CNI library caches, by network name.
-  const cache = '/var/lib/cni/results';
-  for (const file of await readdir(cache).catch(() => []))
-    if (file.startsWith('lifeboat-')) await rm(join(cache, file), { force: true });
 }
 
 function settingsPath(at: Layout): string {

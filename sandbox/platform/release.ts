@@ -10,12 +10,12 @@ export type SandboxRelease = {
 
 /** The platform of the demo: six releases in four namespaces; wordpress keeps its database in the mysql release. */
 export const demoPlatform: readonly SandboxRelease[] = [
-  { chart: 'postgresql', namespace: 'data', name: 'postgresql' },
-  { chart: 'redis', namespace: 'data', name: 'redis' },
-  { chart: 'mysql', namespace: 'web', name: 'mysql' },
-  { chart: 'wordpress', namespace: 'web', name: 'wordpress' },
-  { chart: 'rabbitmq', namespace: 'queue', name: 'rabbitmq' },
-  { chart: 'memcached', namespace: 'ops', name: 'memcached' },
+  { chart: 'postgresql', namespace: 'shop-data', name: 'postgresql' },
+  { chart: 'redis', namespace: 'shop-data', name: 'redis' },
+  { chart: 'mysql', namespace: 'shop-web', name: 'mysql' },
+  { chart: 'wordpress', namespace: 'shop-web', name: 'wordpress' },
+  { chart: 'rabbitmq', namespace: 'shop-queue', name: 'rabbitmq' },
+  { chart: 'memcached', namespace: 'shop-ops', name: 'memcached' },
 ];
 
 /** Two releases for a test, in a namespace of its own. */
