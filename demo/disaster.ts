@@ -1,20 +1,15 @@
-import { rm } from 'node:fs/promises';
-import { layout } from '../sandbox/layout.ts';
 import { deleteNamespaces } from '../sandbox/platform/delete-namespaces.ts';
 import { kubectl } from '../sandbox/platform/kubectl.ts';
 import type { SandboxRelease } from '../sandbox/platform/release.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { stopTemporal } from '../sandbox/temporal.ts';
 
 /** What the disaster left of the platform: nothing, or the demo proves nothing. */
 export type Destroyed = { readonly namespaces: readonly string[]; readonly volumes: number; readonly volumesLeft: number };
 
-/** Destroys the namespaces with their volumes, Lifeboat's own namespace, and the Temporal server with its history. */
+/** Destroys the namespaces with their volumes, and Lifeboat's own namespace. */
 export async function destroyPlatform(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<Destroyed> {
   const namespaces = [...new Set([...releases.map((release) => release.namespace), 'lifeboat'])];
   const before = await countVolumes(sandbox, namespaces);
-  await stopTemporal();
-  await rm(layout().temporal, { recursive: true, force: true });
   await deleteNamespaces(sandbox, namespaces);
   return { namespaces, volumes: before, volumesLeft: await countVolumes(sandbox, namespaces) };
 }

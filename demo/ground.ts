@@ -7,14 +7,13 @@ import { bringUp, type Sandbox } from '../sandbox/sandbox.ts';
 /** What the demo was asked for. */
 export type DemoOptions = { readonly keep: boolean; readonly json: boolean; readonly context?: string | undefined; readonly temporal?: string | undefined; readonly store?: string | undefined };
 
-/** Brings up what the user does not bring: Kubernetes, Temporal, the object store. */
+/** Brings up what the user does not bring: Kubernetes and the object store. Temporal is the demo's own. */
 export async function openGround(options: DemoOptions, progress: (line: string) => void): Promise<Sandbox> {
-  const own = await bringUp({ kubernetes: options.context === undefined, temporal: options.temporal === undefined ? { database: 'fresh' } : false }, progress);
+  const own = await bringUp({ kubernetes: options.context === undefined, temporal: false }, progress);
   const home = process.env['HOME'] ?? '';
   return {
     ...own,
     ...(options.context === undefined ? {} : { context: options.context, kubeconfig: process.env['KUBECONFIG'] ?? join(home, '.kube', 'config') }),
-    ...(options.temporal === undefined ? {} : { temporal: { address: options.temporal, ui: '' } }),
     ...(options.store === undefined
       ? {}
       : {

@@ -25,5 +25,12 @@ if (values.help) {
     ].join('\n'),
   );
 } else {
-  process.exitCode = await runDemo(values);
+  try {
+    process.exitCode = await runDemo(values);
+  } catch (error) {
+    process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+  // A writer or a worker that a failed step left would keep the process alive.
+  process.exit();
 }

@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { formatDuration } from '../model/duration.ts';
 import type { RunResult } from '../model/outcome.ts';
 import { installPlatform } from '../sandbox/platform/install-platform.ts';
@@ -8,6 +8,7 @@ import { demoPlatform, type SandboxRelease } from '../sandbox/platform/release.t
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { startTemporal } from '../sandbox/temporal.ts';
 import { layout } from '../sandbox/layout.ts';
+import { type LocalTemporal, startLocalTemporal } from '../workers/local-temporal.ts';
 import { lifeboat, startWorkerProcess, type WorkerProcess } from './command.ts';
 import { copyStore, flipOneBit } from './damage.ts';
 import { destroyPlatform, type Destroyed } from './disaster.ts';
@@ -15,6 +16,7 @@ import { judgeLedgers, type LedgerVerdict, startWriters } from './ledger.ts';
 import { describeDemo } from './report.ts';
 import { makeSetting, type Setting } from './setting.ts';
 import { type DemoOptions, openGround, withOfficialImages } from './ground.ts';
+import { takeNamespaces } from './namespaces.ts';
 
 /** A run of the command line in the report. */
 export type DemoRun = RunResult & { readonly workflowId: string; readonly runId: string };
@@ -37,6 +39,7 @@ export type DemoReport = {
 };
 
 const folder = join(import.meta.dirname, '..', '.lifeboat', 'demo');
+const temporalFile = join(import.meta.dirname, '..', '.lifeboat', 'demo-temporal.db');
 
 /** Runs the demo; returns its exit code: 0 only where everything that it claims was measured and held. */
 export async function runDemo(options: DemoOptions): Promise<number> {
@@ -61,8 +64,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
   const sandbox = await step('bring up the ground', () => openGround(options, detail));
   const releases = options.context === undefined ? demoPlatform : await withOfficialImages(demoPlatform);
+  await step('make room', () => takeNamespaces(sandbox, releases, detail));
   await step('install six releases with their data', () => installPlatform(sandbox, releases, {}, detail));
-  const setting = await step('make the store, the recovery kit and lifeboat.yaml', () => prepare(sandbox, releases, options));
+  const temporal = await step('boot Temporal', () => bootTemporal(options, detail));
+  const setting = await step('make the store, the recovery kit and lifeboat.yaml', () => prepare(sandbox, releases, temporal.address, options));
   let worker: WorkerProcess | undefined = await startWorkerProcess(setting);
   const writers = await step('start clients that keep writing', () => startWriters(sandbox, releases));
   await lifeboat(setting, ['doctor'], detail);
@@ -74,7 +79,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const incidentAt = new Date().toISOString();
   await worker.stop('SIGKILL');
   worker = undefined;
-  const destroyed = await step('destroy it: namespaces, volumes, Temporal and its history', () => destroyPlatform(sandbox, releases));
+  const destroyed = await step('destroy it: namespaces, volumes, Temporal and its history', async () => {
+    await temporal.stop();
+    await rm(temporalFile, { force: true });
+    return await destroyPlatform(sandbox, releases);
+  });
 
   const rescue = await rescueSetting(setting);
   const recovery = await step('recover from the bucket and the recovery kit alone', () =>
@@ -102,14 +111,25 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   return holds ? 0 : 1;
 }
 
-async function prepare(sandbox: Sandbox, releases: readonly SandboxRelease[], options: DemoOptions): Promise<Setting> {
+/** A Temporal server of the demo's own, or the user's, which is left alone. */
+async function bootTemporal(options: DemoOptions, progress: (line: string) => void): Promise<LocalTemporal> {
+  if (options.temporal !== undefined) return { address: options.temporal, ui: '', stop: () => Promise.resolve() };
+  await mkdir(dirname(temporalFile), { recursive: true });
+  await rm(temporalFile, { force: true });
+  const temporal = await startLocalTemporal({ databaseFile: temporalFile, progress });
+  progress(`Temporal UI  ${temporal.ui}`);
+  return temporal;
+}
+
+async function prepare(sandbox: Sandbox, releases: readonly SandboxRelease[], temporalAddress: string, options: DemoOptions): Promise<Setting> {
   const store = options.store === undefined ? {} : { storeUrl: options.store };
   return await makeSetting(sandbox, folder, {
     platform: 'shop',
     releases,
+    temporalAddress,
     bucket: `shop-dr-${String(Math.floor(Date.now() / 1000))}`,
     ...store,
-    releaseOverrides: { 'queue/rabbitmq': { allowDowntime: '120s' } },
+    releaseOverrides: { 'shop-queue/rabbitmq': { allowDowntime: '120s' } },
   });
 }
 
@@ -138,8 +158,8 @@ async function tryDamaged(sandbox: Sandbox, setting: Setting, rescue: Setting): 
   const copy = await mkdtemp(join(tmpdir(), 'lifeboat-damaged-'));
   try {
     await copyStore(setting.kit.store, setting, copy);
-    const object = await flipOneBit(copy, 'data/redis');
-    const args = ['recover', 'data/redis', '--local', '--store', `file://${copy}`, '--into', 'never', '--kubeconfig', sandbox.kubeconfig, '--context', sandbox.context, '--on-failure', 'abort', '--json'];
+    const object = await flipOneBit(copy, 'shop-data/redis');
+    const args = ['recover', 'shop-data/redis', '--local', '--store', `file://${copy}`, '--into', 'never', '--kubeconfig', sandbox.kubeconfig, '--context', sandbox.context, '--on-failure', 'abort', '--json'];
     const { exitCode, stdout } = await lifeboat(rescue, args);
     const result = JSON.parse(stdout) as RunResult;
     const failure = result.failure ?? result.releases.find((release) => release.failure !== undefined)?.failure;

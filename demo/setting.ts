@@ -17,6 +17,8 @@ export type SettingOptions = {
   readonly releases: readonly SandboxRelease[];
   readonly bucket?: string;
   readonly temporalAddress?: string;
+  /** Default: `s3://<bucket>/dr` on the sandbox's server. */
+  readonly storeUrl?: string;
   /** Over the defaults of lifeboat.yaml. */
   readonly overrides?: Partial<Omit<Platform, 'releases'>>;
   /** By `namespace/name`. */
@@ -30,8 +32,8 @@ export async function makeSetting(sandbox: Sandbox, directory: string, options: 
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const bucket = options.bucket ?? `lifeboat-${options.platform}`;
-  await createBucket(sandbox, bucket);
-  const storeUrl = `s3://${bucket}/dr`;
+  if (options.storeUrl === undefined) await createBucket(sandbox, bucket);
+  const storeUrl = options.storeUrl ?? `s3://${bucket}/dr`;
   const env = {
     AWS_ACCESS_KEY_ID: sandbox.s3.accessKeyId,
     AWS_SECRET_ACCESS_KEY: sandbox.s3.secretAccessKey,
