@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failure } from '../model/failures.ts';
 import { type Platform, StoreConfig } from '../model/platform.ts';
-import { openStore } from '../activities/open-store.ts';
+import { assertConditional, openStore } from '../activities/open-store.ts';
 import { readPlatformPoints } from '../transfer/platform-points.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import { type LoadedPlatform, loadKit, parsePlatform } from '../workers/load-config.ts';
@@ -26,6 +26,7 @@ export async function openLocalSession(session: Session, keyPath: string, option
   const kit = await loadKit(keyPath);
   const storeConfig = options.store === undefined ? kit.store : StoreConfig.parse({ ...kit.store, url: options.store, ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }) });
   const store = await openStore(storeConfig);
+  await assertConditional(store);
   const name = options.platform ?? kit.platform;
   const points = await readPlatformPoints({ store, trustedKeys: [kit.signing.publicKey], platform: name });
   const newest = points.flatMap((entry) => entry.document ?? [])[0];

@@ -1,12 +1,9 @@
 import type { Client, Connection } from '@temporalio/client';
 import type { Backends } from '../activities/backends.ts';
-import { openStore } from '../activities/open-store.ts';
 import { LifeboatFailure, type FailureView } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Store } from '../transfer/store.ts';
 import { configPath, kitPath, type LoadedPlatform, loadKit, loadPlatform } from '../workers/load-config.ts';
-import { openBackends } from '../workers/open-backends.ts';
-import { connectClient } from '../workers/temporal-connection.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** Options that every verb takes. */
@@ -28,7 +25,7 @@ function once<T>(open: () => Promise<T>): () => Promise<T> {
   return () => (opened ??= open());
 }
 
-/** The session of one command. */
+/** The session of one command. What is heavy is imported when it is asked for, so that help and errors come at once. */
 export function openSession(options: GlobalOptions): Session {
   const platform = once(() => loadPlatform(configPath(options.config)));
   const kit = once(() => loadKit(kitPath(options.key)));
@@ -37,12 +34,21 @@ export function openSession(options: GlobalOptions): Session {
     terminal: openTerminal({ json: options.json === true }),
     platform,
     kit,
-    store: once(async () => await openStore((await platform()).platform.store)),
+    store: once(async () => {
+      const config = (await platform()).platform.store;
+      const { openStore } = await import('../activities/open-store.ts');
+      return await openStore(config);
+    }),
     client: once(async () => {
       const { address, namespace } = (await platform()).platform.temporal;
+      const { connectClient } = await import('../workers/temporal-connection.ts');
       return await connectClient(address, namespace);
     }),
-    backends: once(async () => await openBackends(await platform(), await kit())),
+    backends: once(async () => {
+      const [loaded, key] = [await platform(), await kit()];
+      const { openBackends } = await import('../workers/open-backends.ts');
+      return await openBackends(loaded, key);
+    }),
   };
 }
 

@@ -1,7 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import type { NativeConnection } from '@temporalio/worker';
 import { failure } from '../model/failures.ts';
-import { installRuntime } from './temporal-runtime.ts';
 
 /** How long a Temporal server may take to answer before it is called unreachable. */
 const connectTimeoutMs = 6_000;
@@ -18,9 +17,11 @@ export async function connectClient(address: string, namespace: string): Promise
 
 /** A worker's connection. @throws TemporalUnreachable */
 export async function connectWorker(address: string): Promise<NativeConnection> {
+  // The native library takes a while to load; a client does not need it.
+  const [worker, { installRuntime }] = await Promise.all([import('@temporalio/worker'), import('./temporal-runtime.ts')]);
   installRuntime();
   try {
-    return await NativeConnection.connect({ address });
+    return await worker.NativeConnection.connect({ address });
   } catch (error) {
     throw failure('TemporalUnreachable', { message: `connect to Temporal at ${address}: ${firstLine(error)}`, cause: error });
   }

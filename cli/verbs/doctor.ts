@@ -1,8 +1,3 @@
-import { helmVersion } from '../../activities/clients/helm.ts';
-import { request } from '../../activities/clients/kubernetes.ts';
-import { kubectl } from '../../activities/clients/kubectl.ts';
-import { readRelease } from '../../activities/clients/helm.ts';
-import { splitChart } from '../../activities/binding/bind-release.ts';
 import { LifeboatFailure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releaseTitle } from '../../model/release-name.ts';
@@ -63,6 +58,12 @@ async function look(session: Session): Promise<Finding[]> {
     await check('tools and plans', () => Promise.reject(backends));
     return findings;
   }
+  const [{ helmVersion, readRelease }, { request }, { kubectl }, { splitChart }] = await Promise.all([
+    import('../../activities/clients/helm.ts'),
+    import('../../activities/clients/kubernetes.ts'),
+    import('../../activities/clients/kubectl.ts'),
+    import('../../activities/binding/bind-release.ts'),
+  ]);
   const opened = backends as Awaited<ReturnType<Session['backends']>>;
   await check('helm', async () => `${await helmVersion(opened.access)} at ${opened.access.helm}`);
   await check('kubectl', async () => `${/"gitVersion": "([^"]+)/.exec((await kubectl(opened.access, ['version', '--client', '-o', 'json'], { timeoutMs: 8_000 })).stdout)?.[1] ?? ''} at ${opened.access.kubectl}`);

@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadPlans, readPlan } from '../../activities/plan-catalogue.ts';
 import { failure } from '../../model/failures.ts';
 import { act, type Verb } from '../verb.ts';
 
@@ -16,6 +15,7 @@ export const plan: Verb = (program) => {
       act(async (session, _options, [path = ''] = []) => {
         const found = await stat(path).catch(() => undefined);
         if (found === undefined) throw failure('InputInvalid', { message: `check plan ${path}: there is no such file` });
+        const { loadPlans, readPlan } = await import('../../activities/plan-catalogue.ts');
         const file = found.isFile() ? path : join(path, 'recovery.yaml');
         const text = await readFile(file, 'utf8').catch(() => undefined);
         const loaded = text === undefined ? (await loadPlans([path])).all() : [readPlan(text, file)];

@@ -5,7 +5,6 @@ import type { RunProgress } from '../../model/progress.ts';
 import { basicTime, messageNames } from '../../model/run-names.ts';
 import { kitPath } from '../../workers/load-config.ts';
 import { conductRun, type FollowedRun } from '../follow-run.ts';
-import { openLocalSession } from '../local-run.ts';
 import type { GlobalOptions, Session } from '../session.ts';
 import { act, type Verb } from '../verb.ts';
 import { namedReleases } from './backup.ts';
@@ -57,6 +56,7 @@ export const recover: Verb = (program) => {
       act<Options>(async (session, options, names = []) => {
         check(options, names);
         if (options.local !== true) return await run(session, options, names);
+        const { openLocalSession } = await import('../local-run.ts');
         const { platform: _, ...local } = options;
         const opened = await openLocalSession(session, kitPath(options.key), local);
         try {

@@ -1,5 +1,3 @@
-import { listLocks, releaseLock } from '../../activities/clients/leases.ts';
-import { repair as repairCluster } from '../../activities/repair.ts';
 import { failure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { findRelease, releasePath } from '../../model/release-name.ts';
@@ -15,6 +13,7 @@ export const repair: Verb = (program) => {
     .action(
       act<{ dryRun?: boolean; all?: boolean }>(async (session, options) => {
         const client = await session.client().catch(() => undefined);
+        const { repair: repairCluster } = await import('../../activities/repair.ts');
         const found = await repairCluster(await session.backends(), client, { all: options.all === true, dryRun: options.dryRun === true });
         const { terminal } = session;
         if (terminal.json) terminal.printJson(found);
@@ -41,6 +40,7 @@ export const unlock: Verb = (program) => {
     .action(
       act<{ by?: string; reason?: string }>(async (session, options, [name] = []) => {
         const backends = await session.backends();
+        const { listLocks, releaseLock } = await import('../../activities/clients/leases.ts');
         const locks = await listLocks(backends.kubernetes);
         if (name === undefined) {
           if (session.terminal.json) session.terminal.printJson(locks);

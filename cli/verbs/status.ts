@@ -1,9 +1,7 @@
-import { listLocks, type HeldLock } from '../../activities/clients/leases.ts';
+import type { HeldLock } from '../../activities/clients/leases.ts';
 import { durationMs } from '../../model/duration.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releasePath, releaseTitle } from '../../model/release-name.ts';
-import { openKubernetes } from '../../activities/clients/kubernetes.ts';
-import { loadPlans } from '../../activities/plan-catalogue.ts';
 import { join, resolve } from 'node:path';
 import { age, table } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
@@ -22,6 +20,7 @@ export const status: Verb = (program) => {
         const releases = platformReleases(platform);
         const { points, problems } = await listPoints(session, releases);
         const locks = await heldLocks(platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig), platform.cluster.context);
+        const { loadPlans } = await import('../../activities/plan-catalogue.ts');
         const plans = await loadPlans([...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]), join(import.meta.dirname, '..', '..', 'charts')]);
         const rows = releases.map((release): Row => {
           const title = releaseTitle(release);
@@ -64,6 +63,7 @@ function rowCells(row: Row): string[] {
 /** The locks, or undefined where the cluster does not answer: status must work when it is gone. */
 async function heldLocks(kubeconfig: string | undefined, context: string | undefined): Promise<HeldLock[] | undefined> {
   try {
+    const [{ listLocks }, { openKubernetes }] = await Promise.all([import('../../activities/clients/leases.ts'), import('../../activities/clients/kubernetes.ts')]);
     return await listLocks(openKubernetes({ kubeconfig, context }));
   } catch {
     return undefined;

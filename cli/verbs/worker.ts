@@ -1,8 +1,3 @@
-import { failure } from '../../model/failures.ts';
-import { openBackends } from '../../workers/open-backends.ts';
-import { startWorker } from '../../workers/run-worker.ts';
-import { registerSearchAttributes } from '../../workers/search-attributes.ts';
-import { connectWorker } from '../../workers/temporal-connection.ts';
 import { act, type Verb } from '../verb.ts';
 
 /** `lifeboat worker` */
@@ -13,10 +8,16 @@ export const worker: Verb = (program) => {
     .action(
       act(async (session) => {
         const loaded = await session.platform();
+        const [{ openBackends }, { startWorker }, { registerSearchAttributes }, { connectWorker }, { assertConditional }] = await Promise.all([
+          import('../../workers/open-backends.ts'),
+          import('../../workers/run-worker.ts'),
+          import('../../workers/search-attributes.ts'),
+          import('../../workers/temporal-connection.ts'),
+          import('../../activities/open-store.ts'),
+        ]);
         const { address, namespace } = loaded.platform.temporal;
         const backends = await openBackends(loaded, await session.kit(), { temporalAddress: address });
-        const probe = await backends.store.probe();
-        if (!probe.conditionalPut) throw failure('StoreNotConditional', { message: `probe store ${probe.address}: two writers of one key both succeeded` });
+        await assertConditional(backends.store);
         await registerSearchAttributes((await session.client()).connection, namespace);
         const running = await startWorker({ backends, connection: await connectWorker(address), namespace });
         session.terminal.note(`worker of platform ${loaded.platform.platform} polls ${address}`);
