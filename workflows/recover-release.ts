@@ -1,15 +1,14 @@
-import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import type { PlannedRecovery } from '../activities/plan-recovery.ts';
 import type { ComponentSummary } from '../model/bound-plan.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
 import { measureObjective, type RunResult } from '../model/outcome.ts';
 import { RecoverReleaseInput } from '../model/run-input.ts';
-import type { backUpRelease } from './back-up-release.ts';
 import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
 import { conduct, type Ending, type Run } from './run/conduct.ts';
-import { childResult, isCancelled, viewFailure } from './run/failure-view.ts';
+import { isCancelled, viewFailure } from './run/failure-view.ts';
 import { draftRelease, type ReleaseDraft, timed } from './run/release-draft.ts';
+import { takeSafetyCopy } from './run/safety-copy.ts';
 
 type Context = {
   readonly run: Run<RecoverReleaseInput>;
@@ -20,6 +19,8 @@ type Context = {
   readonly components: readonly ComponentSummary[];
   /** The component that holds the release itself. */
   readonly config: ComponentSummary | undefined;
+  /** The point that was made of what was live; null where nothing was. */
+  safetyCopy: string | null;
 };
 
 /** How long a fence of a recovery may stand before anybody may lift it. */
@@ -52,7 +53,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       console.attribute('point', planned.point.id);
       if (input.dryRun) return { outcome: 'complete', plan: planned.plan };
       const captured = planned.summary.components.filter((component) => planned.point.components.includes(component.name));
-      const context: Context = { run, draft, planned, release: draft.release, components: captured, config: captured.find((each) => each.method === 'release-config') };
+      const context: Context = { run, draft, planned, release: draft.release, components: captured, config: captured.find((each) => each.method === 'release-config'), safetyCopy: null };
       announce(context);
       await consent(context);
       if (!run.isChild) await requirePlanUnchanged(context, await quick.planRelease(request));
@@ -122,7 +123,7 @@ async function recover(context: Context): Promise<Ending> {
   }
   console.enter('comparing facts');
   console.mark('compare facts', 'running');
-  await step(context, 'compare facts', () => compare(context, data));
+  await step(context, 'compare facts', () => compareRest(context, data));
   console.mark('compare facts', 'done', `${String(draft.facts.compared)} ≡`);
   console.enter('serving');
   console.mark('log in and check health', 'running');
@@ -155,7 +156,8 @@ async function holdLiveRelease(context: Context): Promise<void> {
     console.enter('safety copy');
     console.mark('safety copy', 'running');
     await step(context, 'safety copy', async () => {
-      const point = await safetyCopy(context);
+      const point = await takeSafetyCopy(run, release);
+      context.safetyCopy = point;
       console.mark('safety copy', 'done', point);
       draft.notes = [...draft.notes, `safety copy of what was live: ${point}`];
     });
@@ -178,26 +180,6 @@ async function holdLiveRelease(context: Context): Promise<void> {
   } else {
     await fence();
     await safety();
-  }
-}
-
-async function safetyCopy({ run, release }: Context): Promise<string> {
-  const { input } = run;
-  try {
-    const result = await executeChild<typeof backUpRelease>('backUpRelease', {
-      workflowId: `${run.ref.workflowId}/safety-copy-${release}`,
-      args: [{ release, trigger: 'safety copy', partOf: { lockHeld: true, verified: false }, ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }) }],
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      staticSummary: `safety copy of ${release}`,
-    });
-    return result.releases[0]?.recoveryPoint ?? '';
-  } catch (error) {
-    // A partial copy holds all that a running service can give.
-    const result = childResult(error);
-    const point = result?.releases[0]?.recoveryPoint;
-    if (result?.outcome === 'partial' && typeof point === 'string') return point;
-    throw error;
   }
 }
 
@@ -224,9 +206,22 @@ async function restore(context: Context, component: ComponentSummary): Promise<v
   await timed(draft, `restore ${component.name}`, async () => {
     if (component.restoreWhile === 'stopped') await patient.stopRelease({ release, deadlineMs: fenceDeadlineMs });
     else if (component.host === null) await serveFenced(context);
-    run.undo.push(`put back ${component.name} of ${release}`, () => undo.undoRestore({ release, component: component.name }));
+    run.undo.push(`put back ${component.name} of ${release}`, () => putBack(context, component));
     await transfer.restoreComponent.executeWithOptions({ summary: `restore ${release} ${component.name} (${component.method}, ${formatBytes(planned.point.plainBytes)} in all)` }, [{ release, component: component.name }]);
   });
+  // A service that starts changes its own files: what was restored into a stopped one is compared before it starts.
+  if (component.restoreWhile === 'stopped') await compare(context, component);
+}
+
+/** What a restore replaced comes back, the workload being as the restore needs it. Where nothing was, nothing comes. */
+async function putBack({ planned, release, safetyCopy }: Context, component: ComponentSummary): Promise<void> {
+  if (planned.plan.overwrites.length === 0) return;
+  if (component.restoreWhile === 'stopped') await undo.stopRelease({ release, deadlineMs: fenceDeadlineMs });
+  else if (component.host === null && planned.summary.fence !== 'scale') {
+    await undo.startRelease({ release });
+    await undo.waitUntilServing({ release });
+  }
+  await undo.undoRestore({ release, component: component.name, safetyCopy });
 }
 
 /** The pods run, and clients are still kept out. A fence that scales to nothing keeps the pods away. */
@@ -236,25 +231,30 @@ async function serveFenced({ planned, release }: Context): Promise<void> {
   await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} runs, fenced` }, [{ release }]);
 }
 
-async function compare(context: Context, data: readonly ComponentSummary[]): Promise<void> {
-  const { draft, release, planned, run, config } = context;
+/** Compares what was not compared at its restore: the release itself, and what a running service is asked for. */
+async function compareRest(context: Context, data: readonly ComponentSummary[]): Promise<void> {
+  const { run, config, draft } = context;
   await serveFenced(context);
-  const compared = [...(config === undefined || run.input.scope === 'data' ? [] : [config]), ...data];
-  const results: ReleaseDraft['components'][number][] = [];
-  let count = 0;
-  let after: ReleaseDraft['facts']['before'] = {};
-  const exceptions: ReleaseDraft['facts']['exceptions'][number][] = [];
-  await timed(draft, 'compare facts', async () => {
-    for (const component of compared) {
-      const found = await transfer.compareComponent.executeWithOptions({ summary: `compare the facts of ${release} ${component.name}` }, [{ release, component: component.name }]);
-      count += found.compared;
-      after = { ...after, ...found.totals };
-      exceptions.push(...found.exceptions);
-      results.push({ component: component.name, method: component.method, outcome: 'complete', totals: found.totals, durationMs: draft.steps[`restore ${component.name}`] ?? 0 });
-    }
-  });
-  draft.components = results;
-  draft.facts = { before: planned.point.totals, after, equal: true, compared: count, exceptions };
+  const withConfig = config === undefined || run.input.scope === 'data' ? data : [config, ...data];
+  for (const component of withConfig) {
+    if (!draft.components.some((each) => each.component === component.name)) await compare(context, component);
+  }
+}
+
+/** Compares the facts of one restored component with those that were captured with it. */
+async function compare({ draft, release, planned }: Context, component: ComponentSummary): Promise<void> {
+  const found = await timed(draft, 'compare facts', () =>
+    transfer.compareComponent.executeWithOptions({ summary: `compare the facts of ${release} ${component.name}` }, [{ release, component: component.name }]),
+  );
+  const durationMs = draft.steps[`restore ${component.name}`] ?? 0;
+  draft.components = [...draft.components, { component: component.name, method: component.method, outcome: 'complete', totals: found.totals, durationMs }];
+  draft.facts = {
+    before: planned.point.totals,
+    after: { ...draft.facts.after, ...found.totals },
+    equal: true,
+    compared: draft.facts.compared + found.compared,
+    exceptions: [...draft.facts.exceptions, ...found.exceptions],
+  };
 }
 
 /**
