@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
-import { compareFacts, type FactsComparison, type FactTotals } from '../model/facts.ts';
-import { failure } from '../model/failures.ts';
+import type { FactsComparison, FactTotals } from '../model/facts.ts';
+import { failure, LifeboatFailure } from '../model/failures.ts';
 import type { Manifest } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { writeVerification } from '../transfer/verifications.ts';
@@ -8,6 +8,7 @@ import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
 import { isConflict, isNotFound, optional, request } from './clients/kubernetes.ts';
+import { compareTarget } from './compare-target.ts';
 import { methodContext, methodOf, componentOf } from './method-context.ts';
 import { readRecord, restoreObjects } from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
@@ -78,35 +79,35 @@ export function createRecoverActivities(backends: Backends) {
     /** Reads the facts of the restored target and compares them with the captured ones. @throws FactsDiffer */
     async compareComponent(of: { release: string; component: string }): Promise<ComparedComponent> {
       const { document, manifest } = await recovery();
+      const comparison = await compareTarget(await contextOf(document, manifest, of.component));
+      if (!comparison.equal) {
+        const kinds = comparison.differences.slice(0, 5).map(({ path, before, after }) => `${path.split('/')[0] ?? ''}…/${path.split('/').at(-1) ?? ''} was ${short(before)}, is ${short(after)}`);
+        throw failure('FactsDiffer', {
+          message: `compare ${of.release} ${of.component}: ${String(comparison.differenceCount)} of ${String(comparison.compared)} facts differ: ${kinds.join('; ')}`,
+          changed: 'yes',
+          subject: of.component,
+        });
+      }
+      return { compared: comparison.compared, equal: true, totals: recordOf(manifest, of.component).totals, exceptions: comparison.exceptions };
+    },
+
+    /**
+     * Puts back what a restore replaced: as the method keeps it, or from the safety copy where it keeps nothing.
+     * Idempotent because: the method finds its own leftovers; a target that is as the safety copy says is left alone.
+     */
+    async undoRestore(of: { release: string; component: string; safetyCopy: string | null }): Promise<void> {
+      const { document, manifest } = await recovery();
       const { bound } = document;
       const component = componentOf(bound, of.component);
       const method = methodOf(component);
-      const context = await contextOf(document, manifest, of.component);
-      const after = await method.readFacts(context);
-      const gone = method.expired?.(context.capturedFacts, new Date()) ?? { paths: [], reason: '' };
-      const expired = new Set(gone.paths);
-      const without = (facts: typeof after): typeof after => Object.fromEntries(Object.entries(facts).filter(([path]) => !expired.has(path)));
-      const prefix = `${component.name}/`;
-      const rules = bound.plan.compare.map((rule) => ({ ...rule, facts: rule.facts.startsWith(prefix) ? rule.facts.slice(prefix.length) : rule.facts }));
-      const comparison = compareFacts(without(context.capturedFacts), without(after), rules);
-      if (!comparison.equal) {
-        const kinds = comparison.differences.slice(0, 5).map(({ path, before, after: now }) => `${path.split('/')[0] ?? ''}…/${path.split('/').at(-1) ?? ''} was ${short(before)}, is ${short(now)}`);
-        throw failure('FactsDiffer', {
-          message: `compare ${of.release} ${component.name}: ${String(comparison.differenceCount)} of ${String(comparison.compared)} facts differ: ${kinds.join('; ')}`,
-          changed: 'yes',
-          subject: component.name,
-        });
+      if (method.undoRestore !== undefined) {
+        await method.undoRestore(methodContext(backends, bound, component, generation(manifest, of.component)));
+        return;
       }
-      const exceptions = [...comparison.exceptions, ...(expired.size === 0 ? [] : [{ facts: `${component.name}/**`, reason: gone.reason, count: expired.size, bound: expired.size }])];
-      return { compared: comparison.compared, equal: true, totals: recordOf(manifest, component.name).totals, exceptions };
-    },
-
-    /** Puts back what a restore replaced, where the method keeps it. Idempotent. */
-    async undoRestore(of: { release: string; component: string }): Promise<void> {
-      const { document, manifest } = await recovery();
-      const component = componentOf(document.bound, of.component);
-      const method = methodOf(component);
-      await method.undoRestore?.(methodContext(backends, document.bound, component, generation(manifest, of.component)));
+      if (of.safetyCopy === null) return;
+      const { manifest: copy } = await locatePoint(backends, bound.release, of.safetyCopy, null);
+      const context = await restoreContext(backends, document, copy, of.component, `${generation(manifest, of.component)}-undo`);
+      if (!(await isAsCaptured(context))) await method.restore(context);
     },
 
     /** Takes back the installation: to the revision that was live before, or to nothing. Idempotent. */
@@ -173,6 +174,16 @@ export function createRecoverActivities(backends: Backends) {
     const { manifest, sha256 } = await locatePoint(backends, { ...read.bound.release, namespace: read.recovery.from }, read.recovery.point, null);
     if (sha256 !== read.recovery.manifestSha256) throw failure('BindingChanged', { message: `read point ${manifest.id}: its manifest is another one than when the plan was made` });
     return { document: read, manifest };
+  }
+
+  /** A target that cannot even be read is not as it was. */
+  async function isAsCaptured(context: Awaited<ReturnType<typeof restoreContext>>): Promise<boolean> {
+    try {
+      return (await compareTarget(context)).equal;
+    } catch (error) {
+      if (error instanceof LifeboatFailure) return false;
+      throw error;
+    }
   }
 
   function generation(manifest: Manifest, component: string): string {
