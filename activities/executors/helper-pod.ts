@@ -130,7 +130,9 @@ function placement(template: V1PodSpec, node: string | undefined): Partial<V1Pod
 
 /** A pod that only copies files needs no settings of the kernel, which a cluster may refuse. */
 function withoutSysctls(context: NonNullable<V1PodSpec['securityContext']>): NonNullable<V1PodSpec['securityContext']> {
-  return Object.assign(Object.create(Object.getPrototypeOf(context) as object) as typeof context, context, { sysctls: [] });
+  return Object.assign(Object.create(Object.getPrototypeOf(context) as object) as typeof context, context, {
+    sysctls: [],
+  });
 }
 
 function securityContext(

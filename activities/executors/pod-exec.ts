@@ -64,9 +64,12 @@ export async function runInPod(
     '--',
     ...command,
   ];
-  const result = await kubectl(access, args, options);
+  const ran = await kubectl(access, args, options);
+  // kubectl's own last word hides what the command said
+  const result = { ...ran, stderr: ran.stderr.replace(/command terminated with exit code [0-9]+\s*$/, '') };
   if (
     result.exitCode !== 0 &&
+    !/executable file not found|no such file or directory: unknown/.test(result.stderr) &&
     /error dialing backend|container not found|unable to upgrade connection|pods? ".*" not found|connection refused.*Dial|error: Internal error occurred/i.test(
       result.stderr,
     )

@@ -22,7 +22,7 @@ export async function renderViews(
     const [, definition = '', client = 'utf8mb4', collation = 'utf8mb4_general_ci'] =
       rows(await ask(`USE ${identifier(schema)}; SHOW CREATE VIEW ${identifier(name)};`))[0] ?? [];
     // text beyond ASCII arrives in utf8mb4, whatever the client's was that made the view
-     
+
     const charset = /^[\u0000-\u007f]*$/.test(definition) ? client : 'utf8mb4';
     real.push(
       `USE ${identifier(schema)};`,

@@ -11,7 +11,7 @@ export function pathSegment(name: Uint8Array | string, slash: 'keep' | 'escape' 
     return [...bytes]
       .map((byte) => (byte >= 0x80 || isSpecial(byte, slash) ? escaped(byte) : String.fromCharCode(byte)))
       .join('');
-   
+
   return text.replace(slash === 'keep' ? /[\u0000-\u001f\u007f%]/g : /[\u0000-\u001f\u007f%/]/g, (character) =>
     escaped(character.charCodeAt(0)),
   );

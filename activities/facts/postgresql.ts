@@ -2,11 +2,13 @@ import type { Facts, FactTotals } from '../../model/facts.ts';
 
 /**
  * Settings under which values become text, so that a digest means the same on both sides whatever the role's or the
- * database's own settings are.
+ * database's own settings are; and without the time limits that would end a long count or an idle snapshot.
  */
 export const pinnedSettings = `
 SET DateStyle = 'ISO, YMD'; SET TimeZone = 'UTC'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex';
-SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET search_path = 'pg_catalog'; SET lc_monetary = 'C'; SET row_security = off;`;
+SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET search_path = 'pg_catalog'; SET lc_monetary = 'C'; SET row_security = off;
+SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off;
+DO $$ BEGIN PERFORM set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout'); END $$;`;
 
 const userSchema = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'`;
 const notOfExtension = (catalog: string, oid: string): string =>
@@ -41,7 +43,8 @@ JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
 WHERE s.relkind = 'S' ORDER BY 1 \\gexec`;
 
 const objects = `
-SELECT 'relation/' || ${segment("n.nspname || '.' || c.relname")} || '/definition', md5(concat_ws('|', c.relkind, c.relowner::regrole, ${acl('c.relacl', 'r', 'c.relowner')},
+SELECT 'relation/' || ${segment("n.nspname || '.' || c.relname")} || '/definition', md5(concat_ws('|', c.relkind, c.relpersistence, c.relispopulated, c.relrowsecurity, c.relforcerowsecurity, c.relowner::regrole, ${acl('c.relacl', 'r', 'c.relowner')},
+  pg_get_expr(c.relpartbound, c.oid), CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
   (SELECT string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid)), ',' ORDER BY a.attname)
    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END))
@@ -55,9 +58,14 @@ SELECT 'enum/' || ${segment("n.nspname || '.' || t.typname")}, string_agg(e.enum
 SELECT 'schema/' || ${segment('n.nspname')}, md5(concat_ws('|', n.nspowner::regrole, ${acl('n.nspacl', 'n', 'n.nspowner')})) FROM pg_namespace n WHERE ${userSchema};
 SELECT 'extension/' || extname, extversion FROM pg_extension;
 SELECT 'policy/' || ${segment("n.nspname || '.' || c.relname || '.' || p.polname")}, md5(concat_ws('|', p.polcmd, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))) FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace;
+SELECT 'rule/' || ${segment("schemaname || '.' || tablename || '.' || rulename")}, md5(definition) FROM pg_rules WHERE schemaname NOT IN ('pg_catalog', 'information_schema');
+SELECT 'eventtrigger/' || ${segment('evtname')}, md5(concat_ws('|', evtevent, evtenabled, evtfoid::regproc, evttags::text)) FROM pg_event_trigger;
+SELECT 'comment/digest', count(*) || ':' || md5(coalesce(string_agg(md5(concat_ws('|', pg_describe_object(classoid, objoid, objsubid), description)), '' ORDER BY md5(concat_ws('|', pg_describe_object(classoid, objoid, objsubid), description))), ''))
+FROM pg_description WHERE objoid >= 16384 AND classoid <> 'pg_language'::regclass AND classoid <> 'pg_extension'::regclass AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = classoid AND e.objid = objoid AND e.deptype IN ('e', 'i'));
 SELECT 'largeobject/count', count(*) FROM pg_largeobject_metadata;
 SELECT 'largeobject/digest', coalesce(sum(('x' || left(h.m, 16))::bit(64)::bigint::numeric), 0) || ':' || coalesce(sum(('x' || right(h.m, 16))::bit(64)::bigint::numeric), 0)
-FROM (SELECT md5(concat_ws('|', oid, lomowner::regrole, md5(lo_get(oid)))) AS m FROM pg_largeobject_metadata) h;`;
+FROM (SELECT md5(concat_ws('|', l.oid, l.lomowner::regrole, piece, md5(lo_get(l.oid, piece * 4194304, 4194304)))) AS m FROM pg_largeobject_metadata l,
+  LATERAL generate_series(0, (SELECT coalesce(max(pageno), 0)::bigint * 2048 / 4194304 FROM pg_largeobject o WHERE o.loid = l.oid)) piece) h;`;
 
 /** Sequence facts of the connected database; read before a dump starts, since sequences ignore snapshots. */
 export const sequenceFactsSql = sequences;
@@ -65,17 +73,22 @@ export const sequenceFactsSql = sequences;
 /** Facts of the connected database, as lines `path<TAB>fact`, for psql with `-A -t -F <TAB>`. */
 export const databaseFactsSql = `${tables}\n${objects}\n${sequenceCover}`;
 
-/** Facts of the server, and of one database as an object of it. */
-export const serverFactsSql = `
-SELECT 'role/' || ${segment('r.rolname')}, md5(concat_ws('|', r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit, r.rolvaliduntil, coalesce(r.rolpassword, '-'),
-  (SELECT string_agg(s.setconfig::text, ',') FROM pg_db_role_setting s WHERE s.setrole = r.oid AND s.setdatabase = 0))) FROM pg_authid r WHERE r.rolname !~ '^pg_';
-SELECT 'member/' || ${segment('m.member::regrole::text')} || '/' || ${segment('m.roleid::regrole::text')}, m.admin_option::text FROM pg_auth_members m JOIN pg_authid r ON r.oid = m.member WHERE r.rolname !~ '^pg_';`;
+/**
+ * Facts of the roles of a server. The password of the administrating role is the Secret's business, so it is none.
+ * @param administrator - its name, as a literal
+ */
+export function roleFactsSql(administrator: string): string {
+  return `
+SELECT 'role/' || ${segment('r.rolname')}, md5(concat_ws('|', r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit, nullif(r.rolvaliduntil, 'infinity'), CASE WHEN r.rolname = ${administrator} THEN '-' ELSE coalesce(r.rolpassword, '-') END,
+  (SELECT string_agg(c.setting, ',' ORDER BY c.setting) FROM pg_db_role_setting s, unnest(s.setconfig) c(setting) WHERE s.setrole = r.oid AND s.setdatabase = 0))) FROM pg_authid r WHERE r.rolname !~ '^pg_';
+SELECT 'member/' || ${segment('r.rolname')} || '/' || ${segment('g.rolname')}, bool_or(m.admin_option)::text FROM pg_auth_members m JOIN pg_authid r ON r.oid = m.member JOIN pg_authid g ON g.oid = m.roleid WHERE r.rolname !~ '^pg_' GROUP BY 1;`;
+}
 
 /** Facts of databases as objects of the server: owner, grants, limits, locale, settings. The names are literals. */
 export function databaseObjectFactsSql(literals: readonly { shown: string; actual: string }[]): string {
   const values = literals.map(({ shown, actual }) => `(${shown}, ${actual})`).join(', ');
   return `
-SELECT 'db/' || ${segment('l.shown')} || '/database', md5(concat_ws('|', d.datdba::regrole, ${acl('d.datacl', 'd', 'd.datdba')}, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datconnlimit,
+SELECT 'db/' || ${segment('l.shown')} || '/database', md5(concat_ws('|', d.datdba::regrole, ${acl('d.datacl', 'd', 'd.datdba')}, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, to_jsonb(d) ->> 'datlocprovider', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), d.datconnlimit,
   (SELECT string_agg(concat_ws(':', s.setrole::regrole, c.setting), ',' ORDER BY s.setrole::regrole::text, c.setting) FROM pg_db_role_setting s, unnest(s.setconfig) c(setting) WHERE s.setdatabase = d.oid AND c.setting NOT LIKE 'lifeboat.%')))
 FROM pg_database d JOIN (VALUES ${values}) l(shown, actual) ON l.actual = d.datname;`;
 }

@@ -78,7 +78,6 @@ function strings(count: number): Items {
   };
 }
 
- 
 function packed(entries: Iterator<Buffer>): Items {
   return function* () {
     const next = entries.next();

@@ -1,18 +1,36 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { compareFacts, type Facts } from '../../model/facts.ts';
-import { failure } from '../../model/failures.ts';
-import type { PodAddress } from '../clients/kubectl.ts';
-import { lastLine } from '../clients/process.ts';
-import { openPodSession, runInPod, streamFromPod, streamToPod } from '../executors/pod-exec.ts';
+import { failure, LifeboatFailure } from '../../model/failures.ts';
+import { streamFromPod, streamToPod } from '../executors/pod-exec.ts';
+import {
+  createScratch,
+  DatabaseSettings,
+  dropDatabase,
+  exchangeDatabase,
+  isRestored,
+  readDatabaseSettings,
+  type ScratchDatabase,
+  scratchName,
+  undoExchange,
+} from '../executors/postgres-exchange.ts';
+import { dropRoles, dumpGlobals, makeMissingRoles, restoreGlobals } from '../executors/postgres-roles.ts';
+import {
+  literal,
+  maintenance,
+  openPsql,
+  type PostgresServer,
+  postgresFailure,
+  psql,
+} from '../executors/postgres-server.ts';
+import { componentRules } from '../facts/component-rules.ts';
 import {
   databaseFactsSql,
   databaseObjectFactsSql,
   parseFactLines,
   pinnedSettings,
   postgresTotals,
+  roleFactsSql,
   sequenceFactsSql,
-  serverFactsSql,
 } from '../facts/postgresql.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
@@ -25,10 +43,12 @@ type Options = z.infer<typeof Options>;
 /**
  * PostgreSQL: globals and every database, each dumped from an exported snapshot in which its facts are counted.
  * No consistency across databases is claimed: a snapshot cannot be shared between them.
- * Restore: into a scratch database, compared there, then names swapped in one transaction.
- * Idempotent because: a scratch database is named by the run and dropped first; a swapped one carries the run in its
- * setting `lifeboat.generation`. Changes: databases and roles. Throws: CaptureToolMissing, DumpFailed, DumpEndedEarly,
- * SourceInconsistent, RestoreFailed, FactsDiffer. Source: PostgreSQL 16 documentation, 26.1 "SQL Dump", pg_dump
+ * Restore: every database into a scratch database, compared there; then the roles, then names exchanged one by one, each
+ * in one transaction. What was live stays as `<name>__before_<run>`, where it was not empty.
+ * Idempotent because: a scratch database is named by the run and dropped first; a restored one carries the run in its
+ * setting `lifeboat.generation`. Changes: databases and roles; before the last comparison at most missing roles, which
+ * are dropped again. Throws: CaptureToolMissing, CredentialMismatch, DumpFailed, DumpEndedEarly, SourceInconsistent,
+ * RestoreFailed, RestoreTargetInUse, FactsDiffer, DiskFull. Source: PostgreSQL 16 documentation, 26.1 "SQL Dump", pg_dump
  * `--snapshot`, and 9.28.5 "Snapshot Synchronization Functions".
  */
 export const pgDump: Method<Options> = {
@@ -36,201 +56,135 @@ export const pgDump: Method<Options> = {
   options: Options,
 
   async capture(context) {
-    const pod = await context.pod();
+    const server = await serverOf(context);
+    // psql says why it cannot connect, pg_dumpall does not
+    await psql(server, maintenance, 'SELECT 1;');
     context.progress('read roles and grants');
-    const globals = await dumpGlobals(context, pod);
-    const names = await listDatabases(context, pod);
+    const globals = await dumpGlobals(server);
+    const { names, notes } = await listDatabases(context, server);
     const facts: Facts = {};
     let capturedAt: string | undefined;
     for (const name of names) {
-      const captured = await captureDatabase(context, pod, name);
+      const captured = await captureDatabase(context, server, name);
       Object.assign(facts, captured.facts);
       if (capturedAt === undefined || captured.capturedAt < capturedAt) capturedAt = captured.capturedAt;
     }
-    const literals = names.map((name) => ({ shown: literal(name), actual: literal(name) }));
-    Object.assign(
-      facts,
-      parseFactLines(await psql(context, pod, 'template1', `${serverFactsSql}${databaseObjectFactsSql(literals)}`), ''),
-    );
-    await context.writeBytes(
-      'globals',
-      globals,
-      'psql -X -U "$PGUSER" -d template1   # "already exists" of the administrating role is expected',
-    );
-    if ((await dumpGlobals(context, pod)) !== globals) {
-      throw failure('SourceInconsistent', { message: 'capture globals: roles or grants changed during the dump' });
+    Object.assign(facts, await readServer(server, names));
+    const command = 'psql -X -U "$PGUSER" -d template1   # "already exists" of the administrating role is expected';
+    await context.writeBytes('globals', globals, command);
+    if ((await dumpGlobals(server)) !== globals) {
+      throw failure('SourceInconsistent', {
+        message: 'capture globals: roles or grants changed during the dump',
+      });
     }
     if (capturedAt === undefined) throw failure('BindingFailed', { message: 'capture databases: the server has none' });
-    return { capturedAt, facts, totals: postgresTotals(facts) };
+    return { capturedAt, facts, totals: postgresTotals(facts), notes };
   },
 
   async restore(context) {
-    const pod = await context.pod();
+    const server = await serverOf(context);
+    const waiting: (ScratchDatabase & { stream: string })[] = [];
+    for (const [stream, settings] of await databasesOf(context)) {
+      if (await isRestored(server, settings.name, context.generation)) continue;
+      waiting.push({ stream, settings, scratch: scratchName(context.generation, settings.name) });
+    }
+    if (waiting.length === 0) return;
+    const globals = await context.readText('globals');
+    const made = await makeMissingRoles(server, globals);
+    try {
+      for (const each of waiting) await fillScratch(context, server, each);
+    } catch (error) {
+      const again = { ...server, signal: new AbortController().signal };
+      for (const { scratch } of waiting) await dropDatabase(again, scratch).catch(() => undefined);
+      await dropRoles(again, made).catch(() => undefined);
+      throw error;
+    }
     context.progress('restore roles and grants');
-    await restoreGlobals(context, pod, await context.readText('globals'));
-    for (const stream of context.streams.filter((name) => name.startsWith('database-')))
-      await restoreDatabase(context, pod, stream);
+    await restoreGlobals(server, globals, context.capturedFacts);
+    for (const each of waiting) await exchangeDatabase(server, each, context.generation);
   },
 
   async readFacts(context) {
-    const pod = await context.pod();
-    const names = await databasesOf(context);
-    const facts: Facts = {};
-    for (const name of names) Object.assign(facts, await readDatabase(context, pod, name, name));
-    const literals = names.map((name) => ({ shown: literal(name), actual: literal(name) }));
-    return Object.assign(
-      facts,
-      parseFactLines(await psql(context, pod, 'template1', `${serverFactsSql}${databaseObjectFactsSql(literals)}`), ''),
-    );
+    const server = await serverOf(context);
+    const names = (await databasesOf(context)).map(([, { name }]) => name);
+    const facts: Facts = await readServer(server, names);
+    const there = await psql(server, maintenance, 'SELECT datname FROM pg_database WHERE datallowconn;');
+    for (const name of names) if (there.includes(name)) Object.assign(facts, await readDatabase(server, name, name));
+    // a role that the point does not know is none of its facts, nor is what it is a member of
+    const isKnown = (path: string): boolean => {
+      const role = /^(?:role|member)\/([^/]+)/.exec(path)?.[1];
+      return role === undefined || Object.hasOwn(context.capturedFacts, `role/${role}`);
+    };
+    return Object.fromEntries(Object.entries(facts).filter(([path]) => isKnown(path)));
   },
 
   async undoRestore(context) {
-    const pod = await context.pod();
-    const suffix = `__before_${short(context.generation)}`;
-    const kept = await psql(
-      context,
-      pod,
-      'template1',
-      `SELECT datname FROM pg_database WHERE datname LIKE ${literal(`%${suffix.replaceAll('_', '\\_')}`)};`,
-    );
-    for (const before of kept) {
-      const name = before.slice(0, -suffix.length);
-      await endSessions(context, pod, [before, name]);
-      await psql(context, pod, 'template1', `DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
-      await psql(context, pod, 'template1', `ALTER DATABASE ${identifier(before)} RENAME TO ${identifier(name)};`);
-    }
-    await psql(
-      context,
-      pod,
-      'template1',
-      `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', datname) FROM pg_database WHERE datname LIKE ${literal(`lifeboat\\_${short(context.generation)}\\_%`)} \\gexec`,
-    );
+    await undoExchange(await serverOf(context), context.generation);
   },
 };
 
-function short(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 10);
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-function identifier(text: string): string {
-  return `"${text.replaceAll('"', '""')}"`;
-}
-
-function role(context: MethodContext<Options>): string {
-  const name = context.bound.parameters[context.options.user];
-  if (name === undefined)
+async function serverOf(context: MethodContext<Options>): Promise<PostgresServer> {
+  const role = context.bound.parameters[context.options.user];
+  if (role === undefined)
     throw failure('BindingFailed', { message: `bind pg-dump: the parameter ${context.options.user} has no value` });
-  return name;
+  return { access: context.backends.access, pod: await context.pod(), role, signal: context.signal };
 }
 
-function psqlCommand(context: MethodContext<Options>, database: string): string[] {
-  return ['psql', '-X', '-A', '-t', '-q', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-U', role(context), '-d', database];
-}
-
-/** Runs SQL through the socket and returns the lines of its output. */
-async function psql(
+/** Databases that are captured, and notes on those that cannot be. */
+async function listDatabases(
   context: MethodContext<Options>,
-  pod: PodAddress,
-  database: string,
-  sql: string,
-): Promise<string[]> {
-  const result = await runInPod(context.backends.access, pod, psqlCommand(context, database), {
-    input: `${pinnedSettings}\n${sql}\n`,
-    signal: context.signal,
-  });
-  if (result.exitCode !== 0) throw toolFailure('psql', database, result.stderr);
-  return result.stdout.split('\n').filter((line) => line !== '');
-}
-
-function toolFailure(tool: string, subject: string, stderr: string): Error {
-  const line = lastLine(stderr);
-  if (
-    /not found|no such file or directory.*exec|executable file/i.test(stderr) &&
-    !/database .* does not exist/.test(stderr)
-  ) {
-    return failure('CaptureToolMissing', { message: `run ${tool} for ${subject}: ${line}` });
-  }
-  if (/No space left on device/i.test(stderr))
-    return failure('DiskFull', { message: `run ${tool} for ${subject}: ${line}`, changed: 'unknown' });
-  if (/password authentication failed|role ".*" does not exist|no pg_hba.conf entry/i.test(stderr)) {
-    return failure('CredentialMismatch', { message: `run ${tool} for ${subject}: ${line}` });
-  }
-  return failure('DumpFailed', { message: `run ${tool} for ${subject}: ${line}`, changed: 'unknown' });
-}
-
-/** Roles, memberships and tablespaces as SQL; the random \\restrict lines of newer minors are left out. */
-async function dumpGlobals(context: CaptureContext<Options>, pod: PodAddress): Promise<string> {
-  const { exitCode, stdout, stderr } = await runInPod(
-    context.backends.access,
-    pod,
-    ['pg_dumpall', '-U', role(context), '-l', 'template1', '--globals-only'],
-    { signal: context.signal },
+  server: PostgresServer,
+): Promise<{ names: string[]; notes: string[] }> {
+  const own = `${context.bound.release.namespace}/${context.bound.release.name}`;
+  const claimed = context.bound.claims.filter((claim) => claim.by !== own).map((claim) => claim.database);
+  const listed = await psql(
+    server,
+    maintenance,
+    `SELECT datname, datallowconn AND NOT datistemplate FROM pg_database WHERE datname NOT IN ('template0', 'template1') AND datname !~ '^lifeboat_[0-9a-f]{10}_[0-9a-f]{10}$' AND datname !~ '__before_[0-9a-f]{10}$' ORDER BY 1;`,
   );
-  if (exitCode !== 0) throw toolFailure('pg_dumpall', 'globals', stderr);
-  if (!stdout.includes('PostgreSQL database cluster dump complete'))
-    throw failure('DumpEndedEarly', { message: 'capture globals: pg_dumpall ended without its last line' });
-  return stdout
-    .split('\n')
-    .filter((line) => !/^\\(un)?restrict /.test(line))
-    .join('\n');
-}
-
-async function listDatabases(context: MethodContext<Options>, pod: PodAddress): Promise<string[]> {
-  const claimed = context.bound.claims
-    .filter((claim) => claim.by !== `${context.bound.release.namespace}/${context.bound.release.name}`)
-    .map((claim) => claim.database);
-  const names = await psql(
-    context,
-    pod,
-    'template1',
-    `SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname !~ '^lifeboat_' AND datname !~ '__before_[0-9a-f]{10}$' ORDER BY 1;`,
-  );
-  return names.filter((name) => !claimed.includes(name));
+  const databases = listed.map((line) => line.split('\t')).filter(([name = '']) => !claimed.includes(name));
+  const left = databases.filter(([, open]) => open !== 't').map(([name = '']) => name);
+  return {
+    names: databases.filter(([, open]) => open === 't').map(([name = '']) => name),
+    notes:
+      left.length === 0
+        ? []
+        : [`${String(left.length)} databases that are templates or allow no connection are not captured`],
+  };
 }
 
 async function captureDatabase(
   context: CaptureContext<Options>,
-  pod: PodAddress,
+  server: PostgresServer,
   name: string,
 ): Promise<{ facts: Facts; capturedAt: string }> {
-  const session = openPodSession(
-    context.backends.access,
-    pod,
-    psqlCommand(context, name),
-    (line) => `\\echo ${line}`,
-    context.signal,
-  );
+  const session = openPsql(server, name);
   try {
     const prefix = `db/${factSegment(name)}/`;
     const sequences = await session.ask(`${pinnedSettings}\n${sequenceFactsSql}`);
     const [opened] = await session.ask(
-      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot(), to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');`,
+      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot(), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');`,
     );
     const [snapshot, capturedAt] = (opened ?? '').split('\t');
     if (snapshot === undefined || capturedAt === undefined)
       throw failure('DumpFailed', { message: `capture database ${name}: no snapshot` });
     context.progress(`dump ${name}`);
-    const source = streamFromPod(
-      context.backends.access,
-      pod,
-      ['pg_dump', '-U', role(context), '-d', name, '-Fc', '-Z0', `--snapshot=${snapshot}`],
-      context.signal,
+    const command = ['pg_dump', '-U', server.role, '-d', name, '-Fc', '-Z0', `--snapshot=${snapshot}`];
+    await context.write(
+      `database-${streamName(name)}`,
+      streamFromPod(server.access, server.pod, command, context.signal),
+      {
+        minimumProofs: ['status', 'trailer'],
+        trailer: { kind: 'pg-custom-toc' },
+        restoreCommand: `pg_restore --exit-on-error --create -U "$PGUSER" -d template1   # creates the database ${name}`,
+      },
     );
-    await context.write(`database-${segment(name)}`, source, {
-      minimumProofs: ['status', 'trailer'],
-      trailer: { kind: 'pg-custom-toc' },
-      restoreCommand: `pg_restore --exit-on-error --create -U "$PGUSER" -d template1   # creates the database ${name}`,
-    });
     context.progress(`count ${name}`);
     const facts = parseFactLines(await session.ask(databaseFactsSql), prefix);
     await session.ask('COMMIT;');
     await context.writeBytes(
-      `settings-${segment(name)}`,
-      await readSettings(context, pod, name),
+      `settings-${streamName(name)}`,
+      await readDatabaseSettings(server, name),
       '# part of the dump above; used for a restore under another name',
     );
     return { facts: { ...facts, ...parseFactLines(sequences, prefix) }, capturedAt };
@@ -239,175 +193,71 @@ async function captureDatabase(
   }
 }
 
-/** What CREATE DATABASE needs and what pg_restore without --create leaves out, as JSON. */
-const Settings = z.object({
-  name: z.string(),
-  owner: z.string(),
-  encoding: z.string(),
-  collate: z.string(),
-  ctype: z.string(),
-  statements: z.array(z.string()),
-});
-
-async function readSettings(context: MethodContext<Options>, pod: PodAddress, name: string): Promise<string> {
-  const lines = await psql(
-    context,
-    pod,
-    'template1',
-    `SELECT json_build_object('name', d.datname, 'owner', d.datdba::regrole::text, 'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype, 'statements', (
-  SELECT coalesce(json_agg(s), '[]') FROM (
-    SELECT format('ALTER DATABASE %%1$s CONNECTION LIMIT %s', d.datconnlimit) AS s
-    UNION ALL SELECT 'REVOKE ALL ON DATABASE %1$s FROM PUBLIC' WHERE d.datacl IS NOT NULL
-    UNION ALL SELECT format('GRANT %s ON DATABASE %%1$s TO %s%s', a.privilege_type, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) FROM aclexplode(d.datacl) a
-    UNION ALL SELECT format('COMMENT ON DATABASE %%1$s IS %L', c.description) FROM pg_shdescription c WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass
-    UNION ALL SELECT CASE WHEN s.setrole = 0 THEN format('ALTER DATABASE %%1$s SET %I TO %L', split_part(c.v, '=', 1), substr(c.v, strpos(c.v, '=') + 1))
-      ELSE format('ALTER ROLE %s IN DATABASE %%1$s SET %I TO %L', s.setrole::regrole, split_part(c.v, '=', 1), substr(c.v, strpos(c.v, '=') + 1)) END
-      FROM pg_db_role_setting s, unnest(s.setconfig) c(v) WHERE s.setdatabase = d.oid AND c.v NOT LIKE 'lifeboat.%') x))
-FROM pg_database d WHERE d.datname = ${literal(name)};`,
-  );
-  return lines.join('\n');
+async function readDatabase(server: PostgresServer, actual: string, shown: string): Promise<Facts> {
+  const lines = await psql(server, actual, `${sequenceFactsSql}\n${databaseFactsSql}`);
+  return parseFactLines(lines, `db/${factSegment(shown)}/`);
 }
 
-async function readDatabase(
-  context: MethodContext<Options>,
-  pod: PodAddress,
-  actual: string,
-  shown: string,
-): Promise<Facts> {
-  return parseFactLines(
-    await psql(context, pod, actual, `${sequenceFactsSql}\n${databaseFactsSql}`),
-    `db/${factSegment(shown)}/`,
-  );
+async function readServer(server: PostgresServer, names: readonly string[]): Promise<Facts> {
+  const literals = names.map((name) => ({ shown: literal(name), actual: literal(name) }));
+  const databases = literals.length === 0 ? '' : databaseObjectFactsSql(literals);
+  return parseFactLines(await psql(server, maintenance, `${roleFactsSql(literal(server.role))}${databases}`), '');
 }
 
-/** Applies the globals; an error is fatal unless it says that a role is there already. */
-async function restoreGlobals(context: RestoreContext<Options>, pod: PodAddress, globals: string): Promise<void> {
-  const command = ['psql', '-X', '-q', '-U', role(context), '-d', 'template1'];
-  const { stderr, exitCode } = await runInPod(context.backends.access, pod, command, {
-    input: globals,
-    signal: context.signal,
-  });
-  const errors = stderr.split('\n').filter((line) => /ERROR:|FATAL:/.test(line) && !/already exists/.test(line));
-  if (exitCode !== 0 || errors.length > 0) {
-    throw failure('RestoreFailed', { message: `restore globals: ${errors[0] ?? lastLine(stderr)}`, changed: 'yes' });
-  }
-}
-
-async function restoreDatabase(context: RestoreContext<Options>, pod: PodAddress, stream: string): Promise<void> {
-  const settings = Settings.parse(JSON.parse(await context.readText(stream.replace(/^database-/, 'settings-'))));
-  const name = settings.name;
-  const scratch = `lifeboat_${short(context.generation)}_${short(name)}`;
-  const before = `${name}__before_${short(context.generation)}`;
-  const marked = await psql(
-    context,
-    pod,
-    'template1',
-    `SELECT 1 FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid WHERE d.datname = ${literal(name)} AND ${literal(`lifeboat.generation=${short(context.generation)}`)} = ANY (s.setconfig);`,
-  );
-  if (marked.length > 0) return;
-  context.progress(`restore ${name}`);
-  const create = `CREATE DATABASE ${identifier(scratch)} TEMPLATE template0 OWNER ${settings.owner} ENCODING ${literal(settings.encoding)} LC_COLLATE ${literal(settings.collate)} LC_CTYPE ${literal(settings.ctype)};`;
-  await psql(context, pod, 'template1', `DROP DATABASE IF EXISTS ${identifier(scratch)} WITH (FORCE);`);
-  await psql(context, pod, 'template1', create);
-  const { bytes, sha256 } = context.read(stream);
-  await streamToPod(
-    context.backends.access,
-    pod,
-    ['pg_restore', '--exit-on-error', '-U', role(context), '-d', scratch],
-    bytes,
-    { sha256 },
-    context.signal,
-  );
-  await psql(context, pod, scratch, 'ANALYZE;');
-  context.progress(`compare ${name}`);
-  await assertScratchEqual(context, pod, scratch, name);
-  const statements = settings.statements
-    .map((statement) => `${statement.replaceAll('%1$s', identifier(scratch))};`)
-    .join('\n');
-  await psql(
-    context,
-    pod,
-    'template1',
-    `${statements}\nALTER DATABASE ${identifier(scratch)} SET lifeboat.generation TO ${literal(short(context.generation))};`,
-  );
-  await swap(context, pod, { name, scratch, before });
-}
-
-async function assertScratchEqual(
+/** Restores a database beside the live one and compares it there. @throws FactsDiffer */
+async function fillScratch(
   context: RestoreContext<Options>,
-  pod: PodAddress,
-  scratch: string,
-  name: string,
+  server: PostgresServer,
+  database: ScratchDatabase & { stream: string },
 ): Promise<void> {
-  const prefix = `db/${factSegment(name)}/`;
-  const captured = Object.fromEntries(
-    Object.entries(context.capturedFacts).filter(([path]) => path.startsWith(prefix) && path !== `${prefix}database`),
+  const { settings, scratch, stream } = database;
+  context.progress(`restore ${settings.name}`);
+  await createScratch(server, database);
+  const { bytes, sha256 } = context.read(stream);
+  const command = ['pg_restore', '--exit-on-error', '-U', server.role, '-d', scratch];
+  try {
+    await streamToPod(server.access, server.pod, command, bytes, { sha256 }, context.signal);
+  } catch (error) {
+    if (error instanceof LifeboatFailure && /No space left on device/i.test(error.message))
+      throw postgresFailure(`restore ${settings.name}`, error.message);
+    throw error;
+  }
+  await psql(server, scratch, 'ANALYZE;');
+  context.progress(`compare ${settings.name}`);
+  const prefix = `db/${factSegment(settings.name)}/`;
+  const captured = Object.entries(context.capturedFacts).filter(
+    ([path]) => path.startsWith(prefix) && path !== `${prefix}database`,
   );
-  const rules = context.bound.plan.compare.map((rule) => ({
-    ...rule,
-    facts: rule.facts.replace(`${context.component.name}/`, ''),
-  }));
-  const comparison = compareFacts(captured, await readDatabase(context, pod, scratch, name), rules);
+  const comparison = compareFacts(
+    Object.fromEntries(captured),
+    await readDatabase(server, scratch, settings.name),
+    componentRules(context.bound.plan.compare, context.component.name),
+  );
   if (comparison.equal) return;
-  await psql(context, pod, 'template1', `DROP DATABASE IF EXISTS ${identifier(scratch)} WITH (FORCE);`);
   const shown = comparison.differences
     .slice(0, 3)
-    .map((difference) => `${difference.path} was ${String(difference.before)}, is ${String(difference.after)}`);
+    .map(({ path, before, after }) => `${path} was ${String(before)}, is ${String(after)}`);
   throw failure('FactsDiffer', {
-    message: `compare database ${name}: ${String(comparison.differenceCount)} facts differ: ${shown.join('; ')}`,
+    message: `compare database ${settings.name}: ${String(comparison.differenceCount)} facts differ: ${shown.join('; ')}`,
   });
 }
 
-/** Exchanges the names in one transaction; an empty database that stood there is dropped, another one is kept. */
-async function swap(
-  context: MethodContext<Options>,
-  pod: PodAddress,
-  of: { name: string; scratch: string; before: string },
-): Promise<void> {
-  await endSessions(context, pod, [of.name, of.scratch]);
-  const exists =
-    (await psql(context, pod, 'template1', `SELECT 1 FROM pg_database WHERE datname = ${literal(of.name)};`)).length >
-    0;
-  const away = exists ? `ALTER DATABASE ${identifier(of.name)} RENAME TO ${identifier(of.before)};` : '';
-  await psql(
-    context,
-    pod,
-    'template1',
-    `BEGIN; ${away} ALTER DATABASE ${identifier(of.scratch)} RENAME TO ${identifier(of.name)}; COMMIT;`,
-  );
-  if (!exists) return;
-  const [relations] = await psql(
-    context,
-    pod,
-    of.before,
-    `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast';`,
-  );
-  if (relations === '0') await psql(context, pod, 'template1', `DROP DATABASE ${identifier(of.before)} WITH (FORCE);`);
-}
-
-async function endSessions(context: MethodContext<Options>, pod: PodAddress, names: readonly string[]): Promise<void> {
-  await psql(
-    context,
-    pod,
-    'template1',
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${names.map(literal).join(', ')}) AND pid <> pg_backend_pid();`,
-  );
-}
-
-async function databasesOf(context: RestoreContext<Options>): Promise<string[]> {
-  const names: string[] = [];
+/** The databases of a point: the stream of each, and its settings. */
+async function databasesOf(context: RestoreContext<Options>): Promise<[stream: string, settings: DatabaseSettings][]> {
+  const databases: [string, DatabaseSettings][] = [];
   for (const stream of context.streams.filter((name) => name.startsWith('settings-'))) {
-    names.push(Settings.parse(JSON.parse(await context.readText(stream))).name);
+    const settings = DatabaseSettings.parse(JSON.parse(await context.readText(stream)));
+    databases.push([stream.replace(/^settings-/, 'database-'), settings]);
   }
-  return names;
-}
-
-/** A name as one segment of a key or a path. */
-function segment(name: string): string {
-  return encodeURIComponent(name).replaceAll("'", '%27');
+  return databases;
 }
 
 /** A name as one segment of a path of facts; the SQL of the facts does the same. */
 function factSegment(name: string): string {
   return name.replaceAll('%', '%25').replaceAll('/', '%2F');
+}
+
+/** A name as part of the name of a stream, which becomes a key in the store. */
+function streamName(name: string): string {
+  return encodeURIComponent(name).replaceAll("'", '%27');
 }

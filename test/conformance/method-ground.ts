@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Backends } from '../../activities/backends.ts';
 import { bindRelease } from '../../activities/binding/bind-release.ts';
-import { isReady, listPods, openKubernetes } from '../../activities/clients/kubernetes.ts';
 import type { PodAddress } from '../../activities/clients/kubectl.ts';
+import { isReady, listPods, openKubernetes } from '../../activities/clients/kubernetes.ts';
 import { runInPod } from '../../activities/executors/pod-exec.ts';
 import { methods } from '../../activities/methods/index.ts';
 import type { Method, MethodContext } from '../../activities/methods/method.ts';
@@ -43,7 +43,13 @@ export type MethodGround = {
 };
 
 /** What a test gives a method in place of what the plan says. */
-export type Over = { readonly options?: object; readonly pod?: PodAddress; readonly component?: object; readonly plan?: object };
+export type Over = {
+  readonly options?: object;
+  readonly pod?: PodAddress;
+  readonly component?: object;
+  readonly plan?: object;
+  readonly parameters?: Record<string, string>;
+};
 
 /** Installs releases and fills them; `close` removes their namespaces. */
 export async function openMethodGround(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<MethodGround> {
@@ -55,7 +61,10 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     cluster: { name: 'sandbox' },
     store: { url: 'file:///unused' },
     recipients: ['age1unused', 'age1unused2'],
-    releases: releases.map(({ chart, namespace, name }) => ({ release: `${namespace}/${name}`, chart: join(import.meta.dirname, '..', '..', 'charts', chart) })),
+    releases: releases.map(({ chart, namespace, name }) => ({
+      release: `${namespace}/${name}`,
+      chart: join(import.meta.dirname, '..', '..', 'charts', chart),
+    })),
   });
   const { kubeconfig, context, tools } = sandbox;
   const backends: Backends = {
@@ -81,7 +90,8 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     if (found === undefined) throw new Error(`no component ${name}`);
     return found;
   };
-  const cluster = async (args: readonly string[], input?: string): Promise<string> => await kubectl(sandbox, args, input === undefined ? {} : { input });
+  const cluster = async (args: readonly string[], input?: string): Promise<string> =>
+    await kubectl(sandbox, args, input === undefined ? {} : { input });
   return {
     backends,
     kubectl: cluster,
@@ -89,10 +99,17 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     method: (bound, component) => methods[componentOf(bound, component).method] as Method<unknown>,
     context: (bound, name, generation, over = {}) => {
       const component = { ...componentOf(bound, name), ...over.component };
-      const workload = component.host === undefined ? bound.workloads[component.workload ?? ''] : bound.hosts[component.host]?.workload;
+      const workload =
+        component.host === undefined
+          ? bound.workloads[component.workload ?? '']
+          : bound.hosts[component.host]?.workload;
       return {
         backends,
-        bound: { ...bound, plan: { ...bound.plan, ...over.plan } },
+        bound: {
+          ...bound,
+          plan: { ...bound.plan, ...over.plan },
+          parameters: { ...bound.parameters, ...over.parameters },
+        },
         component,
         options: methods[component.method].options.parse(over.options ?? component.options),
         workload,
@@ -103,15 +120,24 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
       };
     },
     run: async (workload, command, input) => {
-      const result = await runInPod(backends.access, await podOf(workload), command, input === undefined ? {} : { input });
-      if (result.exitCode !== 0) throw new Error(`${command.slice(0, 3).join(' ')}: exit ${String(result.exitCode)}: ${result.stderr.slice(-500)}`);
+      const result = await runInPod(
+        backends.access,
+        await podOf(workload),
+        command,
+        input === undefined ? {} : { input },
+      );
+      if (result.exitCode !== 0)
+        throw new Error(
+          `${command.slice(0, 3).join(' ')}: exit ${String(result.exitCode)}: ${result.stderr.slice(-500)}`,
+        );
       return result.stdout;
     },
     scale: async (workload, replicas) => {
       const target = [`${workload.kind.toLowerCase()}/${workload.name}`, '-n', workload.namespace];
       await cluster(['scale', ...target, `--replicas=${String(replicas)}`]);
       if (replicas > 0) await cluster(['rollout', 'status', ...target, '--timeout=180s']);
-      while (replicas === 0 && (await listPods(backends.kubernetes, workload.namespace, workload.selector)).length > 0) await new Promise((resolve) => setTimeout(resolve, 300));
+      while (replicas === 0 && (await listPods(backends.kubernetes, workload.namespace, workload.selector)).length > 0)
+        await new Promise((resolve) => setTimeout(resolve, 300));
     },
     close: async () => {
       await deleteNamespaces(sandbox, [...new Set(releases.map(({ namespace }) => namespace))]);

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { identifier, literal, maintenance, type PostgresServer, psql } from './postgres-server.ts';
+
+/** What CREATE DATABASE needs and what pg_restore without --create leaves out. */
+export const DatabaseSettings = z.object({
+  name: z.string(),
+  owner: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  /** Since PostgreSQL 15; `c` is the C library. */
+  provider: z.string().nullable().default(null),
+  locale: z.string().nullable().default(null),
+  rules: z.string().nullable().default(null),
+  /** `%1$s` stands for the database. */
+  statements: z.array(z.string()),
+});
+export type DatabaseSettings = z.infer<typeof DatabaseSettings>;
+
+/** Settings whose value is a list of names: a literal would make one name of it. */
+const listSettings = `('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries', 'shared_preload_libraries')`;
+const settingValue = `CASE WHEN split_part(c.v, '=', 1) IN ${listSettings} THEN replace(substr(c.v, strpos(c.v, '=') + 1), '""', '''''') ELSE quote_literal(substr(c.v, strpos(c.v, '=') + 1)) END`;
+
+/** Reads the settings of a database, as JSON. */
+export async function readDatabaseSettings(server: PostgresServer, name: string): Promise<string> {
+  const lines = await psql(
+    server,
+    maintenance,
+    `SELECT json_build_object('name', d.datname, 'owner', d.datdba::regrole::text, 'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
+  'provider', to_jsonb(d) ->> 'datlocprovider', 'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), 'rules', to_jsonb(d) ->> 'daticurules', 'statements', (
+  SELECT coalesce(json_agg(s), '[]') FROM (
+    SELECT format('ALTER DATABASE %%1$s CONNECTION LIMIT %s', d.datconnlimit) AS s
+    UNION ALL SELECT 'REVOKE ALL ON DATABASE %1$s FROM PUBLIC' WHERE d.datacl IS NOT NULL
+    UNION ALL SELECT format('GRANT %s ON DATABASE %%1$s TO %s%s', a.privilege_type, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) FROM aclexplode(d.datacl) a
+    UNION ALL SELECT format('COMMENT ON DATABASE %%1$s IS %L', c.description) FROM pg_shdescription c WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass
+    UNION ALL SELECT CASE WHEN s.setrole = 0 THEN format('ALTER DATABASE %%1$s SET %I TO %s', split_part(c.v, '=', 1), ${settingValue})
+      ELSE format('ALTER ROLE %s IN DATABASE %%1$s SET %I TO %s', s.setrole::regrole, split_part(c.v, '=', 1), ${settingValue}) END
+      FROM pg_db_role_setting s, unnest(s.setconfig) c(v) WHERE s.setdatabase = d.oid AND c.v NOT LIKE 'lifeboat.%') x))
+FROM pg_database d WHERE d.datname = ${literal(name)};`,
+  );
+  return lines.join('\n');
+}
+
+/** A database that is restored: its settings, and the name that it has until it is exchanged. */
+export type ScratchDatabase = { readonly settings: DatabaseSettings; readonly scratch: string };
+
+/** A generation as names carry it. */
+export function shortGeneration(generation: string): string {
+  return createHash('sha256').update(generation).digest('hex').slice(0, 10);
+}
+
+/** The scratch name of a database in a generation. */
+export function scratchName(generation: string, name: string): string {
+  return `lifeboat_${shortGeneration(generation)}_${shortGeneration(name)}`;
+}
+
+/** Whether a database is the one that this generation restored. */
+export async function isRestored(server: PostgresServer, name: string, generation: string): Promise<boolean> {
+  const marker = literal(`lifeboat.generation=${shortGeneration(generation)}`);
+  const found = await psql(
+    server,
+    maintenance,
+    `SELECT 1 FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid WHERE d.datname = ${literal(name)} AND ${marker} = ANY (s.setconfig);`,
+  );
+  return found.length > 0;
+}
+
+/** Makes an empty scratch database with the captured owner and locale. Its other settings come with the exchange. */
+export async function createScratch(server: PostgresServer, { settings, scratch }: ScratchDatabase): Promise<void> {
+  const { owner, encoding, collate, ctype, provider, locale, rules } = settings;
+  const byProvider =
+    provider === 'i'
+      ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(locale ?? '')}${rules === null ? '' : ` ICU_RULES ${literal(rules)}`}`
+      : provider === 'b'
+        ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(locale ?? '')}`
+        : '';
+  await dropDatabase(server, scratch);
+  await psql(
+    server,
+    maintenance,
+    `CREATE DATABASE ${identifier(scratch)} TEMPLATE template0 OWNER ${owner} ENCODING ${literal(encoding)} LC_COLLATE ${literal(collate)} LC_CTYPE ${literal(ctype)}${byProvider};`,
+  );
+}
+
+/** Drops a database with its sessions; one that is not there is a success. */
+export async function dropDatabase(server: PostgresServer, name: string): Promise<void> {
+  await psql(server, maintenance, `DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
+}
+
+/**
+ * Gives a scratch database its settings and the marker of the generation, and exchanges its name with the live one's in
+ * one transaction. What was live stays beside it, as the safety copy; where it was empty it is dropped.
+ */
+export async function exchangeDatabase(
+  server: PostgresServer,
+  { settings, scratch }: ScratchDatabase,
+  generation: string,
+): Promise<void> {
+  const { name } = settings;
+  const before = beforeName(name, generation);
+  const statements = settings.statements.map((each) => `${each.replaceAll('%1$s', identifier(scratch))};`).join('\n');
+  const marker = `ALTER DATABASE ${identifier(scratch)} SET lifeboat.generation TO ${literal(shortGeneration(generation))};`;
+  await psql(server, maintenance, `${statements}\n${marker}`);
+  await endSessions(server, [name, scratch]);
+  const found = await psql(server, maintenance, `SELECT 1 FROM pg_database WHERE datname = ${literal(name)};`);
+  const away =
+    found.length === 0
+      ? ''
+      : `ALTER DATABASE ${identifier(name)} SET lifeboat.replaced TO ${literal(name)}; ALTER DATABASE ${identifier(name)} RENAME TO ${identifier(before)};`;
+  await psql(
+    server,
+    maintenance,
+    `BEGIN; ${away} ALTER DATABASE ${identifier(scratch)} RENAME TO ${identifier(name)}; COMMIT;`,
+  );
+  if (found.length === 0) return;
+  const [relations] = await psql(
+    server,
+    before,
+    `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast';`,
+  );
+  if (relations === '0') await dropDatabase(server, before);
+}
+
+/** Puts back every database that a generation replaced, and drops what it had not exchanged yet. Idempotent. */
+export async function undoExchange(server: PostgresServer, generation: string): Promise<void> {
+  const kept = await psql(
+    server,
+    maintenance,
+    `SELECT d.datname, substr(c.v, length('lifeboat.replaced=') + 1) FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0, unnest(s.setconfig) c(v)
+WHERE d.datname LIKE ${literal(`%\\_\\_before\\_${shortGeneration(generation)}`)} AND c.v LIKE 'lifeboat.replaced=%';`,
+  );
+  for (const [before = '', name = ''] of kept.map((line) => line.split('\t'))) {
+    await endSessions(server, [before, name]);
+    await dropDatabase(server, name);
+    await psql(
+      server,
+      maintenance,
+      `ALTER DATABASE ${identifier(before)} RENAME TO ${identifier(name)}; ALTER DATABASE ${identifier(name)} RESET lifeboat.replaced;`,
+    );
+  }
+  await psql(
+    server,
+    maintenance,
+    `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', datname) FROM pg_database WHERE datname LIKE ${literal(`lifeboat\\_${shortGeneration(generation)}\\_%`)} \\gexec`,
+  );
+}
+
+/** Names have 63 bytes at most; the whole one is in the setting `lifeboat.replaced`. */
+function beforeName(name: string, generation: string): string {
+  const suffix = `__before_${shortGeneration(generation)}`;
+  let start = name;
+  while (Buffer.byteLength(start) + suffix.length > 63) start = start.slice(0, -1);
+  return `${start}${suffix}`;
+}
+
+async function endSessions(server: PostgresServer, names: readonly string[]): Promise<void> {
+  const list = names.map(literal).join(', ');
+  const sql = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${list}) AND pid <> pg_backend_pid();`;
+  await psql(server, maintenance, sql);
+}
