@@ -7,6 +7,7 @@ import { failure } from '../model/failures.ts';
 import type { RunPlan } from '../model/outcome.ts';
 import type { Artifact, ComponentRecord } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
+import { assertRecipients } from '../transfer/age-stream.ts';
 import { readComponentRecord, writeComponentRecord } from '../transfer/component-records.ts';
 import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
 import { commitManifest, readChain } from '../transfer/points.ts';
@@ -52,9 +53,10 @@ export function createCaptureActivities(backends: Backends) {
   const recipients = backends.platform.recipients;
 
   return {
-    /** Binds the plan to the live release and writes `plan.json` of the run. Changes only the store. */
+    /** Binds the plan to the live release and writes `plan.json` of the run. Changes only the store. @throws RecipientInvalid */
     async bindForBackup(of: { release: string; configDigest: string | null }): Promise<BoundBackup> {
       requireConfig(backends, of.configDigest);
+      assertRecipients(recipients);
       const release = resolveRelease(backends, of.release);
       const bound = await bindRelease(backends, release);
       await writeRunDocument(backends, run().runId, { bound, recovery: null });

@@ -1,10 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type { Manifest, Proof, Verification } from '../model/recovery-point.ts';
-import { LifeboatFailure, failure } from '../model/failures.ts';
+import { LifeboatFailure } from '../model/failures.ts';
 import { platformReleases } from '../model/platform.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
 import { verifyArtifact } from '../transfer/read-artifact.ts';
-import { type FoundPoint, readChain } from '../transfer/points.ts';
+import { type FoundPoint, missingPoint, readChain } from '../transfer/points.ts';
 import { checkChain } from '../transfer/chain.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
@@ -58,9 +58,11 @@ export function createPointActivities(backends: Backends) {
         for (const problem of checkChain(chain)) broken.push({ release: releaseTitle(release), code: problem.code, message: problem.message });
         const good = chain.flatMap((entry) => entry.document ?? []);
         const chosen = of.all ? good : of.point === 'latest' ? good.slice(0, 1) : good.filter((manifest) => manifest.id === of.point);
-        if (chosen.length === 0 && (of.release !== null || of.point === 'latest') && broken.every((each) => each.release !== releaseTitle(release))) {
-          const known = good.map((manifest) => manifest.id).slice(0, 5).join(', ');
-          throw failure('PointUnknown', { message: `find point ${of.point} of ${releaseTitle(release)}: ${known === '' ? 'it has none' : `it has ${known}`}` });
+        const named = of.release !== null;
+        if (chosen.length === 0 && (named || of.point === 'latest') && broken.every((each) => each.release !== releaseTitle(release))) {
+          const missing = await missingPoint({ store: backends.store, trustedKeys, release, point: of.point, chain });
+          if (named) throw missing;
+          broken.push({ release: releaseTitle(release), code: missing.code, message: missing.message });
         }
         points.push(...chosen.map((manifest) => reference(release, manifest)));
       }

@@ -48,6 +48,12 @@ export async function openAgeEncryptor(recipients: readonly string[]): Promise<A
   return sealer(Buffer.concat([empty.subarray(0, end), nonce]), payloadKey(capturing.fileKey, nonce));
 }
 
+/** Makes sure that each of `recipients` can be encrypted to. @throws RecipientInvalid */
+export function assertRecipients(recipients: readonly string[]): void {
+  const encrypter = new Encrypter();
+  for (const recipient of recipients) addRecipient(encrypter, recipient);
+}
+
 function addRecipient(encrypter: Encrypter, recipient: string): void {
   try {
     encrypter.addRecipient(recipient);

@@ -1,4 +1,4 @@
-import { failure } from '../model/failures.ts';
+import { failure, type LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import {
   type Artifact,
@@ -10,7 +10,7 @@ import {
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } from './chain.ts';
 import { appendLink, previousOf } from './chain-append.ts';
-import { manifestFolder } from './point-names.ts';
+import { manifestFolder, pointPrefix } from './point-names.ts';
 import type { Store } from './store.ts';
 import { readVerifications } from './verifications.ts';
 
@@ -91,20 +91,23 @@ export function readChain(of: {
   return readLinks(of, manifestChain(of.release));
 }
 
+/** Which point of which release is asked for. */
+export type PointQuestion = {
+  readonly store: Store;
+  readonly trustedKeys: readonly string[];
+  readonly release: ReleaseName;
+  /** `latest`, `latest-verified`, or an id. */
+  readonly point: string;
+  readonly to?: string | undefined;
+};
+
 /**
  * Finds a point: `latest` is the newest one, `latest-verified` the newest that is not suspect, reached `read-back` and
  * whose newest verification is not `damaged`; or the one with this id. `to` leaves out points captured after it.
- * @throws PointUnknown, PointNotVerified, Store*, and what is wrong with the point that was asked for
+ * @throws PointUnknown, PointNotVerified, ManifestMissing, Store*, and what is wrong with the point that was asked for
  */
-export async function findPoint(of: {
-  store: Store;
-  trustedKeys: readonly string[];
-  release: ReleaseName;
-  point: string;
-  to?: string | undefined;
-}): Promise<FoundPoint> {
-  const { point, to, release } = of;
-  const subject = releasePath(release);
+export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
+  const { point, to } = of;
   const chain = await readChain(of);
   const inTime = chain.filter(
     ({ document }) => to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to),
@@ -114,27 +117,78 @@ export async function findPoint(of: {
       const found = await withVerifications(of, entry);
       if (found !== undefined && isVerified(found)) return found;
     }
-    throw failure('PointNotVerified', {
-      message: `find point of ${subject}: none of ${String(inTime.length)} has passed verification${before(to)}`,
-      subject,
-    });
+    throw await noneVerified(of, inTime);
   }
   const entry = point === 'latest' ? inTime[0] : inTime.find(({ document }) => document?.id === point);
-  if (entry === undefined) {
-    const broken =
-      point === 'latest'
-        ? undefined
-        : chain.find(({ document, failure: wrong }) => document === undefined && wrong !== undefined);
-    const hint = broken?.failure === undefined ? '' : `; ${broken.failure.message}`;
-    throw failure('PointUnknown', {
-      message: `find point of ${subject}: ${point === 'latest' ? 'it has none' : `it has no ${point}`}${before(to)}${hint}`,
-      subject,
-    });
-  }
+  if (entry === undefined) throw await missingPoint({ ...of, chain });
   const found = await withVerifications(of, entry);
   if (found === undefined)
     throw entry.failure ?? new Error(`the link ${entry.key} has neither a document nor a failure`);
   return found;
+}
+
+/** Why no point can be used: what is wrong with the newest one says more than that there is none. */
+async function noneVerified(of: PointQuestion, inTime: readonly ChainPoint[]): Promise<LifeboatFailure> {
+  const [newest] = inTime;
+  if (newest === undefined)
+    return await missingPoint({ ...of, point: 'latest', chain: inTime, code: 'PointNotVerified' });
+  if (newest.failure !== undefined && inTime.every(({ document }) => document === undefined)) return newest.failure;
+  const found = await withVerifications(of, newest);
+  const [verdict] = found?.verifications ?? [];
+  const why =
+    verdict?.failure == null
+      ? (found?.manifest.suspect ?? newest.failure?.message)
+      : `${verdict.failure.code}, ${verdict.failure.message}`;
+  const said = why == null ? '' : `; the newest${found === undefined ? '' : `, ${found.manifest.id}`}: ${why}`;
+  const subject = releasePath(of.release);
+  return failure('PointNotVerified', {
+    message: `find point of ${subject}: none of ${String(inTime.length)} has passed verification${before(of.to)}${said}`,
+    subject,
+  });
+}
+
+/**
+ * Why a point is not there: its objects may be left without their manifest.
+ * @param of.point - an id, or `latest` for any
+ */
+export async function missingPoint(
+  of: PointQuestion & { chain: readonly ChainPoint[]; code?: 'PointUnknown' | 'PointNotVerified' | undefined },
+): Promise<LifeboatFailure> {
+  const { store, release, point, chain, to, code = 'PointUnknown' } = of;
+  const subject = releasePath(release);
+  const isAny = point === 'latest';
+  const orphan = await pointWithoutManifest(store, release, isAny ? undefined : point);
+  const gap = isAny
+    ? undefined
+    : chain.find(({ document, failure: wrong }) => document === undefined && wrong !== undefined);
+  const said = gap?.failure === undefined ? '' : `; ${gap.failure.message}`;
+  if (orphan !== undefined && to === undefined) {
+    return failure('ManifestMissing', {
+      message: `find point of ${subject}: ${orphan} has objects and no manifest${said}`,
+      subject,
+    });
+  }
+  const known = chain.flatMap(({ document }) => document?.id ?? []).slice(0, 5);
+  const has = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`;
+  return failure(code, {
+    message: `find point of ${subject}: ${isAny ? has : `no ${point}, ${has}`}${before(to)}${said}`,
+    subject,
+  });
+}
+
+/** The newest point of which objects are stored, or this one; to be asked where no manifest is known. */
+async function pointWithoutManifest(
+  store: Store,
+  release: ReleaseName,
+  id: string | undefined,
+): Promise<string | undefined> {
+  const folder = id === undefined ? `points/${releasePath(release)}/` : `${pointPrefix(release, id)}/`;
+  let newest: string | undefined;
+  for await (const { key } of store.list(folder)) {
+    if (id !== undefined) return id;
+    newest = key.slice(folder.length).split('/')[0];
+  }
+  return newest;
 }
 
 function before(to: string | undefined): string {

@@ -137,7 +137,7 @@ export function streamFromPod(
  * Feeds bytes to a command in a container. It returns only when the command ended well and the pod received exactly
  * the bytes that were sent: a cut stdin looks like an end of file to the command.
  * @param expected - digest of the stored bytes, where they are sent as they are
- * @throws RestoreFailed with the command's last line
+ * @throws RestoreFailed or DiskFull with the command's last line
  */
 export async function streamToPod(
   access: ClusterAccess,
@@ -189,7 +189,7 @@ export async function streamToPod(
   if (proof.exitCode === undefined)
     throw failure('RestoreFailed', { message: `${verb}: ended without status, ${lastLine(said)}`, changed: 'unknown' });
   if (proof.exitCode !== 0 || exitCode !== 0)
-    throw failure('RestoreFailed', {
+    throw failure(/No space left on device/i.test(said) ? 'DiskFull' : 'RestoreFailed', {
       message: `${verb}: exit ${String(proof.exitCode)}, ${lastLine(said)}`,
       changed: 'unknown',
     });

@@ -3,6 +3,7 @@ import { formatBytes } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { findRelease, type ReleaseName, releaseTitle } from '../../model/release-name.ts';
+import { pointPrefix } from '../../transfer/point-names.ts';
 import { readChain } from '../../transfer/points.ts';
 import { readVerifications } from '../../transfer/verifications.ts';
 import type { Session } from '../session.ts';
@@ -38,10 +39,18 @@ export async function listPoints(session: Session, releases: readonly ReleaseNam
 /** The release that a point belongs to. @throws PointUnknown */
 export async function findPointOwner(session: Session, id: string): Promise<string> {
   const { platform } = await session.platform();
-  const { points } = await listPoints(session, platformReleases(platform));
-  const found = points.find((each) => each.manifest.id === id);
+  const releases = platformReleases(platform);
+  const { points } = await listPoints(session, releases);
+  const found = points.find((each) => each.manifest.id === id) ?? (await findLostPoint(session, releases, id));
   if (found === undefined) throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
   return found.release;
+}
+
+/** The release that a point without a manifest left objects of: the run says what is wrong with it. */
+async function findLostPoint(session: Session, releases: readonly ReleaseName[], id: string): Promise<{ release: string } | undefined> {
+  const store = await session.store();
+  for (const release of releases) for await (const _ of store.list(`${pointPrefix(release, id)}/`)) return { release: releaseTitle(release) };
+  return undefined;
 }
 
 /** `lifeboat points [RELEASE]` and `lifeboat points show ID` */

@@ -7,6 +7,7 @@ import { installPlatform } from '../../sandbox/platform/install-platform.ts';
 import { kubectl } from '../../sandbox/platform/kubectl.ts';
 import { releaseLabel, smallPlatform, type SandboxRelease } from '../../sandbox/platform/release.ts';
 import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
+import { makeTemporalNamespace } from './temporal-client.ts';
 
 /** What a run of the command line ended with. */
 export type Ran = CommandResult & { readonly result: RunResult & { workflowId: string; runId: string } };
@@ -17,6 +18,8 @@ export type Ground = {
   readonly releases: readonly SandboxRelease[];
   readonly names: { readonly postgresql: string; readonly redis: string };
   readonly namespace: string;
+  /** Of Temporal: `default`, or one of the test's own, whose tasks no other worker takes. */
+  readonly temporalNamespace: string;
   readonly setting: Setting;
   /** Starts the worker, ending the one before. */
   startWorker(env?: Readonly<Record<string, string>>): Promise<WorkerProcess>;
@@ -38,13 +41,23 @@ export async function openSandbox(): Promise<Sandbox> {
   return sandbox;
 }
 
+/** What a ground is made with: the setting of its platform, and a namespace of Temporal that is made when missing. */
+export type GroundOptions = Partial<SettingOptions> & { readonly temporalNamespace?: string };
+
 /** Opens the ground of a test file; its platform of two releases is installed once and shared by all of them. */
-export async function openGround(name: string, options: Partial<SettingOptions> = {}): Promise<Ground> {
+export async function openGround(name: string, { temporalNamespace = 'default', ...options }: GroundOptions = {}): Promise<Ground> {
   const sandbox = await openSandbox();
+  await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
   const releases = options.releases ?? smallPlatform('e2e');
   await installPlatform(sandbox, releases);
   await mkdir(folder, { recursive: true });
-  const setting = await makeSetting(sandbox, join(folder, name), { platform: name, bucket: `e2e-${name}-${String(Date.now())}`, ...options, releases });
+  const setting = await makeSetting(sandbox, join(folder, name), {
+    platform: name,
+    bucket: `e2e-${name}-${String(Date.now())}`,
+    ...options,
+    releases,
+    overrides: { temporal: { address: sandbox.temporal.address, namespace: temporalNamespace }, ...options.overrides },
+  });
   let worker: WorkerProcess | undefined;
   const named = (chart: string): string => {
     const found = releases.find((release) => release.chart === chart);
@@ -55,6 +68,7 @@ export async function openGround(name: string, options: Partial<SettingOptions> 
     releases,
     names: { postgresql: named('postgresql'), redis: named('redis') },
     namespace: releases[0]?.namespace ?? '',
+    temporalNamespace,
     setting,
     startWorker: async (env = {}) => {
       await worker?.stop();

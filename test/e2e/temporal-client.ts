@@ -1,10 +1,32 @@
 import type { Client } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { connectClient } from '../../workers/temporal-connection.ts';
 import type { Ground } from './ground.ts';
 
-/** A client of the sandbox's Temporal. */
+/** A client of the sandbox's Temporal, in the namespace of the ground. */
 export async function temporalClient(ground: Ground): Promise<Client> {
-  return await connectClient(ground.sandbox.temporal.address, 'default');
+  return await connectClient(ground.sandbox.temporal.address, ground.temporalNamespace);
+}
+
+/** Makes a namespace of Temporal and waits until it takes work; one that is there is a success. */
+export async function makeTemporalNamespace(address: string, namespace: string): Promise<void> {
+  const { connection } = await connectClient(address, namespace);
+  const { workflowService } = connection;
+  try {
+    await workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
+  } catch (error) {
+    if (!(error instanceof Error && /already exists/i.test(error.message))) throw error;
+  }
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await workflowService.listWorkflowExecutions({ namespace, pageSize: 1 });
+      break;
+    } catch (error) {
+      if (tries > 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+  await connection.close();
 }
 
 /** Waits until an activity of this type runs in a run or in one of its children; `component` narrows it by its input. */

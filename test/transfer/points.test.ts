@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import type { Verification } from '../../model/recovery-point.ts';
 import { checkChain, linkKey } from '../../transfer/chain.ts';
-import { canonicalBytes, signDocument } from '../../transfer/keys.ts';
+import { canonicalBytes, createRecoveryKit, signDocument } from '../../transfer/keys.ts';
 import { manifestFolder, newPointId, pointPrefix } from '../../transfer/point-names.ts';
 import { type ChainPoint, commitManifest, findPoint, readChain } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
@@ -255,6 +255,22 @@ describe('findPoint', () => {
     await overwrite(2, (signed) => ({ ...signed, document: { ...signed.document, tier: 4 } }));
     expect((await find('latest-verified')).manifest.id).toBe(first?.manifest.id);
     await expect(find('latest')).rejects.toMatchObject({ code: 'SignatureInvalid' });
+  });
+
+  it('says that a point has lost its manifest, and whose key signed where none can be trusted', async () => {
+    const [only] = await commitAll(store, kit, [draftAt(0)]);
+    const id = only?.manifest.id ?? '';
+    await store.put(`${pointPrefix(release, id)}/app.dump/0.zst.age`, Buffer.from('x'));
+    const { kit: other } = await createRecoveryKit({ platform: 'other', store: kit.store });
+    const foreign = { store, trustedKeys: [other.signing.publicKey], release };
+    await expect(findPoint({ ...foreign, point: 'latest-verified' })).rejects.toMatchObject({ code: 'SignerUnknown' });
+    await store.delete(linkKey(manifestFolder(release), 1));
+    for (const point of ['latest', 'latest-verified', id]) {
+      await expect(find(point)).rejects.toMatchObject({
+        code: 'ManifestMissing',
+        message: expect.stringContaining(id) as string,
+      });
+    }
   });
 
   it('ignores verifications that no trusted key has signed', async () => {
