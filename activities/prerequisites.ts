@@ -5,18 +5,16 @@ import { z } from 'zod';
 import { BoundPlan } from '../model/bound-plan.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
 import { releaseTitle } from '../model/release-name.ts';
+import { assertRecipients } from '../transfer/age-stream.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { resolveRelease } from './binding/bind-release.ts';
-import { helmVersion } from './clients/helm.ts';
+import { helmTooOld, helmVersion } from './clients/helm.ts';
 import { request } from './clients/kubernetes.ts';
 import { kubectl } from './clients/kubectl.ts';
 import { lastLine } from './clients/process.ts';
 import { locatePoint } from './plan-recovery.ts';
-
-/** The oldest Helm whose commands are used. */
-const oldestHelm = [3, 13] as const;
 
 const RecordedRelease = z.looseObject({ manifest: z.string() });
 const KubernetesObject = z.looseObject({ apiVersion: z.string(), kind: z.string(), metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }) });
@@ -69,12 +67,7 @@ export function createPrerequisiteActivities(backends: Backends) {
 
   async function basics(check: Check): Promise<void> {
     const { access, kubernetes, store } = backends;
-    await check('helm', async () => {
-      const version = await helmVersion(access);
-      const [major = 0, minor = 0] = version.split('.').map(Number);
-      const fits = major > oldestHelm[0] || (major === oldestHelm[0] && minor >= oldestHelm[1]);
-      return fits ? undefined : `version ${version} is too old; ${oldestHelm.join('.')} is the oldest that fits`;
-    });
+    await check('helm', async () => helmTooOld(await helmVersion(access)));
     await check('cluster', async () => {
       await request('read version of the API server', () => kubernetes.version.getCode(), 8_000);
       return undefined;
@@ -100,6 +93,11 @@ export function createPrerequisiteActivities(backends: Backends) {
       const known = backends.kit.recipients.some((recipient) => recipients.includes(recipient));
       await Promise.resolve();
       return known ? undefined : 'its recipients are not among those of lifeboat.yaml';
+    });
+    await check('recipients', async () => {
+      await Promise.resolve();
+      assertRecipients(backends.platform.recipients);
+      return undefined;
     });
     await check('plans', async () => {
       for (const directory of backends.plans.directories) await canAccess(directory);

@@ -10,7 +10,7 @@ import { installChart, readRelease, rollBackRelease, uninstallRelease } from './
 import { isConflict, isNotFound, optional, request } from './clients/kubernetes.ts';
 import { compareTarget } from './compare-target.ts';
 import { methodContext, methodOf, componentOf } from './method-context.ts';
-import { readRecord, restoreObjects } from './methods/release-config.ts';
+import { capturedNamespace, readRecord, restoreObjects } from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
 import { recordOf, restoreContext } from './restore-context.ts';
 import { readRunDocument, type RunDocument } from './run-record.ts';
@@ -30,7 +30,7 @@ export function createRecoverActivities(backends: Backends) {
     async restoreConfiguration(of: { release: string; component: string }): Promise<readonly string[]> {
       const { document, manifest } = await recovery();
       const { namespace } = document.bound.release;
-      await ensureNamespace(namespace);
+      await ensureNamespace(await capturedNamespace((await contextOf(document, manifest, of.component)) as Parameters<typeof capturedNamespace>[0]));
       const before = new Set(await listConfiguration(namespace));
       await restoreObjects((await contextOf(document, manifest, of.component)) as Parameters<typeof restoreObjects>[0], 'before');
       return (await listConfiguration(namespace)).filter((object) => !before.has(object));
@@ -203,10 +203,11 @@ export function createRecoverActivities(backends: Backends) {
     return [...own, ...maps.items.map((map) => `ConfigMap/${map.metadata?.name ?? ''}`)].filter((object) => object !== 'ConfigMap/kube-root-ca.crt');
   }
 
-  async function ensureNamespace(name: string): Promise<void> {
+  async function ensureNamespace(body: Awaited<ReturnType<typeof capturedNamespace>>): Promise<void> {
+    const { name } = body.metadata;
     if ((await optional(`read namespace ${name}`, () => backends.kubernetes.core.readNamespace({ name }))) !== undefined) return;
     try {
-      await request(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body: { metadata: { name } } }));
+      await request(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body }));
     } catch (error) {
       if (!isConflict(error)) throw error;
     }

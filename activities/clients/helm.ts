@@ -105,6 +105,16 @@ export async function rollBackRelease(access: ClusterAccess, namespace: string, 
   if (result.exitCode !== 0) throw helmFailure(`roll back ${name}`, result.stderr, 'unknown');
 }
 
+/** The oldest Helm whose commands are used. */
+const oldestHelm = [3, 13] as const;
+
+/** What is wrong with a version of Helm, or undefined where it fits. */
+export function helmTooOld(version: string): string | undefined {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const fits = major > oldestHelm[0] || (major === oldestHelm[0] && minor >= oldestHelm[1]);
+  return fits ? undefined : `version ${version} is too old; ${oldestHelm.join('.')} is the oldest that fits`;
+}
+
 /** The version of the helm that is called, `4.3.1`. @throws ToolMissing */
 export async function helmVersion(access: Pick<ClusterAccess, 'helm'>): Promise<string> {
   const result = await runProcess({ file: access.helm, args: ['version', '--template', '{{.Version}}'], timeoutMs: 10_000 });

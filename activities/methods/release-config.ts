@@ -9,6 +9,7 @@ import { canonicalBytes } from '../../transfer/keys.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
 import { packChart, readRecord as readHelmRecord, readRelease, renderChart } from '../clients/helm.ts';
 import { applyObjects } from '../clients/kubectl.ts';
+import { request } from '../clients/kubernetes.ts';
 import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
@@ -23,6 +24,14 @@ const HelmRecord = z.strictObject({
   values: z.string(),
   manifest: z.string(),
 });
+
+const Text = z.record(z.string(), z.string());
+const NamespaceObject = z.strictObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Namespace'),
+  metadata: z.strictObject({ name: z.string(), labels: Text, annotations: Text }),
+});
+type NamespaceObject = z.infer<typeof NamespaceObject>;
 
 /** What the installation of a release is made from. */
 export type ReleaseRecord = { readonly values: string; readonly manifest: string; readonly chartArchive?: Uint8Array };
@@ -114,6 +123,37 @@ async function readObjects(context: MethodContext<Options>): Promise<StoredObjec
     if (raw !== undefined) objects.push(strip(StoredObject.parse(raw)));
   }
   return objects;
+}
+
+/** The namespace with its labels and annotations: pod security and the like are decided by them. */
+async function readNamespace(context: MethodContext<Options>): Promise<NamespaceObject> {
+  const name = context.bound.release.namespace;
+  const { metadata } = await request(`read namespace ${name}`, () =>
+    context.backends.kubernetes.core.readNamespace({ name }),
+  );
+  const own = (all: { [key: string]: string } | undefined): { [key: string]: string } =>
+    Object.fromEntries(
+      Object.entries(all ?? {}).filter(
+        ([key]) =>
+          !/^(kubernetes\.io\/metadata\.name$|kubectl\.kubernetes\.io\/|lifeboat\.dev\/(fence|scaled|quiesced))/.test(
+            key,
+          ),
+      ),
+    );
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: own(metadata?.labels), annotations: own(metadata?.annotations) },
+  };
+}
+
+/** The namespace as it was captured, under the name that the release is recovered into. */
+export async function capturedNamespace(context: RestoreContext<Options>): Promise<NamespaceObject> {
+  const { namespace } = context.bound.release;
+  if (!context.streams.includes('namespace'))
+    return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: {}, annotations: {} } };
+  const captured = NamespaceObject.parse(JSON.parse(await context.readText('namespace')));
+  return { ...captured, metadata: { ...captured.metadata, name: namespace } };
 }
 
 /** Packs and proves the chart; what keeps it from being stored is a note, and a recovery then says that it lacks it. */

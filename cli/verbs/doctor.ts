@@ -1,4 +1,4 @@
-import { LifeboatFailure } from '../../model/failures.ts';
+import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releaseTitle } from '../../model/release-name.ts';
 import { requireWorker } from '../follow-run.ts';
@@ -58,14 +58,19 @@ async function look(session: Session): Promise<Finding[]> {
     await check('tools and plans', () => Promise.reject(backends));
     return findings;
   }
-  const [{ helmVersion, readRelease }, { request }, { kubectl }, { splitChart }] = await Promise.all([
+  const [{ helmTooOld, helmVersion, readRelease }, { request }, { kubectl }, { splitChart }] = await Promise.all([
     import('../../activities/clients/helm.ts'),
     import('../../activities/clients/kubernetes.ts'),
     import('../../activities/clients/kubectl.ts'),
     import('../../activities/binding/bind-release.ts'),
   ]);
   const opened = backends as Awaited<ReturnType<Session['backends']>>;
-  await check('helm', async () => `${await helmVersion(opened.access)} at ${opened.access.helm}`);
+  await check('helm', async () => {
+    const version = await helmVersion(opened.access);
+    const problem = helmTooOld(version);
+    if (problem !== undefined) throw failure('ToolTooOld', { message: `look at helm: ${problem}` });
+    return `${version} at ${opened.access.helm}`;
+  });
   await check('kubectl', async () => `${/"gitVersion": "([^"]+)/.exec((await kubectl(opened.access, ['version', '--client', '-o', 'json'], { timeoutMs: 8_000 })).stdout)?.[1] ?? ''} at ${opened.access.kubectl}`);
   await check('cluster', async () => `${(await request('read version of the API server', () => opened.kubernetes.version.getCode(), 8_000)).gitVersion} at ${opened.kubernetes.server}`);
   for (const release of platformReleases(platform)) {
