@@ -73,6 +73,11 @@ export const releaseConfig: Method<Options> = {
       `jq -r .values >values.json   # then: helm install ${release.name} chart.tgz -n ${release.namespace} -f values.json`,
     );
     await context.writeBytes(
+      'namespace',
+      JSON.stringify(await readNamespace(context)),
+      'kubectl apply --server-side -f -   # first of all',
+    );
+    await context.writeBytes(
       'objects',
       JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
       `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart`,
