@@ -32,3 +32,13 @@ export async function renderViews(
   }
   return ['SET NAMES utf8mb4;', "SET sql_mode = '';", ...standIns, ...real, '-- Views completed', ''].join('\n');
 }
+
+/** Views of schemas, by schema and name. */
+export async function listViews(ask: Ask, names: readonly string[]): Promise<(readonly [string, string])[]> {
+  const listed = rows(
+    await ask(
+      `SELECT table_schema, table_name FROM information_schema.views WHERE table_schema IN (${names.map(literal).join(', ')}) ORDER BY 1, 2;`,
+    ),
+  );
+  return listed.map(([schema = '', name = '']) => [schema, name] as const);
+}

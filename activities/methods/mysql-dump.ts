@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { compareFacts, type Facts } from '../../model/facts.ts';
-import { failure, LifeboatFailure } from '../../model/failures.ts';
+import { failure } from '../../model/failures.ts';
+import { eventsWouldRun, switchEvents } from '../executors/mysql-events.ts';
 import {
   dropScratch,
   exchangeSchemas,
-  type Marker,
   readMarker,
-  requireNoForeignReferences,
   restoreGrants,
   restoreLogins,
   scratchName,
@@ -14,14 +13,13 @@ import {
   withMysqlSession,
   writeMarker,
 } from '../executors/mysql-exchange.ts';
-import { dumpCommand, loadCommand, type MysqlServer, mysqlFailure } from '../executors/mysql-server.ts';
+import { fillScratch } from '../executors/mysql-scratch.ts';
+import { dumpCommand, type MysqlServer, runMysql } from '../executors/mysql-server.ts';
 import { openSnapshots, readServerClock } from '../executors/mysql-snapshot.ts';
-import { streamFromPod, streamToPod } from '../executors/pod-exec.ts';
+import { streamFromPod } from '../executors/pod-exec.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import {
   type Ask,
-  identifier,
-  literal,
   mysqlTotals,
   type NamedSchema,
   readProgramFacts,
@@ -38,9 +36,9 @@ import {
   renderAccounts,
   scopeAccounts,
 } from '../facts/mysql-accounts.ts';
-import { renameSchemas } from '../facts/mysql-dump-text.ts';
-import { renderViews } from '../facts/mysql-views.ts';
-import { fromPathSegment } from '../facts/path-segment.ts';
+import { withoutSandboxMode } from '../facts/mysql-dump-text.ts';
+import { checkTables } from '../facts/mysql-limits.ts';
+import { listViews, renderViews } from '../facts/mysql-views.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({
@@ -102,22 +100,29 @@ export const mysqlDump: Method<Options> = {
     const schemas = scratchSchemas(context);
     let marker = await readMarker(server, component, context.generation);
     if (marker.state === 'done') return;
+    // whatever follows the exchange is proven before it
+    const programs = await Promise.all(
+      ['programs', 'views']
+        .filter((stream) => context.streams.includes(stream))
+        .map((stream) => context.readText(stream)),
+    );
+    const accounts = parseAccounts(await context.readText('accounts'));
     if (marker.state === 'none') {
-      await loadScratch(context, server, schemas);
-      marker = { state: 'compared', schedulerWasOn: await holdEvents(context, server) };
+      context.progress('restore tables beside the live ones');
+      const rules = componentRules(context.bound.plan.compare, context.component.name);
+      if (schemas.length > 0) await fillScratch(server, context, schemas, rules);
+      marker = { state: 'compared', schedulerWasOn: await eventsWouldRun(server, context.capturedFacts) };
       await writeMarker(server, component, context.generation, marker);
     }
+    if (marker.schedulerWasOn) await switchEvents(server, 'OFF');
     context.progress('exchange schemas');
     const scope = scopeOf(
       context,
       schemas.map(({ shown }) => shown),
     );
-    const accounts = parseAccounts(await context.readText('accounts'));
     if (scope.whole) await restoreLogins(server, accounts);
-    if (schemas.length > 0) {
-      await exchangeSchemas(server, schemas, countTables(context.capturedFacts));
-      for (const stream of ['programs', 'views']) await load(context, server, stream, (name) => name);
-    }
+    if (schemas.length > 0) await exchangeSchemas(server, schemas, countTables(context.capturedFacts));
+    for (const sql of programs) await runMysql(server, 'restore programs', withoutSandboxMode(sql));
     await restoreGrants(server, accounts, scope);
     await dropScratch(server, context.generation);
     await writeMarker(server, component, context.generation, { ...marker, state: 'done' });
@@ -137,7 +142,11 @@ export const mysqlDump: Method<Options> = {
         ),
       );
     });
-    await releaseEvents(context, server);
+    const marker = await readMarker(server, markerName(context), context.generation);
+    if (marker.state === 'done' && marker.schedulerWasOn) {
+      await switchEvents(server, 'ON');
+      await writeMarker(server, markerName(context), context.generation, { ...marker, schedulerWasOn: false });
+    }
     return facts;
   },
 
@@ -183,31 +192,6 @@ async function namesToCapture(context: MethodContext<Options>, ask: Ask): Promis
   return [name];
 }
 
-/** Refuses tables without a consistent snapshot, and says what a dump cannot carry. */
-async function checkTables(ask: Ask, names: readonly string[]): Promise<string[]> {
-  if (names.length === 0) return [];
-  const within = `table_schema IN (${names.map(literal).join(', ')})`;
-  const others = rows(
-    await ask(
-      `SELECT CONCAT(table_schema, '.', table_name, ' (', COALESCE(engine, 'broken'), ')') FROM information_schema.tables WHERE ${within} AND table_type <> 'VIEW' AND COALESCE(engine, '-') <> 'InnoDB';`,
-    ),
-  );
-  if (others.length > 0)
-    throw failure('EngineNotSupported', {
-      message: `capture schemas: ${String(others.length)} tables are not of InnoDB: ${others.slice(0, 3).flat().join(', ')}`,
-    });
-  const [floats = '0'] = await ask(
-    `SELECT COUNT(*) FROM information_schema.columns WHERE ${within} AND data_type = 'float';`,
-  );
-  const [versioned = '0'] = await ask(
-    `SELECT COUNT(*) FROM information_schema.tables WHERE ${within} AND table_type = 'SYSTEM VERSIONED';`,
-  );
-  return [
-    ...(floats === '0' ? [] : [`${floats} FLOAT columns are kept to six digits, as the dump tool writes them`]),
-    ...(versioned === '0' ? [] : [`the history of ${versioned} system-versioned tables is not captured`]),
-  ];
-}
-
 async function readDefinitions(
   ask: Ask,
   server: MysqlServer,
@@ -232,7 +216,7 @@ async function captureRows(
   const args = [
     '--skip-triggers',
     '--skip-add-locks',
-    ...(await viewsOf(ask, names)).map((view) => `--ignore-table=${view.join('.')}`),
+    ...(await listViews(ask, names)).map((view) => `--ignore-table=${view.join('.')}`),
     '--databases',
     ...names,
   ];
@@ -250,15 +234,6 @@ async function captureRows(
   const rowFacts = await readRowFacts(ask, schemas);
   await ask('COMMIT;');
   return { capturedAt, rowFacts };
-}
-
-async function viewsOf(ask: Ask, names: readonly string[]): Promise<(readonly [string, string])[]> {
-  const listed = rows(
-    await ask(
-      `SELECT table_schema, table_name FROM information_schema.views WHERE table_schema IN (${names.map(literal).join(', ')}) ORDER BY 1, 2;`,
-    ),
-  );
-  return listed.map(([schema = '', name = '']) => [schema, name] as const);
 }
 
 async function capturePrograms(
@@ -285,7 +260,7 @@ async function capturePrograms(
     trailer: { kind: 'text', endsWith: '-- Dump completed' },
     restoreCommand: stockCommand,
   });
-  await context.writeBytes('views', await renderViews(ask, await viewsOf(ask, names)), stockCommand);
+  await context.writeBytes('views', await renderViews(ask, await listViews(ask, names)), stockCommand);
 }
 
 function scratchSchemas(context: RestoreContext<Options>): (NamedSchema & { charset: string; collation: string })[] {
@@ -298,100 +273,4 @@ function scratchSchemas(context: RestoreContext<Options>): (NamedSchema & { char
 
 function countTables(facts: Facts): number {
   return Object.keys(facts).filter((path) => /^db\/[^/]+\/(table|sequence)\/[^/]+\/definition$/.test(path)).length;
-}
-
-async function load(
-  context: RestoreContext<Options>,
-  server: MysqlServer,
-  stream: string,
-  rename: (schema: string) => string | undefined,
-): Promise<void> {
-  if (!context.streams.includes(stream)) return;
-  try {
-    await streamToPod(
-      server.access,
-      server.pod,
-      loadCommand(server),
-      renameSchemas(context.read(stream).bytes, rename),
-      {},
-      server.signal,
-    );
-  } catch (error) {
-    if (error instanceof LifeboatFailure && error.code === 'RestoreFailed')
-      throw mysqlFailure(`restore ${stream}`, error.message);
-    throw error;
-  }
-}
-
-/** Fills the scratch schemas and compares them; they are dropped again where they are not what was captured. */
-async function loadScratch(
-  context: RestoreContext<Options>,
-  server: MysqlServer,
-  schemas: readonly NamedSchema[],
-): Promise<void> {
-  await dropScratch(server, context.generation);
-  if (schemas.length === 0) return;
-  await requireNoForeignReferences(server, schemas);
-  context.progress('restore tables beside the live ones');
-  const scratch = new Map(schemas.map(({ shown, actual }) => [shown, actual]));
-  try {
-    await makeSequences(context, server);
-    await load(context, server, 'data', (name) => scratch.get(name));
-    context.progress('compare tables');
-    const isOfTables = /^db\/[^/]+\/(table|sequence)\//;
-    const captured = Object.fromEntries(
-      Object.entries(context.capturedFacts).filter(([path]) => isOfTables.test(path)),
-    );
-    const restored = await withMysqlSession(server, async (ask) => ({
-      ...(await readTableFacts(ask, schemas)),
-      ...(await readRowFacts(ask, schemas)),
-    }));
-    const comparison = compareFacts(
-      captured,
-      restored,
-      componentRules(context.bound.plan.compare, context.component.name),
-    );
-    if (comparison.equal) return;
-    const shown = comparison.differences
-      .slice(0, 3)
-      .map(({ path, before, after }) => `${path} was ${String(before)}, is ${String(after)}`);
-    throw failure('FactsDiffer', {
-      message: `compare tables: ${String(comparison.differenceCount)} facts differ: ${shown.join('; ')}`,
-    });
-  } catch (error) {
-    await dropScratch(server, context.generation);
-    throw error;
-  }
-}
-
-/** A default that draws from a sequence names it with its live schema, where it must be when the table is made. */
-async function makeSequences(context: RestoreContext<Options>, server: MysqlServer): Promise<void> {
-  const paths = Object.keys(context.capturedFacts).map(
-    (path) => /^db\/([^/]+)\/sequence\/([^/]+)\/definition$/.exec(path)?.slice(1, 3).map(fromPathSegment) ?? [],
-  );
-  const needed = paths.filter((names) => names.length === 2);
-  if (needed.length === 0) return;
-  const make = needed.map(
-    ([schema = '', name = '']) =>
-      `CREATE DATABASE IF NOT EXISTS ${identifier(schema)}; CREATE SEQUENCE IF NOT EXISTS ${identifier(schema, name)};`,
-  );
-  await withMysqlSession(server, async (ask) => await ask(make.join('\n')));
-}
-
-/** Turns the event scheduler off where restored events could run before the facts are read. */
-async function holdEvents(context: RestoreContext<Options>, server: MysqlServer): Promise<boolean> {
-  if (!Object.keys(context.capturedFacts).some((path) => /^db\/[^/]+\/event\//.test(path))) return false;
-  return await withMysqlSession(server, async (ask) => {
-    const [state] = await ask('SELECT @@GLOBAL.event_scheduler;');
-    if (state === 'ON') await ask('SET GLOBAL event_scheduler = OFF;');
-    return state === 'ON';
-  });
-}
-
-async function releaseEvents(context: RestoreContext<Options>, server: MysqlServer): Promise<void> {
-  const component = markerName(context);
-  const marker = await readMarker(server, component, context.generation);
-  if (!marker.schedulerWasOn || marker.state !== 'done') return;
-  await withMysqlSession(server, async (ask) => await ask('SET GLOBAL event_scheduler = ON;'));
-  await writeMarker(server, component, context.generation, { ...marker, schedulerWasOn: false } satisfies Marker);
 }

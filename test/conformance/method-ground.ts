@@ -96,7 +96,7 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     backends,
     kubectl: cluster,
     bind: async ({ namespace, name }) => await bindRelease(backends, { cluster: 'sandbox', namespace, name }),
-    method: (bound, component) => methods[componentOf(bound, component).method] as Method<unknown>,
+    method: (bound, component) => methods[componentOf(bound, component).method],
     context: (bound, name, generation, over = {}) => {
       const component = { ...componentOf(bound, name), ...over.component };
       const workload =

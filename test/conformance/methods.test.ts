@@ -165,7 +165,7 @@ CREATE TABLE intruder (n int); DROP DATABASE \`archive-2025\`; ALTER USER analys
     chart: 'memcached',
     component: 'settings',
     stream: 'output',
-    damage: async () => undefined,
+    damage: () => Promise.resolve(),
     missingTool: { options: { command: ['no-such-tool'], facts: { format: 'none' } } },
   },
 ];
