@@ -49,8 +49,17 @@ export async function importImages(at: Layout, images: readonly BuiltImage[], pr
   await timed(progress, `${String(missing.length)} images imported`, async () => {
     // The two smallest bring the base layer, which the others share; those go two at a time, since one thread unpacks each.
     const bySize = missing.toSorted((one, other) => sizeOf(one) - sizeOf(other));
-    for (const image of bySize.slice(0, 2)) await importImage(at, image);
-    await eachBounded(bySize.slice(2), (image) => importImage(at, image));
+    // The layouts share the base layer by links: one that is removed while tar reads another changes that file for tar.
+    const staging = await mkdtemp(join(imageCache(), '.staging-'));
+    try {
+      const layouts = new Map<Image, string>();
+      for (const image of bySize) layouts.set(image, await stage(staging, image));
+      const importOne = (image: Image): Promise<void> => importImage(at, layouts.get(image) ?? '');
+      for (const image of bySize.slice(0, 2)) await importOne(image);
+      await eachBounded(bySize.slice(2), importOne);
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
     const now = { ...imported, ...Object.fromEntries(missing.map((image) => [image.name, image.recipeDigest])) };
     await writeFile(`${at.importedImages}.new`, JSON.stringify(now, null, 2));
     await rename(`${at.importedImages}.new`, at.importedImages);
@@ -61,15 +70,15 @@ function sizeOf(image: Image): number {
   return image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
 }
 
-async function importImage(at: Layout, image: Image): Promise<void> {
-  const staging = await mkdtemp(join(imageCache(), '.staging-'));
-  try {
-    await writeOciLayout(staging, [image]);
-    const pipe = 'set -o pipefail; tar -C "$1" -cf - . | ctr --address "$2" -n k8s.io images import -';
-    await run('bash', ['-c', pipe, 'import', staging, at.containerdSocket], { timeoutMs: 15 * 60_000 });
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
+async function stage(staging: string, image: Image): Promise<string> {
+  const layout = await mkdtemp(join(staging, 'image-'));
+  await writeOciLayout(layout, [image]);
+  return layout;
+}
+
+async function importImage(at: Layout, layout: string): Promise<void> {
+  const pipe = 'set -o pipefail; tar -C "$1" -cf - . | ctr --address "$2" -n k8s.io images import -';
+  await run('bash', ['-c', pipe, 'import', layout, at.containerdSocket], { timeoutMs: 15 * 60_000 });
 }
 
 /** Whether every image of the checkout's recipes is imported; builds nothing. */
