@@ -77,7 +77,7 @@ async function stage(staging: string, image: Image): Promise<string> {
 }
 
 async function importImage(at: Layout, layout: string): Promise<void> {
-  const pipe = 'set -o pipefail; tar -C "$1" -cf - . | ctr --address "$2" -n k8s.io images import -';
+  const pipe = 'set -o pipefail; tar -C "$1" --dereference -cf - . | ctr --address "$2" -n k8s.io images import -';
   await run('bash', ['-c', pipe, 'import', layout, at.containerdSocket], { timeoutMs: 15 * 60_000 });
 }
 

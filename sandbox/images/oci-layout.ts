@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Layer } from './layers.ts';
 import type { ImageRecipe } from './recipe.ts';
@@ -17,7 +17,7 @@ const types = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
 } as const;
 
-/** Writes images as one OCI layout; layers are hard links, and a shared one is there once. */
+/** Writes images as one OCI layout; layers are symbolic links, and a shared one is there once. */
 export async function writeOciLayout(directory: string, images: readonly Image[]): Promise<void> {
   await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true });
   const manifests = [];
@@ -72,8 +72,9 @@ async function writeBlob(
   return { mediaType, digest: `sha256:${digest}`, size: bytes.length };
 }
 
+/** A symbolic link: hard links made and removed beside it would change the file that an archiver is reading. */
 async function linkOnce(from: string, to: string): Promise<void> {
-  await link(from, to).catch((error: unknown) => {
+  await symlink(from, to).catch((error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   });
 }
