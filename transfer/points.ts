@@ -134,12 +134,10 @@ async function noneVerified(of: PointQuestion, inTime: readonly ChainPoint[]): P
     return await missingPoint({ ...of, point: 'latest', chain: inTime, code: 'PointNotVerified' });
   if (newest.failure !== undefined && inTime.every(({ document }) => document === undefined)) return newest.failure;
   const found = await withVerifications(of, newest);
-  const [verdict] = found?.verifications ?? [];
-  const why =
-    verdict?.failure == null
-      ? (found?.manifest.suspect ?? newest.failure?.message)
-      : `${verdict.failure.code}, ${verdict.failure.message}`;
-  const said = why == null ? '' : `; the newest${found === undefined ? '' : `, ${found.manifest.id}`}: ${why}`;
+  const damage = found?.verifications[0]?.failure ?? undefined;
+  const doubt = found?.manifest.suspect ?? newest.failure?.message;
+  const why = damage === undefined ? doubt : `${damage.code}, ${damage.message}`;
+  const said = why === undefined ? '' : `; the newest${found === undefined ? '' : `, ${found.manifest.id}`}: ${why}`;
   const subject = releasePath(of.release);
   return failure('PointNotVerified', {
     message: `find point of ${subject}: none of ${String(inTime.length)} has passed verification${before(of.to)}${said}`,
