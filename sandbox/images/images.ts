@@ -47,19 +47,18 @@ export async function importImages(at: Layout, images: readonly BuiltImage[], pr
   const missing = images.filter((image) => imported[image.name] !== image.recipeDigest);
   if (missing.length === 0) return;
   await timed(progress, `${String(missing.length)} images imported`, async () => {
-    // The two smallest bring the base layer, which the others share; those go two at a time, since one thread unpacks each.
+    // The two smallest bring the base layer, which the others share; those go in two lanes, since one thread unpacks each.
     const bySize = missing.toSorted((one, other) => sizeOf(one) - sizeOf(other));
-    // The layouts share the base layer by links: one that is removed while tar reads another changes that file for tar.
-    const staging = await mkdtemp(join(imageCache(), '.staging-'));
-    try {
-      const layouts = new Map<Image, string>();
-      for (const image of bySize) layouts.set(image, await stage(staging, image));
-      const importOne = (image: Image): Promise<void> => importImage(at, layouts.get(image) ?? '');
-      for (const image of bySize.slice(0, 2)) await importOne(image);
-      await eachBounded(bySize.slice(2), importOne);
-    } finally {
-      await rm(staging, { recursive: true, force: true });
-    }
+    await importTogether(at, bySize.slice(0, 2));
+    const rest = bySize.slice(2);
+    await Promise.all(
+      [0, 1].map((lane) =>
+        importTogether(
+          at,
+          rest.filter((_, index) => index % 2 === lane),
+        ),
+      ),
+    );
     const now = { ...imported, ...Object.fromEntries(missing.map((image) => [image.name, image.recipeDigest])) };
     await writeFile(`${at.importedImages}.new`, JSON.stringify(now, null, 2));
     await rename(`${at.importedImages}.new`, at.importedImages);
