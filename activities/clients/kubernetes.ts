@@ -109,6 +109,8 @@ function networkCode(error: unknown): string | undefined {
     if ('code' in cause && typeof cause.code === 'string' && /^(E[A-Z]+|CERT_|UND_|DEPTH_|SELF_|UNABLE_)/.test(cause.code)) return cause.code;
     if (/certificate|socket hang up|fetch failed|ECONN/i.test(cause.message) && cause.cause === undefined) return cause.message;
   }
+  // What fetch says of every trouble on the way; the cause may be a word without a code.
+  if (error instanceof TypeError && error.message === 'fetch failed') return error.cause instanceof Error ? error.cause.message : error.message;
   return undefined;
 }
 

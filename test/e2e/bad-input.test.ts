@@ -1,0 +1,124 @@
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CommandResult, lifeboat } from '../../demo/command.ts';
+import { clusterState } from './as-it-was.ts';
+import { type Ground, openGround } from './ground.ts';
+
+/** How long bad input may take to be refused. */
+const limitMs = 10_000;
+
+describe('bad input', () => {
+  let ground: Ground;
+  let config: string;
+  let before: string[];
+
+  beforeAll(async () => {
+    ground = await openGround('bad-input');
+    await ground.startWorker();
+    config = await readFile(ground.setting.configPath, 'utf8');
+    before = await clusterState(ground);
+  });
+
+  afterAll(async () => {
+    expect(await clusterState(ground)).toEqual(before);
+    await ground.close();
+  });
+
+  /** Runs a command with another lifeboat.yaml; it has to answer in time, in one clear line with what to do. */
+  async function refused(args: readonly string[], of: { exitCode: number; says: RegExp; config?: string; env?: Record<string, string> }): Promise<CommandResult> {
+    const since = Date.now();
+    const path = join(ground.setting.directory, 'other.yaml');
+    await writeFile(path, of.config ?? config);
+    const ran = await lifeboat({ ...ground.setting, env: { ...ground.setting.env, ...of.env, LIFEBOAT_CONFIG: path } }, args);
+    const took = Date.now() - since;
+    const said = `${ran.stdout}${ran.stderr}`;
+    expect(said).toMatch(of.says);
+    expect(ran.exitCode, said).toBe(of.exitCode);
+    expect(said).not.toMatch(/\n\s+at .*:\d+:\d+/);
+    expect(took).toBeLessThan(limitMs);
+    return ran;
+  }
+
+  it('names the releases there are for an unknown one', async () => {
+    await refused(['backup', 'data/nothing'], { exitCode: 2, says: /unknown release data\/nothing: lifeboat\.yaml has e2e-data\/postgresql, e2e-data\/redis/ });
+  });
+
+  it('refuses an unknown flag and points to the help', async () => {
+    await refused(['backup', '--nonsense'], { exitCode: 2, says: /unknown option '--nonsense'[^]*lifeboat help VERB/ });
+  });
+
+  it('refuses an unknown verb', async () => {
+    await refused(['restore'], { exitCode: 2, says: /unknown command 'restore'/ });
+  });
+
+  it('names the line of broken YAML', async () => {
+    await refused(['backup'], { exitCode: 2, config: `${config}\nreleases: [`, says: /ConfigInvalid: read .*other\.yaml: .*line/ });
+  });
+
+  it('lists the keys that lifeboat.yaml does not have', async () => {
+    await refused(['backup'], { exitCode: 2, config: `${config}\nstroe: s3://x\n`, says: /ConfigInvalid[^]*stroe/ });
+  });
+
+  it('refuses a plan with an unknown method', async () => {
+    const plans = join(ground.setting.directory, 'plans', 'postgresql');
+    await mkdir(plans, { recursive: true });
+    const plan = await readFile(join(import.meta.dirname, '..', '..', 'charts', 'postgresql', 'recovery.yaml'), 'utf8');
+    await writeFile(join(plans, 'recovery.yaml'), plan.replace('method: pg-dump', 'method: pg-magic'));
+    await refused(['plan', 'check', plans], { exitCode: 2, says: /PlanInvalid[^]*method/ });
+  });
+
+  it('says which charts have a plan for one that has none', async () => {
+    await refused(['plan', 'check', join(import.meta.dirname)], { exitCode: 2, says: /PlanNotFound/ });
+  });
+
+  it('says that the cluster does not answer', async () => {
+    const kubeconfig = join(ground.setting.directory, 'nowhere.kubeconfig');
+    await writeFile(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        'current-context': ground.sandbox.context,
+        clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:59998' } }],
+        users: [{ name: 'u', user: {} }],
+        contexts: [{ name: ground.sandbox.context, context: { cluster: 'c', user: 'u' } }],
+      }),
+    );
+    await refused(['repair'], { exitCode: 1, env: { KUBECONFIG: kubeconfig }, says: /ClusterUnreachable/ });
+  });
+
+  it('says that Temporal does not answer', async () => {
+    await refused(['backup'], { exitCode: 1, config: config.replace(ground.sandbox.temporal.address, '127.0.0.1:1'), says: /TemporalUnreachable: connect to Temporal at 127\.0\.0\.1:1[^]*recover --local/ });
+  });
+
+  it('says that the bucket does not answer', async () => {
+    await refused(['points'], { exitCode: 1, config: config.replace(ground.sandbox.s3.endpoint, 'http://127.0.0.1:1'), says: /StoreUnreachable/ });
+  });
+
+  it('says that the bucket is not there', async () => {
+    await refused(['points'], { exitCode: 1, config: config.replace(/s3:\/\/[^/]+/, 's3://no-such-bucket'), says: /StoreNotFound/ });
+  });
+
+  it('says that credentials are refused', async () => {
+    await refused(['points'], { exitCode: 1, env: { AWS_SECRET_ACCESS_KEY: 'expired' }, says: /StoreDenied/ });
+  });
+
+  it('says that no worker runs a different lifeboat.yaml', async () => {
+    await refused(['backup', 'e2e-data/redis'], { exitCode: 4, config: `${config}\n# another file\n`, says: /ConfigDiffers/ });
+  });
+
+  it('says that helm is too old', async () => {
+    const helm = join(ground.setting.directory, 'old-helm');
+    await writeFile(helm, '#!/bin/sh\necho v3.2.0\n');
+    await chmod(helm, 0o755);
+    const ran = await refused(['doctor'], { exitCode: 1, env: { LIFEBOAT_HELM: helm }, says: /helm.*3\.2\.0.*too old/ });
+    expect(ran.stdout).toContain('✗');
+  });
+
+  it('never overwrites a recovery kit', async () => {
+    const kit = await readFile(ground.setting.kitPath, 'utf8');
+    await refused(['keys', 'create', '--platform', 'x', '--store', 'file:///tmp/x'], { exitCode: 2, says: /it is there already/ });
+    expect(await readFile(ground.setting.kitPath, 'utf8')).toBe(kit);
+  });
+});
