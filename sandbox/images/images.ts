@@ -69,15 +69,16 @@ function sizeOf(image: Image): number {
   return image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
 }
 
-async function stage(staging: string, image: Image): Promise<string> {
-  const layout = await mkdtemp(join(staging, 'image-'));
-  await writeOciLayout(layout, [image]);
-  return layout;
-}
-
-async function importImage(at: Layout, layout: string): Promise<void> {
-  const pipe = 'set -o pipefail; tar -C "$1" --dereference -cf - . | ctr --address "$2" -n k8s.io images import -';
-  await run('bash', ['-c', pipe, 'import', layout, at.containerdSocket], { timeoutMs: 15 * 60_000 });
+async function importTogether(at: Layout, images: readonly Image[]): Promise<void> {
+  if (images.length === 0) return;
+  const staging = await mkdtemp(join(imageCache(), '.staging-'));
+  try {
+    await writeOciLayout(staging, images);
+    const pipe = 'set -o pipefail; tar -C "$1" --dereference -cf - . | ctr --address "$2" -n k8s.io images import -';
+    await run('bash', ['-c', pipe, 'import', staging, at.containerdSocket], { timeoutMs: 15 * 60_000 });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
 }
 
 /** Whether every image of the checkout's recipes is imported; builds nothing. */
