@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { FactsComparison, FactTotals } from '../model/facts.ts';
+import { describeDifferences, type FactsComparison, type FactTotals } from '../model/facts.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
 import type { Manifest } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
@@ -81,9 +81,8 @@ export function createRecoverActivities(backends: Backends) {
       const { document, manifest } = await recovery();
       const comparison = await compareTarget(await contextOf(document, manifest, of.component));
       if (!comparison.equal) {
-        const kinds = comparison.differences.slice(0, 5).map(({ path, before, after }) => `${path.split('/')[0] ?? ''}…/${path.split('/').at(-1) ?? ''} was ${short(before)}, is ${short(after)}`);
         throw failure('FactsDiffer', {
-          message: `compare ${of.release} ${of.component}: ${String(comparison.differenceCount)} of ${String(comparison.compared)} facts differ: ${kinds.join('; ')}`,
+          message: `compare ${of.release} ${of.component}: ${describeDifferences(comparison)}`,
           changed: 'yes',
           subject: of.component,
         });
@@ -221,8 +220,3 @@ export function createRecoverActivities(backends: Backends) {
     }
   }
 }
-
-function short(value: string | number | null): string {
-  return value === null ? 'missing' : String(value).slice(0, 24);
-}
-

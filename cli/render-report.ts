@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from '../model/duration.ts';
+import { describeTotals } from '../model/facts.ts';
 import type { Objective, ReleaseResult, RunResult } from '../model/outcome.ts';
 import { describeFailure } from './session.ts';
 import { table, type Terminal } from './terminal.ts';
@@ -18,22 +19,10 @@ function objective({ achievedSeconds, met }: Objective): string {
   return `${formatDuration(achievedSeconds * 1000)}${met === null ? '' : met ? ' ✓' : ' ✗'}`;
 }
 
-/** Totals that say most come first; the others follow in their own order. */
-const telling = ['tables', 'rows', 'keys', 'files', 'queues', 'messages', 'users'];
-
-function rank(name: string): number {
-  const at = telling.indexOf(name);
-  return at === -1 ? telling.length : at;
-}
-
 function totals(release: ReleaseResult): string {
-  const words = Object.entries(release.facts.before)
-    .filter(([, value]) => value > 0)
-    .sort(([a], [b]) => rank(a) - rank(b))
-    .slice(0, 3)
-    .map(([name, value]) => `${value.toLocaleString('en')} ${name.replace(/([A-Z])/g, ' $1').toLowerCase()}`);
+  const words = describeTotals(release.facts.before, 3);
   const sign = release.facts.equal === null ? '' : release.facts.equal ? ' ≡' : ' ≠';
-  return words.length === 0 && sign === '' ? '–' : `${words.join(', ')}${sign}`;
+  return words === '' && sign === '' ? '–' : `${words}${sign}`;
 }
 
 /** The report of a run as text, at most 100 columns wide where the names allow. */

@@ -67,3 +67,48 @@ export function compareFacts(before: Facts, after: Facts, rules: readonly Compar
     ),
   };
 }
+
+/** Segments of fact paths that name a kind and no thing. */
+const kinds = new Set(
+  (
+    'db database table rows digest sequence last covers relation definition index constraint trigger function enum schema extension ' +
+    'policy largeobject count role member settings comment view event routine procedure program account grants charset key keys type ' +
+    'value ttl expires file directory symlink release chart values Secret ConfigMap PersistentVolumeClaim data claim vhosts users ' +
+    'permissions queues exchanges bindings policies parameters'
+  ).split(' '),
+);
+
+/**
+ * What differs, without the names of tables, keys and files: those are secrets too, and this stands in histories.
+ * `table…/rows was 120, is 119`
+ */
+export function describeDifferences({ differences, differenceCount, compared }: FactsComparison): string {
+  const shown = differences.slice(0, 5).map(({ path, before, after }) => {
+    const segments = path.split('/').filter((segment) => kinds.has(segment));
+    return `${segments.join('…/')} was ${shorten(before)}, is ${shorten(after)}`;
+  });
+  return `${String(differenceCount)} of ${String(compared)} facts differ: ${shown.join('; ')}`;
+}
+
+function shorten(value: string | number | null): string {
+  return value === null ? 'missing' : String(value).slice(0, 24);
+}
+
+/** Totals that say most to a reader, before the others. */
+const telling = ['tables', 'rows', 'keys', 'files', 'queues', 'messages', 'users'];
+
+/** The totals that are not zero, those that say most first: `3 tables, 12 rows`. */
+export function describeTotals(totals: FactTotals, most: number): string {
+  const rank = (name: string): number => (telling.includes(name) ? telling.indexOf(name) : telling.length);
+  return Object.entries(totals)
+    .filter(([, value]) => value > 0)
+    .sort(([one], [other]) => rank(one) - rank(other))
+    .slice(0, most)
+    .map(([name, value]) => `${groupThousands(value)} ${name.replace(/([A-Z])/g, ' $1').toLowerCase()}`)
+    .join(', ');
+}
+
+/** `1,234,567`, whatever the host's language is. */
+function groupThousands(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}

@@ -1,6 +1,7 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import type { RecoveryMember } from '../activities/platform.ts';
 import { durationMs, formatBytes, formatDuration } from '../model/duration.ts';
+import { describeTotals } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
 import { joinOutcomes, measureObjective, type ReleaseResult, type RunPlan, type RunResult } from '../model/outcome.ts';
 import { RecoverPlatformInput } from '../model/run-input.ts';
@@ -132,18 +133,13 @@ async function recoverTier(run: PlatformRun, located: Located, tier: number, dig
         console.mark(phase, 'running', [...said.values()].join(' · '));
         const release = await recoverMember(run, member, digests.get(member.release) ?? '');
         run.releases.push(release);
-        said.set(member.release, release.outcome === 'complete' ? `${member.release} ${describeTotals(release)} ≡` : `${member.release} ${release.outcome}: ${release.failure?.code ?? ''}`);
+        said.set(member.release, release.outcome === 'complete' ? `${member.release} ${describeTotals(release.facts.before, 2)} ≡` : `${member.release} ${release.outcome}: ${release.failure?.code ?? ''}`);
         console.mark(phase, 'running', [...said.values()].join(' · '));
       },
     );
   }
   const good = members.every((member) => run.releases.find((release) => release.release === member.release)?.outcome === 'complete');
   console.mark(phase, good ? 'done' : 'failed', [...said.values()].join(' · '));
-}
-
-function describeTotals(release: ReleaseResult): string {
-  const named = Object.entries(release.facts.before).filter(([, value]) => value > 0);
-  return named.slice(0, 2).map(([name, value]) => `${String(value)} ${name}`).join(', ');
 }
 
 async function recoverMember(run: PlatformRun, member: RecoveryMember, digest: string): Promise<ReleaseResult> {

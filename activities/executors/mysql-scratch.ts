@@ -1,4 +1,4 @@
-import { compareFacts, type Facts } from '../../model/facts.ts';
+import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import type { CompareRule } from '../../model/recovery-plan.ts';
 import { identifier, type NamedSchema, readRowFacts, readTableFacts } from '../facts/mysql.ts';
@@ -64,12 +64,7 @@ async function assertEqual(
   }));
   const comparison = compareFacts(captured, restored, rules);
   if (comparison.equal) return;
-  const shown = comparison.differences
-    .slice(0, 3)
-    .map(({ path, before, after }) => `${path} was ${String(before)}, is ${String(after)}`);
-  throw failure('FactsDiffer', {
-    message: `compare tables: ${String(comparison.differenceCount)} facts differ: ${shown.join('; ')}`,
-  });
+  throw failure('FactsDiffer', { message: `compare tables: ${describeDifferences(comparison)}` });
 }
 
 /** A default that draws from a sequence names it with its live schema, where it must be when the table is made. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { compareFacts, type Facts } from '../../model/facts.ts';
+import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { streamFromPod, streamToPod } from '../executors/pod-exec.ts';
 import {
@@ -234,12 +234,7 @@ async function fillScratch(
     componentRules(context.bound.plan.compare, context.component.name),
   );
   if (comparison.equal) return;
-  const shown = comparison.differences
-    .slice(0, 3)
-    .map(({ path, before, after }) => `${path} was ${String(before)}, is ${String(after)}`);
-  throw failure('FactsDiffer', {
-    message: `compare database ${settings.name}: ${String(comparison.differenceCount)} facts differ: ${shown.join('; ')}`,
-  });
+  throw failure('FactsDiffer', { message: `compare database ${settings.name}: ${describeDifferences(comparison)}` });
 }
 
 /** The databases of a point: the stream of each, and its settings. */

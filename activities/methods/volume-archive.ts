@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { compareFacts, type Facts } from '../../model/facts.ts';
+import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
 import type { ByteSource } from '../../transfer/source.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
@@ -213,10 +213,5 @@ async function assertEqual(context: RestoreContext<Options>, pod: PodAddress): P
     componentRules(context.bound.plan.compare, context.component.name),
   );
   if (comparison.equal) return;
-  const shown = comparison.differences
-    .slice(0, 3)
-    .map(({ path, before, after }) => `${path} was ${String(before)}, is ${String(after)}`);
-  throw failure('FactsDiffer', {
-    message: `compare ${mountPath}: ${String(comparison.differenceCount)} files differ: ${shown.join('; ')}`,
-  });
+  throw failure('FactsDiffer', { message: `compare ${mountPath}: ${describeDifferences(comparison)}` });
 }
