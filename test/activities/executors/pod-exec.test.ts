@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import {
+  openPodSession,
+  readPodClock,
+  runInPod,
+  streamFromPod,
+  streamToPod,
+} from '../../../activities/executors/pod-exec.ts';
+import { localKubectl, localPod } from '../local-kubectl.ts';
+
+async function drain(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* of(...texts: string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield await Promise.resolve(Buffer.from(text));
+}
+
+const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
+
+describe('streamFromPod', () => {
+  it('proves the exit code and the digest of what the command wrote', async () => {
+    const source = streamFromPod(await localKubectl(), localPod, ['sh', '-c', 'seq 1 200000; echo done >&2']);
+    const bytes = await drain(source.bytes);
+
+    expect(await source.end()).toEqual({
+      exitCode: 0,
+      statusSeen: true,
+      trailerSeen: false,
+      digestSha256: sha256(bytes),
+      lastLine: 'done',
+    });
+  });
+
+  it('tells the exit code and the last line of a command that fails', async () => {
+    const source = streamFromPod(await localKubectl(), localPod, [
+      'sh',
+      '-c',
+      'echo half; echo disk on fire >&2; exit 7',
+    ]);
+    await drain(source.bytes);
+
+    expect(await source.end()).toMatchObject({ exitCode: 7, lastLine: 'disk on fire' });
+  });
+
+  it('hands each line of stderr on and keeps the chatter out of messages', async () => {
+    const seen: string[] = [];
+    const source = streamFromPod(
+      await localKubectl(),
+      localPod,
+      ['sh', '-c', 'echo "-- table secret_plans" >&2; echo real trouble >&2; exit 2'],
+      undefined,
+      (line) => {
+        seen.push(line);
+        return line.startsWith('-- ');
+      },
+    );
+    await drain(source.bytes);
+
+    expect((await source.end()).lastLine).toBe('real trouble');
+    expect(seen).toContain('-- table secret_plans');
+  });
+
+  it('has no status where the connection was cut', async () => {
+    const source = streamFromPod(await localKubectl({ before: 'exec head -c 100 /dev/zero' }), localPod, ['true']);
+    await drain(source.bytes);
+
+    expect(await source.end()).toMatchObject({ exitCode: null, statusSeen: false });
+  });
+});
+
+describe('streamToPod', () => {
+  it('returns what the command said once it got every byte', async () => {
+    const { stdout } = await streamToPod(await localKubectl(), localPod, ['wc', '-c'], of('abc', 'defg'), {
+      sha256: sha256('abcdefg'),
+    });
+
+    expect(stdout.trim()).toBe('7');
+  });
+
+  it('refuses bytes that are not the stored ones', async () => {
+    await expect(
+      streamToPod(await localKubectl(), localPod, ['cat'], of('abc'), { sha256: sha256('abd') }),
+    ).rejects.toMatchObject({ code: 'RestoreFailed' });
+  });
+
+  it('refuses a stdin that arrived cut, which the command took for its end', async () => {
+    const access = await localKubectl({ before: 'exec head -c 2 | "$@"; exit' });
+
+    await expect(streamToPod(access, localPod, ['cat'], of('abc'), {})).rejects.toMatchObject({
+      code: 'RestoreFailed',
+    });
+  });
+
+  it('passes on what reading the stream throws', async () => {
+    const broken = (async function* () {
+      yield await Promise.resolve(Buffer.from('abc'));
+      throw new Error('damaged');
+    })();
+
+    await expect(streamToPod(await localKubectl(), localPod, ['cat'], broken, {})).rejects.toThrow('damaged');
+  });
+});
+
+describe('runInPod', () => {
+  it("keeps kubectl's own last word out of what the command said", async () => {
+    const access = await localKubectl({ after: 'echo "command terminated with exit code $code" >&2' });
+    const { exitCode, stderr } = await runInPod(access, localPod, ['sh', '-c', 'echo why >&2; exit 3']);
+
+    expect(exitCode).toBe(3);
+    expect(stderr.trim()).toBe('why');
+  });
+
+  it('leaves a missing tool to the caller, and says PodGone for a pod that went away', async () => {
+    const missing = await localKubectl({
+      before:
+        'echo \'error: Internal error occurred: exec: "psql": executable file not found in $PATH: unknown\' >&2; exit 1',
+    });
+    const gone = await localKubectl({
+      before: 'echo \'Error from server (NotFound): pods "here-0" not found\' >&2; exit 1',
+    });
+
+    expect((await runInPod(missing, localPod, ['psql'])).exitCode).toBe(1);
+    await expect(runInPod(gone, localPod, ['psql'])).rejects.toMatchObject({ code: 'PodGone' });
+  });
+});
+
+describe('readPodClock', () => {
+  it('reads the instant in UTC', async () => {
+    const instant = await readPodClock(await localKubectl(), localPod);
+
+    expect(Math.abs(Date.now() - Date.parse(instant))).toBeLessThan(5_000);
+  });
+});
+
+describe('openPodSession', () => {
+  it('answers question after question in one process', async () => {
+    const session = openPodSession(await localKubectl(), localPod, ['sh'], (line) => `echo ${line}`);
+
+    expect(await session.ask('x=5; echo one; echo two')).toEqual(['one', 'two']);
+    expect(await session.ask('echo $x')).toEqual(['5']);
+    await session.close();
+  });
+
+  it('says why the process ended', async () => {
+    const session = openPodSession(
+      await localKubectl(),
+      localPod,
+      ['sh', '-c', 'echo "ERROR 1045 (28000): Access denied" >&2; exit 1'],
+      (line) => line,
+    );
+
+    await expect(session.ask('SELECT 1;')).rejects.toMatchObject({ code: 'CredentialMismatch' });
+  });
+});
