@@ -5,7 +5,6 @@ import { failure } from '../model/failures.ts';
 import { releasePath } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { resolveRelease } from './binding/bind-release.ts';
 import { runningPod, untilHolds, workloadNamed } from './checks.ts';
 import type { PodAddress } from './clients/kubectl.ts';
 import { releaseLock, takeLock } from './clients/leases.ts';
@@ -22,9 +21,9 @@ export function createHoldActivities(backends: Backends) {
   const { kubernetes, access } = backends;
 
   return {
-    /** Takes the lock of a release for this run. Idempotent. @throws ReleaseBusy naming the holder */
+    /** Takes the lock of a release, `namespace/name`, for this run. Idempotent. @throws ReleaseBusy naming the holder */
     async acquireLock(of: { release: string }): Promise<void> {
-      const release = releasePath(resolveRelease(backends, of.release));
+      const release = lockPath(of.release);
       const holder = { temporalAddress: backends.temporalAddress, ...run() };
       const held = await takeLock(kubernetes, release, holder, async ({ holder: other }) => other.temporalAddress === backends.temporalAddress && (await isClosed(other)));
       if (held.holder.runId === holder.runId) return;
@@ -33,7 +32,7 @@ export function createHoldActivities(backends: Backends) {
 
     /** Gives the lock back. One that is not this run's is left alone. */
     async releaseLock(of: { release: string }): Promise<void> {
-      await releaseLock(kubernetes, releasePath(resolveRelease(backends, of.release)), run().runId);
+      await releaseLock(kubernetes, lockPath(of.release), run().runId);
     },
 
     /**
@@ -116,6 +115,12 @@ export function createHoldActivities(backends: Backends) {
   function run(): { workflowId: string; runId: string } {
     const { workflowId, runId } = Context.current().info.workflowExecution ?? { workflowId: '', runId: '' };
     return { workflowId, runId };
+  }
+
+  /** Of a release where the run works on it: a scratch namespace is not in lifeboat.yaml. */
+  function lockPath(release: string): string {
+    const [namespace = '', name = ''] = release.split('/');
+    return releasePath({ cluster: backends.platform.cluster.name, namespace, name });
   }
 
   async function boundPlan(): Promise<BoundPlan> {

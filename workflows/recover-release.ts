@@ -64,7 +64,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       if (!(run.isChild && input.partOf?.verified === true)) {
         console.enter('verifying the point');
         console.mark('verify the point', 'running');
-        const read = await timed(draft, 'verify', () => transfer.verifyPoint.executeWithOptions({ summary: `read back ${planned.point.id}` }, [{ release: draft.release, point: planned.point.id }]));
+        const read = await timed(draft, 'verify', () => transfer.verifyPoint.executeWithOptions({ summary: `read back ${planned.point.id}` }, [{ release: input.release, point: planned.point.id }]));
         console.mark('verify the point', 'done', `${formatBytes(read.plainBytes)} read back`);
       }
       run.begin();
