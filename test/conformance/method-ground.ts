@@ -49,6 +49,7 @@ export type Over = {
   readonly component?: object;
   readonly plan?: object;
   readonly parameters?: Record<string, string>;
+  readonly signal?: AbortSignal;
 };
 
 /** Installs releases and fills them; `close` removes their namespaces. */
@@ -113,7 +114,7 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
         component,
         options: methods[component.method].options.parse(over.options ?? component.options),
         workload,
-        signal: new AbortController().signal,
+        signal: over.signal ?? new AbortController().signal,
         generation,
         progress: () => undefined,
         pod: async () => over.pod ?? (await podOf(workload as BoundWorkload)),

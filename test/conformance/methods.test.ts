@@ -280,6 +280,29 @@ describe.skipIf(sandbox === undefined).each([...Map.groupBy(chosen, ({ chart }) 
         if (of.leavesNothing !== undefined) expect(await of.leavesNothing(workload(), ground)).toBe('');
       });
 
+      it.runIf(of.isEvidence !== true)('goes on where a restore was cut off, and leaves nothing behind', async () => {
+        await of.damage(workload(), ground);
+        for (const afterMs of [300, 1_200, 3_000, 6_000]) {
+          const cut = new AbortController();
+          const timer = setTimeout(() => {
+            cut.abort(new Error('cut off'));
+          }, afterMs);
+          const over: Over = { signal: cut.signal };
+          await method()
+            .restore(restoreContext('cut', undefined, over))
+            .catch(() => undefined);
+          clearTimeout(timer);
+        }
+        await method().restore(restoreContext('cut'));
+        expect(compare(await readFacts())).toMatchObject({ equal: true, differences: [] });
+        if (plan().restoreWhile === 'stopped') await ground.scale(workload(), 1);
+        if (of.leavesNothing !== undefined) expect(await of.leavesNothing(workload(), ground)).toBe('');
+        const helpers = JSON.parse(
+          await ground.kubectl(['get', 'pods', '-n', namespace, '-l', 'lifeboat.dev/run', '-o', 'json']),
+        ) as { items: object[] };
+        expect(helpers.items).toEqual([]);
+      });
+
       it.runIf(of.writer)('captures one instant under a continuous writer', async () => {
         if (sandbox === undefined) return;
         const writer = await startWriter(sandbox, release);

@@ -64,6 +64,16 @@ describe('streamFromPod', () => {
     expect(seen).toContain('-- table secret_plans');
   });
 
+  it('takes the word of the pod where kubectl lost its connection after it', async () => {
+    const access = await localKubectl({
+      after: 'echo "error: error reading from error stream: connection reset by peer" >&2; code=1',
+    });
+    const source = streamFromPod(access, localPod, ['echo', 'whole']);
+    const bytes = await drain(source.bytes);
+
+    expect(await source.end()).toMatchObject({ exitCode: 0, statusSeen: true, digestSha256: sha256(bytes) });
+  });
+
   it('has no status where the connection was cut', async () => {
     const source = streamFromPod(await localKubectl({ before: 'exec head -c 100 /dev/zero' }), localPod, ['true']);
     await drain(source.bytes);
