@@ -140,16 +140,22 @@ export async function requireNoForeignReferences(server: MysqlServer, schemas: r
   });
 }
 
-/** Makes the captured accounts and gives them their captured login; other accounts stay as they are. Idempotent. */
-export async function restoreLogins(server: MysqlServer, captured: readonly Account[]): Promise<void> {
+/**
+ * Makes the captured accounts and gives them their captured login; other accounts stay as they are. Idempotent.
+ * @param whose - administrators come last, and apart: their password is this session's too
+ */
+export async function restoreLogins(
+  server: MysqlServer,
+  captured: readonly Account[],
+  whose: 'administrators' | 'others',
+): Promise<void> {
   await withMysqlSession(server, async (ask) => {
     const live = new Map((await readAccounts(ask)).map((account) => [nameOf(account), account]));
     for (const account of captured) {
       const now = live.get(nameOf(account));
+      const isMeant = (account.user === server.user) === (whose === 'administrators');
       if (now === undefined) await ask(`${createStatements(account).join('; ')};`);
-      // the administrator's password is the Secret's, and this session's
-      else if (now.login !== account.login && account.user !== server.user)
-        await ask(`${alterStatements(account).join('; ')};`);
+      else if (isMeant && now.login !== account.login) await ask(`${alterStatements(account).join('; ')};`);
     }
   });
 }

@@ -34,10 +34,15 @@ export async function dropRoles(server: PostgresServer, roles: readonly string[]
 
 /**
  * Gives the captured roles exactly their captured attributes, settings and memberships; other roles stay as they are.
- * What pg_dumpall leaves out because it is the default is set to it first. The administrating role keeps its password,
- * which is the Secret's. Idempotent.
+ * What pg_dumpall leaves out because it is the default is set to it first. Idempotent.
+ * @param keepsPassword - the administrating role keeps the password it has
  */
-export async function restoreGlobals(server: PostgresServer, globals: string, captured: Facts): Promise<void> {
+export async function restoreGlobals(
+  server: PostgresServer,
+  globals: string,
+  captured: Facts,
+  keepsPassword: boolean,
+): Promise<void> {
   const roles = Object.keys(captured).flatMap(
     (path) => /^role\/([^/]+)$/.exec(path)?.slice(1, 2).map(fromPathSegment) ?? [],
   );
@@ -59,7 +64,7 @@ FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member JOIN pg_roles g ON g.
 LEFT JOIN (VALUES (NULL, NULL, false)${members.map((each) => `, ${each}`).join('')}) w(member, role, admin) ON w.member = r.rolname AND w.role = g.rolname
 WHERE r.rolname IN (${own}) AND (w.admin IS NULL OR (m.admin_option AND NOT w.admin)) \\gexec`,
   );
-  await applyGlobals(server, withoutPasswordOf(globals, server.role));
+  await applyGlobals(server, keepsPassword ? withoutPasswordOf(globals, server.role) : globals);
 }
 
 async function listRoles(server: PostgresServer): Promise<string[]> {

@@ -125,19 +125,23 @@ export function revokeStatements(grant: string): string[] {
 }
 
 /**
- * Facts of accounts. How the administrator logs in is the Secret's business, so it is none of them.
+ * Facts of accounts. How the administrator logs in is apart: a Secret holds that password too.
  * @param administrator - the user whose password the release's Secret holds
  */
 export function accountFacts(accounts: readonly Account[], administrator: string, scope: GrantScope): Facts {
   const facts: Facts = {};
   for (const account of scopeAccounts(accounts, scope)) {
     const path = `account/${pathSegment(`${account.user}@${account.host}`)}`;
-    if (scope.whole)
-      facts[`${path}/definition`] =
-        account.user === administrator ? 'administrator' : digest(`${String(account.isRole)} ${account.login}`);
+    const login = account.user === administrator ? 'administrator' : 'definition';
+    if (scope.whole) facts[`${path}/${login}`] = digest(`${String(account.isRole)} ${account.login}`);
     facts[`${path}/grants`] = digest(account.grants.filter((grant) => !/^GRANT USAGE ON /.test(grant)).join('\n'));
   }
   return facts;
+}
+
+/** Whether a fact is about how an administrator logs in. */
+export function isAdministratorLogin(path: string): boolean {
+  return /^account\/[^/]+\/administrator$/.test(path);
 }
 
 /** Accounts as SQL that can be run again, for people; each stands as JSON in a comment, for the restore. */

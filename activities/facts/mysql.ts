@@ -224,7 +224,7 @@ export function mysqlTotals(facts: Facts): FactTotals {
   const totals = { schemas: 0, tables: 0, rows: 0, programs: 0, accounts: 0 };
   for (const [path, value] of Object.entries(facts)) {
     if (/^db\/[^/]+\/database$/.test(path)) totals.schemas += 1;
-    else if (/^account\/.*\/definition$/.test(path)) totals.accounts += 1;
+    else if (/^account\/.*\/grants$/.test(path)) totals.accounts += 1;
     else if (/^db\/[^/]+\/table\/[^/]+\/rows$/.test(path)) {
       totals.tables += 1;
       totals.rows += Number(value);

@@ -74,13 +74,14 @@ export const sequenceFactsSql = sequences;
 export const databaseFactsSql = `${tables}\n${objects}\n${sequenceCover}`;
 
 /**
- * Facts of the roles of a server. The password of the administrating role is the Secret's business, so it is none.
+ * Facts of the roles of a server. The password of the administrating role is apart: a Secret holds it too.
  * @param administrator - its name, as a literal
  */
 export function roleFactsSql(administrator: string): string {
   return `
 SELECT 'role/' || ${segment('r.rolname')}, md5(concat_ws('|', r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit, nullif(r.rolvaliduntil, 'infinity'), CASE WHEN r.rolname = ${administrator} THEN '-' ELSE coalesce(r.rolpassword, '-') END,
   (SELECT string_agg(c.setting, ',' ORDER BY c.setting) FROM pg_db_role_setting s, unnest(s.setconfig) c(setting) WHERE s.setrole = r.oid AND s.setdatabase = 0))) FROM pg_authid r WHERE r.rolname !~ '^pg_';
+SELECT 'administrator/password', md5(coalesce(rolpassword, '-')) FROM pg_authid WHERE rolname = ${administrator};
 SELECT 'member/' || ${segment('r.rolname')} || '/' || ${segment('g.rolname')}, bool_or(m.admin_option)::text FROM pg_auth_members m JOIN pg_authid r ON r.oid = m.member JOIN pg_authid g ON g.oid = m.roleid WHERE r.rolname !~ '^pg_' GROUP BY 1;`;
 }
 

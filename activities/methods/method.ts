@@ -62,6 +62,11 @@ export type RestoreContext<Options> = MethodContext<Options> & {
   read(name: string): { bytes: AsyncIterable<Uint8Array>; sha256: string; sizeBytes: number };
   readText(name: string): Promise<string>;
   readonly capturedFacts: Facts;
+  /**
+   * The Secrets of the release stay as they are (data alone is restored): then the administrator's password, which a
+   * Secret holds too, stays with them. Else captured Secrets win, and the captured password with them.
+   */
+  readonly keepsCredentials?: boolean;
 };
 
 /**

@@ -31,6 +31,7 @@ import {
 import {
   accountFacts,
   type GrantScope,
+  isAdministratorLogin,
   parseAccounts,
   readAccounts,
   renderAccounts,
@@ -120,10 +121,11 @@ export const mysqlDump: Method<Options> = {
       context,
       schemas.map(({ shown }) => shown),
     );
-    if (scope.whole) await restoreLogins(server, accounts);
+    if (scope.whole) await restoreLogins(server, accounts, 'others');
     if (schemas.length > 0) await exchangeSchemas(server, schemas, countTables(context.capturedFacts));
     for (const sql of programs) await runMysql(server, 'restore programs', withoutSandboxMode(sql));
     await restoreGrants(server, accounts, scope);
+    if (scope.whole && context.keepsCredentials !== true) await restoreLogins(server, accounts, 'administrators');
     await dropScratch(server, context.generation);
     await writeMarker(server, component, context.generation, { ...marker, state: 'done' });
   },
@@ -135,12 +137,13 @@ export const mysqlDump: Method<Options> = {
     const facts = await withMysqlSession(server, async (ask) => {
       const scope = scopeOf(context, names);
       const read = { ...(await readDefinitions(ask, server, schemas, scope)), ...(await readRowFacts(ask, schemas)) };
-      // an account that the point does not know is none of its facts
-      return Object.fromEntries(
-        Object.entries(read).filter(
-          ([path]) => !scope.whole || !path.startsWith('account/') || Object.hasOwn(context.capturedFacts, path),
-        ),
+      const kept = Object.entries(context.capturedFacts).filter(
+        ([path]) => context.keepsCredentials === true && isAdministratorLogin(path),
       );
+      // an account that the point does not know is none of its facts
+      const isKnown = ([path]: [string, unknown]): boolean =>
+        !scope.whole || !path.startsWith('account/') || Object.hasOwn(context.capturedFacts, path);
+      return { ...Object.fromEntries(Object.entries(read).filter(isKnown)), ...Object.fromEntries(kept) };
     });
     const marker = await readMarker(server, markerName(context), context.generation);
     if (marker.state === 'done' && marker.schedulerWasOn) {

@@ -34,6 +34,8 @@ import {
 } from '../facts/postgresql.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
+const passwordFact = 'administrator/password';
+
 const Options = z.strictObject({
   /** Parameter that holds the name of the administrating role; it connects through the socket. */
   user: z.string().min(1),
@@ -100,7 +102,7 @@ export const pgDump: Method<Options> = {
       throw error;
     }
     context.progress('restore roles and grants');
-    await restoreGlobals(server, globals, context.capturedFacts);
+    await restoreGlobals(server, globals, context.capturedFacts, context.keepsCredentials === true);
     for (const each of waiting) await exchangeDatabase(server, each, context.generation);
   },
 
@@ -108,6 +110,8 @@ export const pgDump: Method<Options> = {
     const server = await serverOf(context);
     const names = (await databasesOf(context)).map(([, { name }]) => name);
     const facts: Facts = await readServer(server, names);
+    const password = context.capturedFacts[passwordFact];
+    if (context.keepsCredentials === true && password !== undefined) facts[passwordFact] = password;
     const there = await psql(server, maintenance, 'SELECT datname FROM pg_database WHERE datallowconn;');
     for (const name of names) if (there.includes(name)) Object.assign(facts, await readDatabase(server, name, name));
     // a role that the point does not know is none of its facts, nor is what it is a member of
