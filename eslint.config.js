@@ -11,7 +11,10 @@ const workflowOnly = {
   ],
   'no-restricted-syntax': [
     'error',
-    { selector: "CallExpression[callee.property.name='toLocaleString']", message: 'depends on the host: not in workflows' },
+    {
+      selector: "CallExpression[callee.property.name='toLocaleString']",
+      message: 'depends on the host: not in workflows',
+    },
   ],
 };
 
@@ -34,7 +37,10 @@ export default tseslint.config(
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
       // The generated classes of @kubernetes/client-node are shapes; literals are how they are used.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
-      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { ignoreRestSiblings: true, argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
       eqeqeq: 'error',
       'no-else-return': 'error',
       'no-nested-ternary': 'off',

@@ -5,7 +5,10 @@ import { defineConfig } from 'vitest/config';
  * not there. `npm test` runs them all, see test/run.ts.
  */
 const suites = {
-  unit: ['test/{model,transfer,activities,workflows,workers,cli,scripts}/**/*.test.ts', 'test/conformance/store.test.ts'],
+  unit: [
+    'test/{model,transfer,activities,workflows,workers,cli,scripts}/**/*.test.ts',
+    'test/conformance/store.test.ts',
+  ],
   charts: ['test/charts/**/*.test.ts'],
   conformance: ['test/conformance/methods*.test.ts'],
   faults: ['test/faults/**/*.test.ts'],
@@ -17,7 +20,11 @@ export default defineConfig({
     pool: 'forks',
     projects: Object.entries(suites).map(([name, include]) => ({
       extends: true,
-      test: { name, include, ...(name === 'unit' ? {} : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }) },
+      test: {
+        name,
+        include,
+        ...(name === 'unit' ? {} : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
+      },
     })),
   },
 });

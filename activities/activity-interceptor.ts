@@ -29,7 +29,12 @@ export class ActivityInterceptor implements ActivityInboundCallsInterceptor {
       if (error instanceof CompleteAsyncError || error instanceof CancelledFailure) throw error;
       if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
       if (error instanceof LifeboatFailure) {
-        throw ApplicationFailure.create({ type: error.code, message: error.message, nonRetryable: !error.retryable, details: [error.view()] });
+        throw ApplicationFailure.create({
+          type: error.code,
+          message: error.message,
+          nonRetryable: !error.retryable,
+          details: [error.view()],
+        });
       }
       throw error;
     } finally {

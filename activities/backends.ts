@@ -1,8 +1,8 @@
 import type { Platform } from '../model/platform.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Store } from '../transfer/store.ts';
-import type { Kubernetes } from './clients/kubernetes.ts';
 import type { ClusterAccess } from './clients/kubectl.ts';
+import type { Kubernetes } from './clients/kubernetes.ts';
 import type { PlanCatalogue } from './plan-catalogue.ts';
 
 /** What the activities of one worker reach: made once at its start, given to every group of activities. */

@@ -10,16 +10,17 @@ import { releaseTitle } from '../model/release-name.ts';
 import { assertRecipients } from '../transfer/age-stream.ts';
 import { readComponentRecord, writeComponentRecord } from '../transfer/component-records.ts';
 import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
-import { commitManifest, readChain } from '../transfer/points.ts';
 import { newPointId, pointPrefix } from '../transfer/point-names.ts';
+import { commitManifest, readChain } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
 import { writeRestoreGuide } from '../transfer/restore-guide.ts';
 import { memorySource } from '../transfer/source.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
+import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
-import { reportProgress } from './activity-interceptor.ts';
+import { requireConfig } from './require-config.ts';
 import { readRunDocument, writeRunDocument } from './run-record.ts';
 import { toolName } from './tool-name.ts';
 
@@ -39,7 +40,13 @@ export type CapturedSummary = {
 };
 
 /** The committed point. */
-export type CommittedPoint = { readonly id: string; readonly capturedAt: string; readonly previousCapturedAt: string | null; readonly storedBytes: number; readonly suspect: string | null };
+export type CommittedPoint = {
+  readonly id: string;
+  readonly capturedAt: string;
+  readonly previousCapturedAt: string | null;
+  readonly storedBytes: number;
+  readonly suspect: string | null;
+};
 
 const run = (): { workflowId: string; runId: string } => {
   const { workflowId, runId } = Context.current().info.workflowExecution ?? { workflowId: '', runId: '' };
@@ -61,7 +68,9 @@ export function createCaptureActivities(backends: Backends) {
       const bound = await bindRelease(backends, release);
       await writeRunDocument(backends, run().runId, { bound, recovery: null });
       const summary = summarizeBoundPlan(bound);
-      const newest = (await readChain({ store, trustedKeys, release })).find((entry) => entry.document !== undefined)?.document;
+      const newest = (await readChain({ store, trustedKeys, release })).find(
+        (entry) => entry.document !== undefined,
+      )?.document;
       const lines = summary.components.map((component) => {
         const skipped = component.captureWhile === 'stopped' && summary.allowDowntimeMs === null;
         return `${skipped ? 'leave out' : 'capture'} ${releaseTitle(release)} ${component.name} by ${component.method}${component.captureWhile === 'stopped' ? ' (stops the service)' : ''}`;
@@ -72,7 +81,10 @@ export function createCaptureActivities(backends: Backends) {
         plan: {
           digest: createHash('sha256').update(canonicalBytes(bound)).digest('hex'),
           lines,
-          findings: newest === undefined ? [`${releaseTitle(release)} has no recovery point yet`] : [`the last point ${newest.id} has ${formatBytes(newest.storedBytes)}`],
+          findings:
+            newest === undefined
+              ? [`${releaseTitle(release)} has no recovery point yet`]
+              : [`the last point ${newest.id} has ${formatBytes(newest.storedBytes)}`],
           overwrites: [],
           objects: summary.components.length,
           bytes: newest?.plainBytes ?? 0,
@@ -130,7 +142,8 @@ export function createCaptureActivities(backends: Backends) {
               },
             }),
           ),
-        writeBytes: async (name, bytes, restoreCommand) => keep(await inMemory(name, typeof bytes === 'string' ? Buffer.from(bytes) : bytes, restoreCommand)),
+        writeBytes: async (name, bytes, restoreCommand) =>
+          keep(await inMemory(name, typeof bytes === 'string' ? Buffer.from(bytes) : bytes, restoreCommand)),
         readBack: (artifact) => readArtifact({ store, artifact, identity: kit.identity, signal: context.signal }),
       });
       const record: ComponentRecord = {
@@ -138,7 +151,11 @@ export function createCaptureActivities(backends: Backends) {
         method: component.method,
         capturedAt: captured.capturedAt,
         artifacts,
-        facts: await inMemory('facts', canonicalBytes(captured.facts), 'cat   # facts of the component, for the comparison after a restore'),
+        facts: await inMemory(
+          'facts',
+          canonicalBytes(captured.facts),
+          'cat   # facts of the component, for the comparison after a restore',
+        ),
         factsDigest: factsDigest(kit, captured.facts),
         totals: captured.totals,
         notes: [...(captured.notes ?? [])],
@@ -148,7 +165,11 @@ export function createCaptureActivities(backends: Backends) {
     },
 
     /** Reads every stored byte of a capture back: decrypted, decompressed, hashed. Changes nothing. */
-    async verifyCapture(of: { release: string; point: string; components: readonly string[] }): Promise<{ plainBytes: number; storedBytes: number }> {
+    async verifyCapture(of: {
+      release: string;
+      point: string;
+      components: readonly string[];
+    }): Promise<{ plainBytes: number; storedBytes: number }> {
       const { bound } = await readRunDocument(backends, run().runId);
       const signal = Context.current().cancellationSignal;
       let plainBytes = 0;
@@ -173,11 +194,20 @@ export function createCaptureActivities(backends: Backends) {
     },
 
     /** Commits the manifest: one conditional PUT, after which the point exists. Idempotent by the point's id. */
-    async commitPoint(of: { release: string; point: string; components: readonly string[]; notCaptured: readonly { component: string; reason: string }[]; trigger: string }): Promise<CommittedPoint> {
+    async commitPoint(of: {
+      release: string;
+      point: string;
+      components: readonly string[];
+      notCaptured: readonly { component: string; reason: string }[];
+      trigger: string;
+    }): Promise<CommittedPoint> {
       const { bound } = await readRunDocument(backends, run().runId);
       const prefix = pointPrefix(bound.release, of.point);
       const components = await readRecords(of.components, prefix);
-      if (components.length === 0) throw failure('CaptureIncomplete', { message: `commit point of ${releaseTitle(bound.release)}: no component was captured` });
+      if (components.length === 0)
+        throw failure('CaptureIncomplete', {
+          message: `commit point of ${releaseTitle(bound.release)}: no component was captured`,
+        });
       const planBytes = canonicalBytes(bound);
       const plan = await writeArtifact({
         store,
@@ -189,7 +219,9 @@ export function createCaptureActivities(backends: Backends) {
         restoreCommand: 'cat   # the bound plan of the capture',
       });
       const capturedAt = components.map((record) => record.capturedAt).sort()[0] ?? new Date().toISOString();
-      const before = (await readChain({ store, trustedKeys, release: bound.release })).find((entry) => entry.document !== undefined && entry.document.id !== of.point);
+      const before = (await readChain({ store, trustedKeys, release: bound.release })).find(
+        (entry) => entry.document !== undefined && entry.document.id !== of.point,
+      );
       const { manifest } = await commitManifest({
         store,
         kit,
@@ -205,18 +237,34 @@ export function createCaptureActivities(backends: Backends) {
           notCaptured: [...of.notCaptured],
           plan,
           planDigest: bound.planDigest,
-          restoreGuide: await writeRestoreGuide({ store, kit, release: bound.release, point: of.point, capturedAt, components, plan }),
+          restoreGuide: await writeRestoreGuide({
+            store,
+            kit,
+            release: bound.release,
+            point: of.point,
+            capturedAt,
+            components,
+            plan,
+          }),
           recipients: [...recipients],
           tool: toolName,
         },
       });
-      return { id: manifest.id, capturedAt: manifest.capturedAt, previousCapturedAt: before?.document?.capturedAt ?? null, storedBytes: manifest.storedBytes, suspect: manifest.suspect };
+      return {
+        id: manifest.id,
+        capturedAt: manifest.capturedAt,
+        previousCapturedAt: before?.document?.capturedAt ?? null,
+        storedBytes: manifest.storedBytes,
+        suspect: manifest.suspect,
+      };
     },
 
     /** Deletes the objects of a point that was not committed. One with a manifest is left alone. Idempotent. */
     async discardPoint(of: { release: string; point: string }): Promise<void> {
       const release = resolveRelease(backends, of.release);
-      const committed = (await readChain({ store, trustedKeys, release })).some((entry) => entry.document?.id === of.point);
+      const committed = (await readChain({ store, trustedKeys, release })).some(
+        (entry) => entry.document?.id === of.point,
+      );
       if (committed) return;
       for await (const { key } of store.list(`${pointPrefix(release, of.point)}/`)) await store.delete(key);
     },
@@ -226,7 +274,8 @@ export function createCaptureActivities(backends: Backends) {
     const records: ComponentRecord[] = [];
     for (const component of names) {
       const record = await readComponentRecord({ store, trustedKeys, prefix, component });
-      if (record === undefined) throw failure('ObjectNotFound', { message: `read record of ${component}: none under ${prefix}` });
+      if (record === undefined)
+        throw failure('ObjectNotFound', { message: `read record of ${component}: none under ${prefix}` });
       records.push(record);
     }
     return records;
@@ -234,7 +283,8 @@ export function createCaptureActivities(backends: Backends) {
 }
 
 function summarizeRecord(record: ComponentRecord, facts: number, durationMs: number): CapturedSummary {
-  const sum = (pick: (artifact: Artifact) => number): number => record.artifacts.reduce((total, artifact) => total + pick(artifact), 0);
+  const sum = (pick: (artifact: Artifact) => number): number =>
+    record.artifacts.reduce((total, artifact) => total + pick(artifact), 0);
   return {
     component: record.component,
     totals: record.totals,
@@ -244,10 +294,4 @@ function summarizeRecord(record: ComponentRecord, facts: number, durationMs: num
     durationMs,
     notes: record.notes,
   };
-}
-
-/** Refuses a client whose lifeboat.yaml is not the worker's. @throws ConfigDiffers */
-export function requireConfig(backends: Backends, digest: string | null): void {
-  if (digest === null || digest === backends.platformDigest) return;
-  throw failure('ConfigDiffers', { message: `compare lifeboat.yaml: the client has ${digest.slice(0, 12)}, the worker has ${backends.platformDigest.slice(0, 12)}` });
 }

@@ -1,13 +1,13 @@
 import { Context } from '@temporalio/activity';
 import type { BoundPlan, BoundWorkload } from '../model/bound-plan.ts';
 import { durationMs } from '../model/duration.ts';
-import { failure, type FailureCode } from '../model/failures.ts';
+import { type FailureCode, failure } from '../model/failures.ts';
 import type { PlanCommand } from '../model/recovery-plan.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { isReady, listPods } from './clients/kubernetes.ts';
 import type { PodAddress } from './clients/kubectl.ts';
+import { isReady, listPods } from './clients/kubernetes.ts';
 import { lastLine } from './clients/process.ts';
 import { runInPod } from './executors/pod-exec.ts';
 import { planOfPoint } from './plan-recovery.ts';
@@ -18,7 +18,10 @@ type CheckKind = 'login' | 'health';
 /** A workload of a bound plan. @throws BindingFailed */
 export function workloadNamed(bound: BoundPlan, name: string): BoundWorkload {
   const found = bound.workloads[name];
-  if (found === undefined) throw failure('BindingFailed', { message: `find workload ${name} of ${releaseTitle(bound.release)}: the plan has none of that name` });
+  if (found === undefined)
+    throw failure('BindingFailed', {
+      message: `find workload ${name} of ${releaseTitle(bound.release)}: the plan has none of that name`,
+    });
   return found;
 }
 
@@ -29,32 +32,54 @@ export async function runningPod({ kubernetes }: Backends, of: BoundWorkload): P
 }
 
 /** Runs a command of a plan until it holds. @throws `code` with what it said last, when its time is over */
-export async function untilHolds(backends: Backends, bound: BoundPlan, check: PlanCommand, code: FailureCode): Promise<void> {
+export async function untilHolds(
+  backends: Backends,
+  bound: BoundPlan,
+  check: PlanCommand,
+  code: FailureCode,
+): Promise<void> {
   const signal = Context.current().cancellationSignal;
   const until = Date.now() + durationMs(check.within);
   for (;;) {
     const said = await tryOnce(backends, bound, check, signal);
     if (said === undefined) return;
-    if (Date.now() > until) throw failure(code, { message: `check ${check.name} of ${releaseTitle(bound.release)}: ${said}`, changed: 'unknown' });
+    if (Date.now() > until)
+      throw failure(code, {
+        message: `check ${check.name} of ${releaseTitle(bound.release)}: ${said}`,
+        changed: 'unknown',
+      });
     reportProgress(`${check.name}: ${said}`);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
 }
 
 /** What a check complains of, or undefined where it holds. */
-async function tryOnce(backends: Backends, bound: BoundPlan, check: PlanCommand, signal: AbortSignal): Promise<string | undefined> {
+async function tryOnce(
+  backends: Backends,
+  bound: BoundPlan,
+  check: PlanCommand,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const pod = await runningPod(backends, workloadNamed(bound, check.workload));
   if (pod === undefined) return 'no pod is ready';
-  const { exitCode, stdout, stderr } = await runInPod(backends.access, pod, check.command, { signal, timeoutMs: 60_000 });
+  const { exitCode, stdout, stderr } = await runInPod(backends.access, pod, check.command, {
+    signal,
+    timeoutMs: 60_000,
+  });
   if (exitCode === 0) return undefined;
-  return lastLine(stderr.replace(/^command terminated with exit code.*$/gm, '')) || lastLine(stdout) || `exit ${String(exitCode)}`;
+  return (
+    lastLine(stderr.replace(/^command terminated with exit code.*$/gm, '')) ||
+    lastLine(stdout) ||
+    `exit ${String(exitCode)}`
+  );
 }
 
 /** The activities that ask a release whether it really serves. They change nothing. */
 export function createCheckActivities(backends: Backends) {
   async function runAll(bound: BoundPlan, kind: CheckKind): Promise<number> {
     const checks = bound.plan.checks[kind];
-    for (const check of checks) await untilHolds(backends, bound, check, kind === 'login' ? 'CredentialMismatch' : 'HealthFailed');
+    for (const check of checks)
+      await untilHolds(backends, bound, check, kind === 'login' ? 'CredentialMismatch' : 'HealthFailed');
     return checks.length;
   }
 

@@ -13,8 +13,13 @@ export async function compareTarget(context: RestoreContext<unknown>): Promise<F
   const after = await method.readFacts(context);
   const gone = method.expired?.(capturedFacts, new Date()) ?? { paths: [], reason: '' };
   const expired = new Set(gone.paths);
-  const without = (facts: Facts): Facts => Object.fromEntries(Object.entries(facts).filter(([path]) => !expired.has(path)));
-  const comparison = compareFacts(without(capturedFacts), without(after), componentRules(bound.plan.compare, component.name));
+  const without = (facts: Facts): Facts =>
+    Object.fromEntries(Object.entries(facts).filter(([path]) => !expired.has(path)));
+  const comparison = compareFacts(
+    without(capturedFacts),
+    without(after),
+    componentRules(bound.plan.compare, component.name),
+  );
   if (expired.size === 0) return comparison;
   const exception = { facts: `${component.name}/**`, reason: gone.reason, count: expired.size, bound: expired.size };
   return { ...comparison, exceptions: [...comparison.exceptions, exception] };

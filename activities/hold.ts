@@ -8,7 +8,15 @@ import type { Backends } from './backends.ts';
 import { runningPod, untilHolds, workloadNamed } from './checks.ts';
 import type { PodAddress } from './clients/kubectl.ts';
 import { releaseLock, takeLock } from './clients/leases.ts';
-import { fenceService, markQuiesced, startWorkload, stopWorkload, unfenceService, waitUntilReady, waitUntilStopped } from './clients/marks.ts';
+import {
+  fenceService,
+  markQuiesced,
+  startWorkload,
+  stopWorkload,
+  unfenceService,
+  waitUntilReady,
+  waitUntilStopped,
+} from './clients/marks.ts';
 import { lastLine } from './clients/process.ts';
 import { runInPod } from './executors/pod-exec.ts';
 import { readRunDocument } from './run-record.ts';
@@ -25,9 +33,17 @@ export function createHoldActivities(backends: Backends) {
     async acquireLock(of: { release: string }): Promise<void> {
       const release = lockPath(of.release);
       const holder = { temporalAddress: backends.temporalAddress, ...run() };
-      const held = await takeLock(kubernetes, release, holder, async ({ holder: other }) => other.temporalAddress === backends.temporalAddress && (await isClosed(other)));
+      const held = await takeLock(
+        kubernetes,
+        release,
+        holder,
+        async ({ holder: other }) => other.temporalAddress === backends.temporalAddress && (await isClosed(other)),
+      );
       if (held.holder.runId === holder.runId) return;
-      throw failure('ReleaseBusy', { message: `lock ${of.release}: held by ${held.holder.workflowId} of ${held.holder.temporalAddress} since ${held.since}`, subject: of.release });
+      throw failure('ReleaseBusy', {
+        message: `lock ${of.release}: held by ${held.holder.workflowId} of ${held.holder.temporalAddress} since ${held.since}`,
+        subject: of.release,
+      });
     },
 
     /** Gives the lock back. One that is not this run's is left alone. */
@@ -68,14 +84,16 @@ export function createHoldActivities(backends: Backends) {
     /** Scales every workload of the release to nothing and waits until its pods are gone. */
     async stopRelease(of: { release: string; deadlineMs: number }): Promise<void> {
       const bound = await boundPlan();
-      for (const each of Object.values(bound.workloads)) await stop(each, { run: run().runId, deadline: deadline(of.deadlineMs) });
+      for (const each of Object.values(bound.workloads))
+        await stop(each, { run: run().runId, deadline: deadline(of.deadlineMs) });
     },
 
     /** Gives every workload of the release its replicas back. Idempotent. */
     async startRelease(of: { release: string }): Promise<void> {
       const bound = await boundPlan();
       reportProgress(`start ${of.release}`);
-      for (const { kind, namespace, name } of Object.values(bound.workloads)) await startWorkload(kubernetes, kind, namespace, name);
+      for (const { kind, namespace, name } of Object.values(bound.workloads))
+        await startWorkload(kubernetes, kind, namespace, name);
     },
 
     /** Waits until every workload of the release is ready. @throws PodNeverReady with what the pod says */
@@ -95,9 +113,16 @@ export function createHoldActivities(backends: Backends) {
       const { quiesce } = bound.plan;
       if (quiesce === undefined) return;
       const held = workloadNamed(bound, quiesce.workload);
-      await markQuiesced(kubernetes, held, { run: run().runId, previous: { container: held.container, release: quiesce.release, selector: held.selector }, deadline: deadline(durationMs(quiesce.deadline)) });
-      const { exitCode, stderr } = await runInPod(access, await podOf(held), quiesce.hold, { signal: Context.current().cancellationSignal });
-      if (exitCode !== 0) throw failure('QuiesceFailed', { message: `quiesce ${of.release}: ${lastLine(stderr)}`, changed: 'unknown' });
+      await markQuiesced(kubernetes, held, {
+        run: run().runId,
+        previous: { container: held.container, release: quiesce.release, selector: held.selector },
+        deadline: deadline(durationMs(quiesce.deadline)),
+      });
+      const { exitCode, stderr } = await runInPod(access, await podOf(held), quiesce.hold, {
+        signal: Context.current().cancellationSignal,
+      });
+      if (exitCode !== 0)
+        throw failure('QuiesceFailed', { message: `quiesce ${of.release}: ${lastLine(stderr)}`, changed: 'unknown' });
     },
 
     /** Lets writers go on. Idempotent, like the plan's command. @throws QuiesceFailed */
@@ -107,7 +132,11 @@ export function createHoldActivities(backends: Backends) {
       if (quiesce === undefined) return;
       const held = workloadNamed(bound, quiesce.workload);
       const { exitCode, stderr } = await runInPod(access, await podOf(held), quiesce.release);
-      if (exitCode !== 0) throw failure('QuiesceFailed', { message: `release the quiesce of ${of.release}: ${lastLine(stderr)}`, changed: 'unknown' });
+      if (exitCode !== 0)
+        throw failure('QuiesceFailed', {
+          message: `release the quiesce of ${of.release}: ${lastLine(stderr)}`,
+          changed: 'unknown',
+        });
       await markQuiesced(kubernetes, held, null);
     },
   };
@@ -137,7 +166,8 @@ export function createHoldActivities(backends: Backends) {
 
   async function podOf(of: BoundWorkload): Promise<PodAddress> {
     const pod = await runningPod(backends, of);
-    if (pod === undefined) throw failure('PodGone', { message: `find pod of ${of.kind} ${of.namespace}/${of.name}: none is ready` });
+    if (pod === undefined)
+      throw failure('PodGone', { message: `find pod of ${of.kind} ${of.namespace}/${of.name}: none is ready` });
     return pod;
   }
 

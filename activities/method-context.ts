@@ -3,8 +3,8 @@ import type { BoundPlan, BoundWorkload } from '../model/bound-plan.ts';
 import { failure } from '../model/failures.ts';
 import type { PlanComponent } from '../model/recovery-plan.ts';
 import { releaseTitle } from '../model/release-name.ts';
-import type { Backends } from './backends.ts';
 import { reportProgress } from './activity-interceptor.ts';
+import type { Backends } from './backends.ts';
 import { isReady, listPods } from './clients/kubernetes.ts';
 import { methods } from './methods/index.ts';
 import type { Method, MethodContext } from './methods/method.ts';
@@ -12,7 +12,10 @@ import type { Method, MethodContext } from './methods/method.ts';
 /** A component of a bound plan. @throws BindingFailed */
 export function componentOf(bound: BoundPlan, name: string): PlanComponent {
   const component = bound.plan.components.find((each) => each.name === name);
-  if (component === undefined) throw failure('BindingFailed', { message: `find component ${name} of ${releaseTitle(bound.release)}: the plan has none of that name` });
+  if (component === undefined)
+    throw failure('BindingFailed', {
+      message: `find component ${name} of ${releaseTitle(bound.release)}: the plan has none of that name`,
+    });
   return component;
 }
 
@@ -28,7 +31,12 @@ export function methodOf(component: PlanComponent): Method<unknown> {
 }
 
 /** What every call of a method is given. */
-export function methodContext(backends: Backends, bound: BoundPlan, component: PlanComponent, generation: string): MethodContext<unknown> {
+export function methodContext(
+  backends: Backends,
+  bound: BoundPlan,
+  component: PlanComponent,
+  generation: string,
+): MethodContext<unknown> {
   const workload = workloadOf(bound, component);
   return {
     backends,
@@ -40,11 +48,15 @@ export function methodContext(backends: Backends, bound: BoundPlan, component: P
     generation,
     progress: reportProgress,
     pod: async ({ ready = true } = {}) => {
-      if (workload === undefined) throw failure('BindingFailed', { message: `find pod of ${component.name}: the component has no workload` });
+      if (workload === undefined)
+        throw failure('BindingFailed', { message: `find pod of ${component.name}: the component has no workload` });
       const pods = await listPods(backends.kubernetes, workload.namespace, workload.selector);
       const pod = pods.find((each) => (ready ? isReady(each) : each.status?.phase === 'Running'));
       const name = pod?.metadata?.name;
-      if (name === undefined) throw failure('PodGone', { message: `find pod of ${workload.kind} ${workload.namespace}/${workload.name}: none of ${String(pods.length)} is ${ready ? 'ready' : 'running'}` });
+      if (name === undefined)
+        throw failure('PodGone', {
+          message: `find pod of ${workload.kind} ${workload.namespace}/${workload.name}: none of ${String(pods.length)} is ${ready ? 'ready' : 'running'}`,
+        });
       return { namespace: workload.namespace, pod: name, container: workload.container };
     },
   };

@@ -8,10 +8,19 @@ import { RecoveryPlan } from '../model/recovery-plan.ts';
 import { methods } from './methods/index.ts';
 
 /** A plan, where it was read and the SHA-256 of its text. */
-export type LoadedPlan = { readonly plan: RecoveryPlan; readonly path: string; readonly text: string; readonly digest: string };
+export type LoadedPlan = {
+  readonly plan: RecoveryPlan;
+  readonly path: string;
+  readonly text: string;
+  readonly digest: string;
+};
 
 /** Plans by chart name. */
-export type PlanCatalogue = { readonly directories: readonly string[]; find(chart: string): LoadedPlan; all(): readonly LoadedPlan[] };
+export type PlanCatalogue = {
+  readonly directories: readonly string[];
+  find(chart: string): LoadedPlan;
+  all(): readonly LoadedPlan[];
+};
 
 /**
  * Reads every `<directory>/<chart>/recovery.yaml`; of two plans for one chart the earlier directory's holds.
@@ -37,7 +46,9 @@ export async function loadPlans(directories: readonly string[]): Promise<PlanCat
       const found = byChart.get(chart);
       if (found !== undefined) return found;
       const known = [...byChart.keys()].sort().join(', ');
-      throw failure('PlanNotFound', { message: `find plan of chart ${chart}: none in ${directories.join(', ')} (there are plans for ${known})` });
+      throw failure('PlanNotFound', {
+        message: `find plan of chart ${chart}: none in ${directories.join(', ')} (there are plans for ${known})`,
+      });
     },
   };
 }
@@ -48,7 +59,9 @@ export function readPlan(text: string, path: string): LoadedPlan {
   try {
     document = parseYaml(text);
   } catch (error) {
-    throw failure('PlanInvalid', { message: `read plan ${path}: ${error instanceof Error ? error.message.split('\n')[0] ?? '' : ''}` });
+    throw failure('PlanInvalid', {
+      message: `read plan ${path}: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}`,
+    });
   }
   const parsed = RecoveryPlan.safeParse(document);
   if (!parsed.success) throw failure('PlanInvalid', { message: `read plan ${path}: ${z.prettifyError(parsed.error)}` });
@@ -61,7 +74,8 @@ export function readPlan(text: string, path: string): LoadedPlan {
 function planProblems(plan: RecoveryPlan): string[] {
   const problems: string[] = [];
   const workload = (name: string | undefined, where: string): void => {
-    if (name !== undefined && plan.workloads[name] === undefined) problems.push(`${where} names the workload ${name}, which is not in workloads`);
+    if (name !== undefined && plan.workloads[name] === undefined)
+      problems.push(`${where} names the workload ${name}, which is not in workloads`);
   };
   const names = new Set<string>();
   for (const component of plan.components) {
@@ -69,12 +83,14 @@ function planProblems(plan: RecoveryPlan): string[] {
     if (names.has(component.name)) problems.push(`${where} is there twice`);
     names.add(component.name);
     workload(component.workload, where);
-    if (component.host !== undefined && plan.parameters[component.host] === undefined) problems.push(`${where} names the parameter ${component.host}, which is not in parameters`);
+    if (component.host !== undefined && plan.parameters[component.host] === undefined)
+      problems.push(`${where} names the parameter ${component.host}, which is not in parameters`);
     const options = methods[component.method].options.safeParse(component.options);
     if (!options.success) problems.push(`${where}: ${z.prettifyError(options.error)}`);
   }
   for (const [name, parameter] of Object.entries(plan.parameters)) workload(parameter.workload, `parameter ${name}`);
-  for (const command of [...plan.checks.health, ...plan.checks.login]) workload(command.workload, `check ${command.name}`);
+  for (const command of [...plan.checks.health, ...plan.checks.login])
+    workload(command.workload, `check ${command.name}`);
   if (plan.fence.by === 'scale') workload(plan.fence.workload, 'fence');
   if (plan.fence.by === 'services') workload(plan.fence.endSessions?.workload, 'fence');
   workload(plan.quiesce?.workload, 'quiesce');

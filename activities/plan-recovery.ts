@@ -7,13 +7,13 @@ import { failure } from '../model/failures.ts';
 import type { RunPlan } from '../model/outcome.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
-import { findPoint, type FoundPoint } from '../transfer/points.ts';
+import { type FoundPoint, findPoint } from '../transfer/points.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
-import { requireConfig } from './capture.ts';
 import { readRelease } from './clients/helm.ts';
 import { optional } from './clients/kubernetes.ts';
+import { requireConfig } from './require-config.ts';
 import { type RunDocument, writeRunDocument } from './run-record.ts';
 
 /** What a recovery of one release is going to do. */
@@ -35,11 +35,29 @@ export type PlannedRecovery = {
 };
 
 /** What a recovery is asked for. */
-export type RecoveryRequest = { release: string; point: string; to: string | null; into: string | null; scope: 'all' | 'data'; configDigest: string | null };
+export type RecoveryRequest = {
+  release: string;
+  point: string;
+  to: string | null;
+  into: string | null;
+  scope: 'all' | 'data';
+  configDigest: string | null;
+};
 
 /** The newest good point of a release, or the one that is named. */
-export async function locatePoint(backends: Backends, release: ReleaseName, point: string, to: string | null): Promise<FoundPoint> {
-  return await findPoint({ store: backends.store, trustedKeys: [backends.kit.signing.publicKey], release, point, to: to ?? undefined });
+export async function locatePoint(
+  backends: Backends,
+  release: ReleaseName,
+  point: string,
+  to: string | null,
+): Promise<FoundPoint> {
+  return await findPoint({
+    store: backends.store,
+    trustedKeys: [backends.kit.signing.publicKey],
+    release,
+    point,
+    to: to ?? undefined,
+  });
 }
 
 /** The bound plan that a point was captured by. @throws KeyMissing, Artifact* */
@@ -49,7 +67,10 @@ async function capturedPlan(backends: Backends, { manifest }: FoundPoint): Promi
 }
 
 /** The plan that a point was captured by, in the namespace that it was recovered into. */
-export async function planOfPoint(backends: Backends, of: { release: string; point: string; into: string | null }): Promise<BoundPlan> {
+export async function planOfPoint(
+  backends: Backends,
+  of: { release: string; point: string; into: string | null },
+): Promise<BoundPlan> {
   const release = resolveRelease(backends, of.release);
   const captured = await capturedPlan(backends, await locatePoint(backends, release, of.point, null));
   return of.into === null || of.into === release.namespace ? captured : moveInto(captured, of.into);
@@ -59,30 +80,44 @@ export async function planOfPoint(backends: Backends, of: { release: string; poi
 function moveInto(bound: BoundPlan, namespace: string): BoundPlan {
   const hosted = Object.values(bound.hosts).map((host) => releaseTitle(host.release));
   if (hosted.length > 0) {
-    throw failure('NamespaceMismatch', { message: `recover ${releaseTitle(bound.release)} into ${namespace}: its database lives in ${hosted.join(', ')} and would be overwritten there` });
+    throw failure('NamespaceMismatch', {
+      message: `recover ${releaseTitle(bound.release)} into ${namespace}: its database lives in ${hosted.join(', ')} and would be overwritten there`,
+    });
   }
   return {
     ...bound,
     release: { ...bound.release, namespace },
-    workloads: Object.fromEntries(Object.entries(bound.workloads).map(([name, workload]) => [name, { ...workload, namespace }])),
+    workloads: Object.fromEntries(
+      Object.entries(bound.workloads).map(([name, workload]) => [name, { ...workload, namespace }]),
+    ),
   };
 }
 
 /** Plans the recovery of one release: its point, its target, and what would be overwritten. Changes nothing but the store. */
-export async function planRecovery(backends: Backends, request: RecoveryRequest, runId: string): Promise<PlannedRecovery> {
+export async function planRecovery(
+  backends: Backends,
+  request: RecoveryRequest,
+  runId: string,
+): Promise<PlannedRecovery> {
   requireConfig(backends, request.configDigest);
   const release = resolveRelease(backends, request.release);
   const found = await locatePoint(backends, release, request.point, request.to);
   const { manifest } = found;
   const captured = await capturedPlan(backends, found);
-  const target = request.into === null || request.into === release.namespace ? captured : moveInto(captured, request.into);
+  const target =
+    request.into === null || request.into === release.namespace ? captured : moveInto(captured, request.into);
   const { namespace, name } = target.release;
   const live = await readRelease(backends.access, namespace, name);
   if (request.scope === 'data' && live === undefined) {
-    throw failure('ReleaseNotFound', { message: `recover the data of ${namespace}/${name}: Helm has no such release; recover all of it` });
+    throw failure('ReleaseNotFound', {
+      message: `recover the data of ${namespace}/${name}: Helm has no such release; recover all of it`,
+    });
   }
   const bound = request.scope === 'data' && request.into === null ? await bindRelease(backends, release) : target;
-  const namespaceExisted = (await optional(`read namespace ${namespace}`, () => backends.kubernetes.core.readNamespace({ name: namespace }))) !== undefined;
+  const namespaceExisted =
+    (await optional(`read namespace ${namespace}`, () =>
+      backends.kubernetes.core.readNamespace({ name: namespace }),
+    )) !== undefined;
   const claims = namespaceExisted ? await existingClaims(backends, bound) : [];
   const overwrites = [
     ...(live === undefined ? [] : [`release ${namespace}/${name}, revision ${String(live.revision)}`]),
@@ -103,12 +138,27 @@ export async function planRecovery(backends: Backends, request: RecoveryRequest,
   const age = Date.now() - Date.parse(manifest.capturedAt);
   const lines = [
     `${releaseTitle(bound.release)} from point ${manifest.id} (${formatDuration(age)} old, ${formatBytes(manifest.storedBytes)})`,
-    ...(request.scope === 'all' ? [`install ${manifest.chart.name} ${manifest.chart.version} into ${namespace}${namespaceExisted ? '' : ' (new)'}`] : []),
-    ...manifest.components.filter((record) => record.method !== 'release-config').map((record) => `restore ${record.component} by ${record.method}, then compare its facts`),
+    ...(request.scope === 'all'
+      ? [
+          `install ${manifest.chart.name} ${manifest.chart.version} into ${namespace}${namespaceExisted ? '' : ' (new)'}`,
+        ]
+      : []),
+    ...manifest.components
+      .filter((record) => record.method !== 'release-config')
+      .map((record) => `restore ${record.component} by ${record.method}, then compare its facts`),
   ];
   const document: RunDocument = {
     bound,
-    recovery: { point: manifest.id, manifestSha256: found.sha256, from: release.namespace, scope: request.scope, liveRevision: live?.revision ?? null, namespaceExisted, claims, digest },
+    recovery: {
+      point: manifest.id,
+      manifestSha256: found.sha256,
+      from: release.namespace,
+      scope: request.scope,
+      liveRevision: live?.revision ?? null,
+      namespaceExisted,
+      claims,
+      digest,
+    },
   };
   await writeRunDocument(backends, runId, document);
   return {
@@ -140,7 +190,9 @@ async function existingClaims(backends: Backends, bound: BoundPlan): Promise<str
   const names = Object.values(bound.workloads).flatMap((workload) => workload.claims.map((each) => each.claim));
   const found = await Promise.all(
     names.map(async (name) => {
-      const claim = await optional(`read claim ${name}`, () => backends.kubernetes.core.readNamespacedPersistentVolumeClaim({ namespace: bound.release.namespace, name }));
+      const claim = await optional(`read claim ${name}`, () =>
+        backends.kubernetes.core.readNamespacedPersistentVolumeClaim({ namespace: bound.release.namespace, name }),
+      );
       return claim === undefined ? [] : [name];
     }),
   );
@@ -152,7 +204,9 @@ async function hostedData(backends: Backends, bound: BoundPlan): Promise<string[
   const lines: string[] = [];
   for (const host of Object.values(bound.hosts)) {
     if ((await readRelease(backends.access, host.release.namespace, host.release.name)) === undefined) continue;
-    const databases = bound.claims.filter((claim) => claim.by === releaseTitle(bound.release)).map((claim) => claim.database);
+    const databases = bound.claims
+      .filter((claim) => claim.by === releaseTitle(bound.release))
+      .map((claim) => claim.database);
     lines.push(`database ${databases.join(', ')} in ${releaseTitle(host.release)}`);
   }
   return lines;

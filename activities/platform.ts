@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
-import { failure, type FailureView, LifeboatFailure } from '../model/failures.ts';
 import { orderReleases, type Place } from '../model/dependency-order.ts';
+import { type FailureView, failure, LifeboatFailure } from '../model/failures.ts';
 import type { RunResult } from '../model/outcome.ts';
 import { platformReleases } from '../model/platform.ts';
 import type { PlatformPoint } from '../model/recovery-point.ts';
@@ -14,11 +14,16 @@ import { memorySource } from '../transfer/source.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveRelease } from './binding/bind-release.ts';
-import { requireConfig } from './capture.ts';
+import { requireConfig } from './require-config.ts';
 import { runKey } from './run-record.ts';
 
 /** A release of the platform as a backup orders it; one that cannot be bound says why. */
-export type PlatformMember = { readonly release: string; readonly tier: number; readonly chart: string; readonly failure: FailureView | null };
+export type PlatformMember = {
+  readonly release: string;
+  readonly tier: number;
+  readonly chart: string;
+  readonly failure: FailureView | null;
+};
 
 /** A release of the platform as a recovery orders it. */
 export type RecoveryMember = Place & { readonly point: string; readonly requires: readonly string[] };
@@ -30,43 +35,78 @@ export function createPlatformActivities(backends: Backends) {
 
   return {
     /** The releases to back up, with their tiers. A release that is not there, or has no plan, is named, never left out. */
-    async listPlatform(of: { releases: readonly string[] | null; tier: number | null; configDigest: string | null }): Promise<{ platform: string; cluster: string; parallelism: number; members: PlatformMember[] }> {
+    async listPlatform(of: {
+      releases: readonly string[] | null;
+      tier: number | null;
+      configDigest: string | null;
+    }): Promise<{ platform: string; cluster: string; parallelism: number; members: PlatformMember[] }> {
       requireConfig(backends, of.configDigest);
-      const chosen = of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
+      const chosen =
+        of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
       const members: PlatformMember[] = [];
       for (const release of chosen) {
         const title = releaseTitle(release);
         try {
           const bound = await bindRelease(backends, release);
-          if (of.tier === null || bound.tier === of.tier) members.push({ release: title, tier: bound.tier, chart: `${bound.chart.name} ${bound.chart.version}`, failure: null });
+          if (of.tier === null || bound.tier === of.tier)
+            members.push({
+              release: title,
+              tier: bound.tier,
+              chart: `${bound.chart.name} ${bound.chart.version}`,
+              failure: null,
+            });
         } catch (error) {
-          if (!(error instanceof LifeboatFailure) || error.code === 'ClusterUnreachable' || error.code === 'ClusterDenied') throw error;
+          if (
+            !(error instanceof LifeboatFailure) ||
+            error.code === 'ClusterUnreachable' ||
+            error.code === 'ClusterDenied'
+          )
+            throw error;
           const tier = platformEntry(backends, release)?.tier ?? 1;
           members.push({ release: title, tier, chart: '', failure: error.view() });
         }
       }
-      return { platform: platform.platform, cluster: platform.cluster.name, parallelism: platform.parallelism, members };
+      return {
+        platform: platform.platform,
+        cluster: platform.cluster.name,
+        parallelism: platform.parallelism,
+        members,
+      };
     },
 
     /** Commits the platform point: the heads of all releases with the skew between them, and lifeboat.yaml. */
-    async commitPlatformPoint(of: { id: string; made: readonly { release: string; point: string }[]; complete: boolean }): Promise<{ id: string; skewSeconds: number }> {
+    async commitPlatformPoint(of: {
+      id: string;
+      made: readonly { release: string; point: string }[];
+      complete: boolean;
+    }): Promise<{ id: string; skewSeconds: number }> {
       const releases: PlatformPoint['releases'] = [];
       for (const release of platformReleases(platform)) {
         const title = releaseTitle(release);
         const wanted = of.made.find((each) => each.release === title)?.point;
         const chain = await readChain({ store, trustedKeys, release });
-        const entry = chain.find((each) => each.document !== undefined && (wanted === undefined || each.document.id === wanted));
+        const entry = chain.find(
+          (each) => each.document !== undefined && (wanted === undefined || each.document.id === wanted),
+        );
         const tier = entry?.document?.tier ?? platformEntry(backends, release)?.tier ?? 1;
         const requires = await bindRelease(backends, release).then(
           (bound) => bound.requires.map((path) => path.split('/').slice(1).join('/')),
           () => platformEntry(backends, release)?.requires ?? [],
         );
         const point =
-          entry?.document === undefined ? null : { id: entry.document.id, sequence: entry.document.sequence, manifestSha256: entry.sha256, capturedAt: entry.document.capturedAt };
+          entry?.document === undefined
+            ? null
+            : {
+                id: entry.document.id,
+                sequence: entry.document.sequence,
+                manifestSha256: entry.sha256,
+                capturedAt: entry.document.capturedAt,
+              };
         releases.push({ release, tier, point, requires });
       }
       const instants = releases.flatMap((each) => (each.point === null ? [] : [Date.parse(each.point.capturedAt)]));
-      const skewSeconds = instants.length === 0 ? 0 : Math.round((Math.max(...instants) - Math.min(...instants)) / 100) / 10;
+      const skewSeconds =
+        instants.length === 0 ? 0 : Math.round((Math.max(...instants) - Math.min(...instants)) / 100) / 10;
       const text = Buffer.from(backends.platformText);
       const configSha256 = createHash('sha256').update(text).digest('hex');
       const config = await writeArtifact({
@@ -78,7 +118,19 @@ export function createPlatformActivities(backends: Backends) {
         minimumProofs: ['count', 'digest'],
         restoreCommand: 'cat >lifeboat.yaml',
       });
-      const { platformPoint } = await commitPlatformPoint({ store, kit, draft: { id: of.id, platform: platform.platform, skewSeconds, complete: of.complete, releases, config, configSha256 } });
+      const { platformPoint } = await commitPlatformPoint({
+        store,
+        kit,
+        draft: {
+          id: of.id,
+          platform: platform.platform,
+          skewSeconds,
+          complete: of.complete,
+          releases,
+          config,
+          configSha256,
+        },
+      });
       return { id: platformPoint.id, skewSeconds: platformPoint.skewSeconds };
     },
 
@@ -88,21 +140,50 @@ export function createPlatformActivities(backends: Backends) {
     },
 
     /** The newest platform point, or the one that is named, with its releases in recovery order. @throws PointUnknown */
-    async locatePlatformPoint(of: { point: string; releases: readonly string[] | null; configDigest: string | null }): Promise<{ platform: string; cluster: string; id: string; committedAt: string; skewSeconds: number; complete: boolean; rto: string; parallelism: number; members: RecoveryMember[]; without: string[] }> {
+    async locatePlatformPoint(of: {
+      point: string;
+      releases: readonly string[] | null;
+      configDigest: string | null;
+    }): Promise<{
+      platform: string;
+      cluster: string;
+      id: string;
+      committedAt: string;
+      skewSeconds: number;
+      complete: boolean;
+      rto: string;
+      parallelism: number;
+      members: RecoveryMember[];
+      without: string[];
+    }> {
       requireConfig(backends, of.configDigest);
       const chain = await readPlatformPoints({ store, trustedKeys, platform: platform.platform });
       const good = chain.flatMap((entry) => entry.document ?? []);
-      const found = of.point === 'latest-verified' ? (good.find((each) => each.complete) ?? good[0]) : good.find((each) => each.id === of.point);
+      const found =
+        of.point === 'latest-verified'
+          ? (good.find((each) => each.complete) ?? good[0])
+          : good.find((each) => each.id === of.point);
       if (found === undefined) {
-        const known = good.map((each) => each.id).slice(0, 5).join(', ');
-        throw failure('PointUnknown', { message: `find platform point ${of.point} of ${platform.platform} in ${store.address}: ${known === '' ? 'there is none' : `there are ${known}`}` });
+        const known = good
+          .map((each) => each.id)
+          .slice(0, 5)
+          .join(', ');
+        throw failure('PointUnknown', {
+          message: `find platform point ${of.point} of ${platform.platform} in ${store.address}: ${known === '' ? 'there is none' : `there are ${known}`}`,
+        });
       }
       const chosen = of.releases?.map((text) => releasePath(resolveRelease(backends, text)));
-      const wanted = found.releases.filter((each) => chosen === undefined || chosen.includes(releasePath(each.release)));
-      const places = orderReleases(wanted.map((each) => ({ release: releaseTitle(each.release), tier: each.tier, requires: each.requires })));
+      const wanted = found.releases.filter(
+        (each) => chosen === undefined || chosen.includes(releasePath(each.release)),
+      );
+      const places = orderReleases(
+        wanted.map((each) => ({ release: releaseTitle(each.release), tier: each.tier, requires: each.requires })),
+      );
       const members = places.flatMap((place) => {
         const entry = wanted.find((each) => releaseTitle(each.release) === place.release);
-        return entry?.point === undefined || entry.point === null ? [] : [{ ...place, point: entry.point.id, requires: entry.requires }];
+        return entry?.point === undefined || entry.point === null
+          ? []
+          : [{ ...place, point: entry.point.id, requires: entry.requires }];
       });
       return {
         platform: found.platform,
@@ -121,7 +202,10 @@ export function createPlatformActivities(backends: Backends) {
     /** Writes the signed report of a run. A second write of the same run replaces the first. */
     async writeReport(result: RunResult): Promise<void> {
       const { workflowId = '', runId = '' } = Context.current().info.workflowExecution ?? {};
-      await store.put(runKey(runId, 'report'), Buffer.from(JSON.stringify(signDocument(kit, { workflowId, runId, ...result }))));
+      await store.put(
+        runKey(runId, 'report'),
+        Buffer.from(JSON.stringify(signDocument(kit, { workflowId, runId, ...result }))),
+      );
     },
   };
 }

@@ -1,23 +1,31 @@
 import { Context } from '@temporalio/activity';
-import type { Manifest, Proof, Verification } from '../model/recovery-point.ts';
 import { LifeboatFailure } from '../model/failures.ts';
 import { platformReleases } from '../model/platform.ts';
+import type { Manifest, Proof, Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
-import { verifyArtifact } from '../transfer/read-artifact.ts';
-import { type FoundPoint, missingPoint, readChain } from '../transfer/points.ts';
 import { checkChain } from '../transfer/chain.ts';
+import { type FoundPoint, missingPoint, readChain } from '../transfer/points.ts';
+import { verifyArtifact } from '../transfer/read-artifact.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { resolveRelease } from './binding/bind-release.ts';
-import { requireConfig } from './capture.ts';
 import { locatePoint } from './plan-recovery.ts';
+import { requireConfig } from './require-config.ts';
 
 /** A point to verify. */
-export type PointReference = { readonly release: string; readonly tier: number; readonly point: string; readonly capturedAt: string };
+export type PointReference = {
+  readonly release: string;
+  readonly tier: number;
+  readonly point: string;
+  readonly capturedAt: string;
+};
 
 /** Reads every stored byte of a point back. @throws what is wrong with it, naming object, segment and frame */
-async function readBack(backends: Backends, { manifest }: FoundPoint): Promise<{ plainBytes: number; storedBytes: number }> {
+async function readBack(
+  backends: Backends,
+  { manifest }: FoundPoint,
+): Promise<{ plainBytes: number; storedBytes: number }> {
   const signal = Context.current().cancellationSignal;
   let plainBytes = 0;
   let storedBytes = 0;
@@ -48,18 +56,33 @@ export function createPointActivities(backends: Backends) {
      * Lists the points to verify: of one release or of all, the newest or every one. What is wrong with a chain itself
      * (a link that is gone, replaced or badly signed) is a failure of its release.
      */
-    async listPointsToVerify(of: { release: string | null; point: string; all: boolean; configDigest: string | null }): Promise<{ points: PointReference[]; broken: { release: string; code: string; message: string }[] }> {
+    async listPointsToVerify(of: {
+      release: string | null;
+      point: string;
+      all: boolean;
+      configDigest: string | null;
+    }): Promise<{ points: PointReference[]; broken: { release: string; code: string; message: string }[] }> {
       requireConfig(backends, of.configDigest);
-      const releases = of.release === null ? platformReleases(backends.platform) : [resolveRelease(backends, of.release)];
+      const releases =
+        of.release === null ? platformReleases(backends.platform) : [resolveRelease(backends, of.release)];
       const points: PointReference[] = [];
       const broken: { release: string; code: string; message: string }[] = [];
       for (const release of releases) {
         const chain = await readChain({ store: backends.store, trustedKeys, release });
-        for (const problem of checkChain(chain)) broken.push({ release: releaseTitle(release), code: problem.code, message: problem.message });
+        for (const problem of checkChain(chain))
+          broken.push({ release: releaseTitle(release), code: problem.code, message: problem.message });
         const good = chain.flatMap((entry) => entry.document ?? []);
-        const chosen = of.all ? good : of.point === 'latest' ? good.slice(0, 1) : good.filter((manifest) => manifest.id === of.point);
+        const chosen = of.all
+          ? good
+          : of.point === 'latest'
+            ? good.slice(0, 1)
+            : good.filter((manifest) => manifest.id === of.point);
         const named = of.release !== null;
-        if (chosen.length === 0 && (named || of.point === 'latest') && broken.every((each) => each.release !== releaseTitle(release))) {
+        if (
+          chosen.length === 0 &&
+          (named || of.point === 'latest') &&
+          broken.every((each) => each.release !== releaseTitle(release))
+        ) {
           const missing = await missingPoint({ store: backends.store, trustedKeys, release, point: of.point, chain });
           if (named) throw missing;
           broken.push({ release: releaseTitle(release), code: missing.code, message: missing.message });
@@ -70,21 +93,41 @@ export function createPointActivities(backends: Backends) {
     },
 
     /** Verifies one point and writes the verdict beside it: usable, or damaged with what is wrong. */
-    async verifyPoint(of: { release: string; point: string }): Promise<{ plainBytes: number; storedBytes: number; proof: Proof }> {
+    async verifyPoint(of: {
+      release: string;
+      point: string;
+    }): Promise<{ plainBytes: number; storedBytes: number; proof: Proof }> {
       const release = resolveRelease(backends, of.release);
       const found = await locatePoint(backends, release, of.point, null);
-      const base = { apiVersion: 'lifeboat/v1', kind: 'Verification', point: found.manifest.id, release, at: new Date().toISOString(), run: Context.current().info.workflowExecution?.runId ?? '' } as const;
-      const write = async (verdict: Pick<Verification, 'outcome' | 'proof' | 'plainBytes' | 'storedBytes' | 'failure'>): Promise<void> => {
+      const base = {
+        apiVersion: 'lifeboat/v1',
+        kind: 'Verification',
+        point: found.manifest.id,
+        release,
+        at: new Date().toISOString(),
+        run: Context.current().info.workflowExecution?.runId ?? '',
+      } as const;
+      const write = async (
+        verdict: Pick<Verification, 'outcome' | 'proof' | 'plainBytes' | 'storedBytes' | 'failure'>,
+      ): Promise<void> => {
         await writeVerification({ store: backends.store, kit: backends.kit, verification: { ...base, ...verdict } });
       };
       try {
         const read = await readBack(backends, found);
-        const proof: Proof = found.verifications.some((each) => each.proof === 'restored' && each.outcome === 'usable') ? 'restored' : 'read-back';
+        const proof: Proof = found.verifications.some((each) => each.proof === 'restored' && each.outcome === 'usable')
+          ? 'restored'
+          : 'read-back';
         await write({ outcome: 'usable', proof, ...read, failure: null });
         return { ...read, proof };
       } catch (error) {
         if (error instanceof LifeboatFailure && isDamage(error)) {
-          await write({ outcome: 'damaged', proof: 'acknowledged', plainBytes: 0, storedBytes: 0, failure: { code: error.code, message: error.message } });
+          await write({
+            outcome: 'damaged',
+            proof: 'acknowledged',
+            plainBytes: 0,
+            storedBytes: 0,
+            failure: { code: error.code, message: error.message },
+          });
         }
         throw error;
       }

@@ -9,14 +9,19 @@ import type { Backends } from './backends.ts';
 import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
 import { isConflict, isNotFound, optional, request } from './clients/kubernetes.ts';
 import { compareTarget } from './compare-target.ts';
-import { methodContext, methodOf, componentOf } from './method-context.ts';
+import { componentOf, methodContext, methodOf } from './method-context.ts';
 import { capturedNamespace, readRecord, restoreObjects } from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
 import { recordOf, restoreContext } from './restore-context.ts';
-import { readRunDocument, type RunDocument } from './run-record.ts';
+import { type RunDocument, readRunDocument } from './run-record.ts';
 
 /** What the comparison of a component's facts found. Paths stay out: they name tables and keys. */
-export type ComparedComponent = { readonly compared: number; readonly equal: boolean; readonly totals: FactTotals; readonly exceptions: FactsComparison['exceptions'] };
+export type ComparedComponent = {
+  readonly compared: number;
+  readonly equal: boolean;
+  readonly totals: FactTotals;
+  readonly exceptions: FactsComparison['exceptions'];
+};
 
 /** The activities that bring a release back. Each is idempotent by markers in the target. */
 export function createRecoverActivities(backends: Backends) {
@@ -30,9 +35,16 @@ export function createRecoverActivities(backends: Backends) {
     async restoreConfiguration(of: { release: string; component: string }): Promise<readonly string[]> {
       const { document, manifest } = await recovery();
       const { namespace } = document.bound.release;
-      await ensureNamespace(await capturedNamespace((await contextOf(document, manifest, of.component)) as Parameters<typeof capturedNamespace>[0]));
+      await ensureNamespace(
+        await capturedNamespace(
+          (await contextOf(document, manifest, of.component)) as Parameters<typeof capturedNamespace>[0],
+        ),
+      );
       const before = new Set(await listConfiguration(namespace));
-      await restoreObjects((await contextOf(document, manifest, of.component)) as Parameters<typeof restoreObjects>[0], 'before');
+      await restoreObjects(
+        (await contextOf(document, manifest, of.component)) as Parameters<typeof restoreObjects>[0],
+        'before',
+      );
       return (await listConfiguration(namespace)).filter((object) => !before.has(object));
     },
 
@@ -42,7 +54,9 @@ export function createRecoverActivities(backends: Backends) {
       const { namespace } = bound.release;
       for (const [kind, name = ''] of of.objects.map((object) => object.split('/'))) {
         await gone(`delete ${of.release} ${kind ?? ''} ${name}`, () =>
-          kind === 'Secret' ? backends.kubernetes.core.deleteNamespacedSecret({ namespace, name }) : backends.kubernetes.core.deleteNamespacedConfigMap({ namespace, name }),
+          kind === 'Secret'
+            ? backends.kubernetes.core.deleteNamespacedSecret({ namespace, name })
+            : backends.kubernetes.core.deleteNamespacedConfigMap({ namespace, name }),
         );
       }
     },
@@ -63,9 +77,17 @@ export function createRecoverActivities(backends: Backends) {
         return;
       }
       if (record.chartArchive === undefined) {
-        throw failure('HelmFailed', { message: `install ${releaseTitle(document.bound.release)}: the point has no chart archive; name the chart in lifeboat.yaml before the backup` });
+        throw failure('HelmFailed', {
+          message: `install ${releaseTitle(document.bound.release)}: the point has no chart archive; name the chart in lifeboat.yaml before the backup`,
+        });
       }
-      await installChart(backends.access, { archive: record.chartArchive, namespace, name, values: record.values, signal: Context.current().cancellationSignal });
+      await installChart(backends.access, {
+        archive: record.chartArchive,
+        namespace,
+        name,
+        values: record.values,
+        signal: Context.current().cancellationSignal,
+      });
       await restoreObjects(context, 'after');
     },
 
@@ -87,12 +109,18 @@ export function createRecoverActivities(backends: Backends) {
           subject: of.component,
         });
       }
-      return { compared: comparison.compared, equal: true, totals: recordOf(manifest, of.component).totals, exceptions: comparison.exceptions };
+      return {
+        compared: comparison.compared,
+        equal: true,
+        totals: recordOf(manifest, of.component).totals,
+        exceptions: comparison.exceptions,
+      };
     },
 
     /**
      * Puts back what a restore replaced: as the method keeps it, or from the safety copy where it keeps nothing.
      * Idempotent because: the method finds its own leftovers; a target that is as the safety copy says is left alone.
+     * @throws FactsDiffer where the target is not as the safety copy says in the end
      */
     async undoRestore(of: { release: string; component: string; safetyCopy: string | null }): Promise<void> {
       const { document, manifest } = await recovery();
@@ -105,8 +133,22 @@ export function createRecoverActivities(backends: Backends) {
       }
       if (of.safetyCopy === null) return;
       const { manifest: copy } = await locatePoint(backends, bound.release, of.safetyCopy, null);
-      const context = await restoreContext(backends, document, copy, of.component, `${generation(manifest, of.component)}-undo`);
-      if (!(await isAsCaptured(context))) await method.restore(context);
+      const context = await restoreContext(
+        backends,
+        document,
+        copy,
+        of.component,
+        `${generation(manifest, of.component)}-undo`,
+      );
+      if (await isAsCaptured(context)) return;
+      await method.restore(context);
+      const comparison = await compareTarget(context);
+      if (comparison.equal) return;
+      throw failure('FactsDiffer', {
+        message: `compare ${of.release} ${of.component} with its safety copy ${of.safetyCopy}: ${describeDifferences(comparison)}`,
+        changed: 'yes',
+        subject: of.component,
+      });
     },
 
     /** Takes back the installation: to the revision that was live before, or to nothing. Idempotent. */
@@ -117,13 +159,18 @@ export function createRecoverActivities(backends: Backends) {
       const live = await readRelease(backends.access, namespace, name);
       if (target === null || live === undefined) return;
       if (target.liveRevision !== null) {
-        if (live.revision > target.liveRevision) await rollBackRelease(backends.access, namespace, name, target.liveRevision);
+        if (live.revision > target.liveRevision)
+          await rollBackRelease(backends.access, namespace, name, target.liveRevision);
         return;
       }
       await uninstallRelease(backends.access, namespace, name);
-      const made = Object.values(bound.workloads).flatMap((workload) => workload.claims).filter(({ claim }) => !target.claims.includes(claim));
+      const made = Object.values(bound.workloads)
+        .flatMap((workload) => workload.claims)
+        .filter(({ claim }) => !target.claims.includes(claim));
       for (const { claim } of made) {
-        await gone(`delete claim ${claim}`, () => backends.kubernetes.core.deleteNamespacedPersistentVolumeClaim({ namespace, name: claim }));
+        await gone(`delete claim ${claim}`, () =>
+          backends.kubernetes.core.deleteNamespacedPersistentVolumeClaim({ namespace, name: claim }),
+        );
       }
     },
 
@@ -133,8 +180,12 @@ export function createRecoverActivities(backends: Backends) {
       reportProgress(`remove the namespace of ${of.release}`);
       const { namespace } = bound.release;
       if (target === null || target.namespaceExisted) return;
-      const pods = await request(`list pods of ${namespace}`, () => backends.kubernetes.core.listNamespacedPod({ namespace }));
-      const releases = await request(`list releases of ${namespace}`, () => backends.kubernetes.core.listNamespacedSecret({ namespace, labelSelector: 'owner=helm' }));
+      const pods = await request(`list pods of ${namespace}`, () =>
+        backends.kubernetes.core.listNamespacedPod({ namespace }),
+      );
+      const releases = await request(`list releases of ${namespace}`, () =>
+        backends.kubernetes.core.listNamespacedSecret({ namespace, labelSelector: 'owner=helm' }),
+      );
       if (pods.items.length > 0 || releases.items.length > 0) return;
       await gone(`delete namespace ${namespace}`, () => backends.kubernetes.core.deleteNamespace({ name: namespace }));
     },
@@ -169,9 +220,18 @@ export function createRecoverActivities(backends: Backends) {
 
   async function recovery(): Promise<{ document: RunDocument; manifest: Manifest }> {
     const read = await document();
-    if (read.recovery === null) throw failure('BindingFailed', { message: `read plan of run ${runId()}: it is not of a recovery` });
-    const { manifest, sha256 } = await locatePoint(backends, { ...read.bound.release, namespace: read.recovery.from }, read.recovery.point, null);
-    if (sha256 !== read.recovery.manifestSha256) throw failure('BindingChanged', { message: `read point ${manifest.id}: its manifest is another one than when the plan was made` });
+    if (read.recovery === null)
+      throw failure('BindingFailed', { message: `read plan of run ${runId()}: it is not of a recovery` });
+    const { manifest, sha256 } = await locatePoint(
+      backends,
+      { ...read.bound.release, namespace: read.recovery.from },
+      read.recovery.point,
+      null,
+    );
+    if (sha256 !== read.recovery.manifestSha256)
+      throw failure('BindingChanged', {
+        message: `read point ${manifest.id}: its manifest is another one than when the plan was made`,
+      });
     return { document: read, manifest };
   }
 
@@ -189,7 +249,11 @@ export function createRecoverActivities(backends: Backends) {
     return `${runId()}-${manifest.id}-${component}`;
   }
 
-  async function contextOf(read: RunDocument, manifest: Manifest, component: string): ReturnType<typeof restoreContext> {
+  async function contextOf(
+    read: RunDocument,
+    manifest: Manifest,
+    component: string,
+  ): ReturnType<typeof restoreContext> {
     return await restoreContext(backends, read, manifest, component, generation(manifest, component));
   }
 
@@ -198,13 +262,20 @@ export function createRecoverActivities(backends: Backends) {
       request('list Secrets', () => backends.kubernetes.core.listNamespacedSecret({ namespace })),
       request('list ConfigMaps', () => backends.kubernetes.core.listNamespacedConfigMap({ namespace })),
     ]);
-    const own = secrets.items.filter((secret) => secret.type !== 'helm.sh/release.v1').map((secret) => `Secret/${secret.metadata?.name ?? ''}`);
-    return [...own, ...maps.items.map((map) => `ConfigMap/${map.metadata?.name ?? ''}`)].filter((object) => object !== 'ConfigMap/kube-root-ca.crt');
+    const own = secrets.items
+      .filter((secret) => secret.type !== 'helm.sh/release.v1')
+      .map((secret) => `Secret/${secret.metadata?.name ?? ''}`);
+    return [...own, ...maps.items.map((map) => `ConfigMap/${map.metadata?.name ?? ''}`)].filter(
+      (object) => object !== 'ConfigMap/kube-root-ca.crt',
+    );
   }
 
   async function ensureNamespace(body: Awaited<ReturnType<typeof capturedNamespace>>): Promise<void> {
     const { name } = body.metadata;
-    if ((await optional(`read namespace ${name}`, () => backends.kubernetes.core.readNamespace({ name }))) !== undefined) return;
+    if (
+      (await optional(`read namespace ${name}`, () => backends.kubernetes.core.readNamespace({ name }))) !== undefined
+    )
+      return;
     try {
       await request(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body }));
     } catch (error) {

@@ -19,22 +19,40 @@ export type Leftover = {
   readonly problem: string | null;
 };
 
-const Quiesced = z.looseObject({ container: z.string(), release: z.array(z.string()), selector: z.record(z.string(), z.string()) });
+const Quiesced = z.looseObject({
+  container: z.string(),
+  release: z.array(z.string()),
+  selector: z.record(z.string(), z.string()),
+});
 
 /**
  * Finds fences, stopped workloads, quiesces and helper pods that runs left in the cluster, and undoes those whose
  * deadline passed or whose run is over; needs no history. Where no Temporal answers, only the deadline counts, or
  * `all`: a person said that whatever run it was is gone for good.
  */
-export async function repair(backends: Backends, client: Client | undefined, of: { all: boolean; dryRun: boolean }): Promise<Leftover[]> {
+export async function repair(
+  backends: Backends,
+  client: Client | undefined,
+  of: { all: boolean; dryRun: boolean },
+): Promise<Leftover[]> {
   const { kubernetes } = backends;
   const found: Leftover[] = [];
   for (const mark of await findMarks(kubernetes)) {
     const reason = await reasonToUndo(mark, client, of.all);
-    const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(() => undoMark(backends, mark));
-    found.push({ what: mark.mark, object: `${mark.kind} ${mark.namespace}/${mark.name}`, run: mark.run, deadline: mark.deadline, reason, ...outcome });
+    const outcome =
+      reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(() => undoMark(backends, mark));
+    found.push({
+      what: mark.mark,
+      object: `${mark.kind} ${mark.namespace}/${mark.name}`,
+      run: mark.run,
+      deadline: mark.deadline,
+      reason,
+      ...outcome,
+    });
   }
-  const pods = await request('list helper pods', () => kubernetes.core.listPodForAllNamespaces({ labelSelector: marks.run }));
+  const pods = await request('list helper pods', () =>
+    kubernetes.core.listPodForAllNamespaces({ labelSelector: marks.run }),
+  );
   for (const pod of pods.items) {
     const { name = '', namespace = '', labels = {} } = pod.metadata ?? {};
     const run = labels[marks.run] ?? '';
@@ -50,12 +68,17 @@ export async function repair(backends: Backends, client: Client | undefined, of:
   return found;
 }
 
-async function reasonToUndo(mark: Pick<FoundMark, 'run' | 'deadline'>, client: Client | undefined, all: boolean): Promise<string | null> {
+async function reasonToUndo(
+  mark: Pick<FoundMark, 'run' | 'deadline'>,
+  client: Client | undefined,
+  all: boolean,
+): Promise<string | null> {
   if (all) return 'you said that its run is gone';
   if (Date.parse(mark.deadline) < Date.now()) return 'its deadline passed';
   if (client === undefined) return null;
   const query = `RunId = "${mark.run}"`;
-  for await (const run of client.workflow.list({ query })) return run.status.name === 'RUNNING' ? null : `its run is over (${run.status.name.toLowerCase()})`;
+  for await (const run of client.workflow.list({ query }))
+    return run.status.name === 'RUNNING' ? null : `its run is over (${run.status.name.toLowerCase()})`;
   return null;
 }
 

@@ -12,23 +12,40 @@ import type { RunDocument } from './run-record.ts';
 /** The record of a component in a manifest. @throws PointUnknown */
 export function recordOf(manifest: Manifest, component: string): ComponentRecord {
   const record = manifest.components.find((each) => each.component === component);
-  if (record === undefined) throw failure('PointUnknown', { message: `find component ${component} in point ${manifest.id} of ${releaseTitle(manifest.release)}: it was not captured` });
+  if (record === undefined)
+    throw failure('PointUnknown', {
+      message: `find component ${component} in point ${manifest.id} of ${releaseTitle(manifest.release)}: it was not captured`,
+    });
   return record;
 }
 
 /** The facts that were captured with a component. */
 export async function readCapturedFacts(backends: Backends, record: ComponentRecord): Promise<Facts> {
-  const bytes = await readBytes({ store: backends.store, artifact: record.facts, identity: backends.kit.identity, maxBytes: 1024 * 1024 * 1024 });
+  const bytes = await readBytes({
+    store: backends.store,
+    artifact: record.facts,
+    identity: backends.kit.identity,
+    maxBytes: 1024 * 1024 * 1024,
+  });
   return Facts.parse(JSON.parse(bytes.toString('utf8')));
 }
 
 /** What the restore of a component is given. `generation` names its scratch objects and its marker in the target. */
-export async function restoreContext(backends: Backends, document: RunDocument, manifest: Manifest, name: string, generation: string): Promise<RestoreContext<unknown>> {
+export async function restoreContext(
+  backends: Backends,
+  document: RunDocument,
+  manifest: Manifest,
+  name: string,
+  generation: string,
+): Promise<RestoreContext<unknown>> {
   const component = componentOf(document.bound, name);
   const record = recordOf(manifest, name);
   const find = (stream: string) => {
     const artifact = record.artifacts.find((each) => each.name === `${name}.${stream}`);
-    if (artifact === undefined) throw failure('ObjectNotFound', { message: `find stream ${stream} of ${name} in point ${manifest.id}: it has none of that name` });
+    if (artifact === undefined)
+      throw failure('ObjectNotFound', {
+        message: `find stream ${stream} of ${name} in point ${manifest.id}: it has none of that name`,
+      });
     return artifact;
   };
   const { store, kit } = backends;
@@ -38,9 +55,14 @@ export async function restoreContext(backends: Backends, document: RunDocument, 
     streams: record.artifacts.map((artifact) => artifact.name.slice(name.length + 1)),
     read: (stream) => {
       const artifact = find(stream);
-      return { bytes: readArtifact({ store, artifact, identity: kit.identity, signal }), sha256: artifact.plainSha256, sizeBytes: artifact.plainBytes };
+      return {
+        bytes: readArtifact({ store, artifact, identity: kit.identity, signal }),
+        sha256: artifact.plainSha256,
+        sizeBytes: artifact.plainBytes,
+      };
     },
-    readText: async (stream) => (await readBytes({ store, artifact: find(stream), identity: kit.identity, signal })).toString('utf8'),
+    readText: async (stream) =>
+      (await readBytes({ store, artifact: find(stream), identity: kit.identity, signal })).toString('utf8'),
     capturedFacts: await readCapturedFacts(backends, record),
   };
 }

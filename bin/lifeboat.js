@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 const node = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], { stdio: 'inherit' });
+const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {
   console.error(`lifeboat: cannot start the pinned Node at ${node}: ${error.message}. Run npm install.`);

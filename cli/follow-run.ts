@@ -1,7 +1,7 @@
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
-import { failure, failures, isFailureCode } from '../model/failures.ts';
 import { formatDuration } from '../model/duration.ts';
+import { failure, failures, isFailureCode } from '../model/failures.ts';
 import { exitCodes, type RunResult } from '../model/outcome.ts';
 import type { RunProgress } from '../model/progress.ts';
 import { controlQueue, messageNames } from '../model/run-names.ts';
@@ -21,15 +21,24 @@ const workflowTasks = 1;
 export async function requireWorker(client: Client, namespace: string, withinMs = 8_000): Promise<void> {
   const until = Date.now() + withinMs;
   for (;;) {
-    const described = await client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: controlQueue }, taskQueueType: workflowTasks });
+    const described = await client.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: controlQueue },
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum lives in a package that is not ours to import
+      taskQueueType: workflowTasks,
+    });
     if (described.pollers.length > 0) return;
-    if (Date.now() > until) throw failure('WorkerMissing', { message: `start a run: no worker polls the queue ${controlQueue}` });
+    if (Date.now() > until)
+      throw failure('WorkerMissing', { message: `start a run: no worker polls the queue ${controlQueue}` });
     await new Promise((resolve) => setTimeout(resolve, 400));
   }
 }
 
 /** Starts a run. The handle is bound to its run id. */
-export async function startRun(client: Client, of: { type: string; workflowId: string; input: object; summary: string }): Promise<FollowedRun> {
+export async function startRun(
+  client: Client,
+  of: { type: string; workflowId: string; input: object; summary: string },
+): Promise<FollowedRun> {
   const handle = await client.workflow.start(of.type, {
     taskQueue: controlQueue,
     workflowId: of.workflowId,
@@ -55,7 +64,12 @@ export async function resultOf(handle: WorkflowHandle, run: FollowedRun): Promis
     }
     if (cause instanceof CancelledFailure) return bare(run, 'cancelled');
     if (cause instanceof TerminatedFailure) {
-      return bare(run, 'failed', { code: 'Superseded', message: `run ${run.workflowId} was terminated: nothing was put back`, hint: 'Look for what it left behind: lifeboat repair.', changed: 'unknown' });
+      return bare(run, 'failed', {
+        code: 'Superseded',
+        message: `run ${run.workflowId} was terminated: nothing was put back`,
+        hint: 'Look for what it left behind: lifeboat repair.',
+        changed: 'unknown',
+      });
     }
     throw error;
   }
@@ -63,7 +77,18 @@ export async function resultOf(handle: WorkflowHandle, run: FollowedRun): Promis
 
 function bare(run: FollowedRun, outcome: RunResult['outcome'], view?: NonNullable<RunResult['failure']>): RunResult {
   const now = new Date().toISOString();
-  return { type: run.type, outcome, compensation: 'none', objectivesMet: null, startedAt: now, finishedAt: now, durationMs: 0, releases: [], notConfigured: [], ...(view === undefined ? {} : { failure: view }) };
+  return {
+    type: run.type,
+    outcome,
+    compensation: 'none',
+    objectivesMet: null,
+    startedAt: now,
+    finishedAt: now,
+    durationMs: 0,
+    releases: [],
+    notConfigured: [],
+    ...(view === undefined ? {} : { failure: view }),
+  };
 }
 
 /** Follows a run to its end: live on a terminal, one line a change without one. */
@@ -78,7 +103,10 @@ export async function followRun(client: Client, run: FollowedRun, terminal: Term
   while (!ended) {
     const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
     if (progress !== undefined) show(progress, said, terminal, run);
-    await Promise.race([result.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, terminal.live ? 500 : 1_000))]);
+    await Promise.race([
+      result.catch(() => undefined),
+      new Promise((resolve) => setTimeout(resolve, terminal.live ? 500 : 1_000)),
+    ]);
   }
   const last = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
   if (last !== undefined) show(last, said, terminal, run);
@@ -108,20 +136,35 @@ function show(progress: RunProgress, said: Map<string, string>, terminal: Termin
 
 function askLines(progress: RunProgress, run: FollowedRun): string[] {
   const lines: string[] = [];
-  if (progress.paused !== null) lines.push(`  paused by ${progress.paused.by}: lifeboat resume ${run.workflowId} --by YOU --reason …`);
+  if (progress.paused !== null)
+    lines.push(`  paused by ${progress.paused.by}: lifeboat resume ${run.workflowId} --by YOU --reason …`);
   if (progress.approval !== null) {
     lines.push('  waits for approval; it overwrites:', ...progress.approval.overwrites.map((text) => `    ! ${text}`));
     lines.push(`  lifeboat approve ${run.workflowId} --plan ${progress.approval.planDigest} --by YOU --reason …`);
   }
   for (const question of progress.questions) {
-    lines.push(`  ? ${question.release} ${question.step}: ${question.failure.code}: ${question.failure.message}`, `    ${question.failure.hint}`);
-    lines.push(`    lifeboat decide ${run.workflowId} retry|skip|abort --question '${question.id}' --by YOU --reason …`);
+    lines.push(
+      `  ? ${question.release} ${question.step}: ${question.failure.code}: ${question.failure.message}`,
+      `    ${question.failure.hint}`,
+    );
+    lines.push(
+      `    lifeboat decide ${run.workflowId} retry|skip|abort --question '${question.id}' --by YOU --reason …`,
+    );
   }
   return lines;
 }
 
 /** Starts a run, follows it (unless `--no-wait`), prints its report and returns the exit code. */
-export async function conductRun(session: Session, of: { type: string; workflowId: string; input: object; summary: string; afterStart?: (client: Client, run: FollowedRun) => Promise<void> }): Promise<number> {
+export async function conductRun(
+  session: Session,
+  of: {
+    type: string;
+    workflowId: string;
+    input: object;
+    summary: string;
+    afterStart?: (client: Client, run: FollowedRun) => Promise<void>;
+  },
+): Promise<number> {
   const { terminal } = session;
   const client = await session.client();
   const { platform, digest } = await session.platform();

@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { assertConditional, openStore } from '../activities/open-store.ts';
 import { failure } from '../model/failures.ts';
 import { type Platform, StoreConfig } from '../model/platform.ts';
-import { assertConditional, openStore } from '../activities/open-store.ts';
 import { readPlatformPoints } from '../transfer/platform-points.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import { type LoadedPlatform, loadKit, parsePlatform } from '../workers/load-config.ts';
@@ -15,16 +15,34 @@ import { connectClient, connectWorker } from '../workers/temporal-connection.ts'
 import type { Session } from './session.ts';
 
 /** Where a recovery without anything starts from. */
-export type LocalOptions = { store?: string; endpoint?: string; platform?: string; kubeconfig?: string; context?: string; directory?: string };
+export type LocalOptions = {
+  store?: string;
+  endpoint?: string;
+  platform?: string;
+  kubeconfig?: string;
+  context?: string;
+  directory?: string;
+};
 
 /**
  * Makes a session that needs nothing but the bucket and the recovery kit: lifeboat.yaml comes from the newest platform
  * point, Temporal and a worker run in this process. @throws KeyMissing, StoreNotFound, PointUnknown
  */
-export async function openLocalSession(session: Session, keyPath: string, options: LocalOptions): Promise<{ session: Session; ui: string; stop: () => Promise<void> }> {
+export async function openLocalSession(
+  session: Session,
+  keyPath: string,
+  options: LocalOptions,
+): Promise<{ session: Session; ui: string; stop: () => Promise<void> }> {
   const { terminal } = session;
   const kit = await loadKit(keyPath);
-  const storeConfig = options.store === undefined ? kit.store : StoreConfig.parse({ ...kit.store, url: options.store, ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }) });
+  const storeConfig =
+    options.store === undefined
+      ? kit.store
+      : StoreConfig.parse({
+          ...kit.store,
+          url: options.store,
+          ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+        });
   const store = await openStore(storeConfig);
   await assertConditional(store);
   const name = options.platform ?? kit.platform;
@@ -32,7 +50,9 @@ export async function openLocalSession(session: Session, keyPath: string, option
   const newest = points.flatMap((entry) => entry.document ?? [])[0];
   if (newest === undefined) {
     const [first] = points.flatMap((entry) => entry.failure ?? []);
-    throw first ?? failure('PointUnknown', { message: `find platform point of ${name} in ${store.address}: there is none` });
+    throw (
+      first ?? failure('PointUnknown', { message: `find platform point of ${name} in ${store.address}: there is none` })
+    );
   }
   const text = (await readBytes({ store, artifact: newest.config, identity: kit.identity })).toString('utf8');
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'lifeboat-local-')));
@@ -58,7 +78,11 @@ export async function openLocalSession(session: Session, keyPath: string, option
     });
     const client = await connectClient(temporal.address, 'default');
     await registerSearchAttributes(client.connection, 'default');
-    const worker = await startWorker({ backends, connection: await connectWorker(temporal.address), namespace: 'default' });
+    const worker = await startWorker({
+      backends,
+      connection: await connectWorker(temporal.address),
+      namespace: 'default',
+    });
     return {
       ui: temporal.ui,
       session: {
@@ -83,11 +107,18 @@ export async function openLocalSession(session: Session, keyPath: string, option
 /** The captured platform file with what is different on the machine that recovers. */
 function onThisMachine(platform: Platform, store: StoreConfig, address: string, options: LocalOptions): Platform {
   const { kubeconfig, context, ...cluster } = platform.cluster;
-  const chosen = { kubeconfig: options.kubeconfig ?? process.env['KUBECONFIG'] ?? kubeconfig, context: options.context ?? context };
+  const chosen = {
+    kubeconfig: options.kubeconfig ?? process.env['KUBECONFIG'] ?? kubeconfig,
+    context: options.context ?? context,
+  };
   return {
     ...platform,
     store,
     temporal: { address, namespace: 'default' },
-    cluster: { ...cluster, ...(chosen.kubeconfig === undefined ? {} : { kubeconfig: chosen.kubeconfig }), ...(chosen.context === undefined ? {} : { context: chosen.context }) },
+    cluster: {
+      ...cluster,
+      ...(chosen.kubeconfig === undefined ? {} : { kubeconfig: chosen.kubeconfig }),
+      ...(chosen.context === undefined ? {} : { context: chosen.context }),
+    },
   };
 }

@@ -2,7 +2,7 @@ import { formatBytes, formatDuration } from '../model/duration.ts';
 import { describeTotals } from '../model/facts.ts';
 import type { Objective, ReleaseResult, RunResult } from '../model/outcome.ts';
 import { describeFailure } from './session.ts';
-import { table, type Terminal } from './terminal.ts';
+import { type Terminal, table } from './terminal.ts';
 
 const verbs: Readonly<Record<string, string>> = {
   backUpRelease: 'BACKED UP',
@@ -29,22 +29,40 @@ function totals(release: ReleaseResult): string {
 export function renderReport(result: RunResult, of: { workflowId: string; runId: string; terminal: Terminal }): string {
   const { terminal } = of;
   const colour = result.outcome === 'complete' ? 'green' : 'red';
-  const verb = result.outcome === 'complete' || result.outcome === 'partial' ? (verbs[result.type] ?? result.type) : result.type;
+  const verb =
+    result.outcome === 'complete' || result.outcome === 'partial' ? (verbs[result.type] ?? result.type) : result.type;
   const parts = [
     `${terminal.paint('bold', verb)}  ${terminal.paint(colour, result.outcome)} in ${formatDuration(result.durationMs)}${result.compensation === 'none' ? '' : `, compensation ${result.compensation}`}`,
   ];
   if (result.releases.length > 0) parts.push('', releaseTable(result));
   for (const release of result.releases) {
-    for (const component of release.components.filter((each) => each.reason !== undefined)) parts.push('', `${component.outcome === 'not captured' ? 'Not captured' : 'Not restored'}: ${release.release} ${component.component} (${component.reason ?? ''})`);
-    for (const exception of release.facts.exceptions) parts.push(`Excepted: ${release.release} ${String(exception.count)} of at most ${String(exception.bound)} facts ${exception.facts}: ${exception.reason}`);
+    for (const component of release.components.filter((each) => each.reason !== undefined))
+      parts.push(
+        '',
+        `${component.outcome === 'not captured' ? 'Not captured' : 'Not restored'}: ${release.release} ${component.component} (${component.reason ?? ''})`,
+      );
+    for (const exception of release.facts.exceptions)
+      parts.push(
+        `Excepted: ${release.release} ${String(exception.count)} of at most ${String(exception.bound)} facts ${exception.facts}: ${exception.reason}`,
+      );
     for (const text of release.leftBehind) parts.push(`Left behind: ${release.release} ${text}`);
   }
-  const failures = [...result.releases.flatMap((release) => (release.failure === undefined ? [] : [{ release: release.release, view: release.failure }])), ...(result.failure === undefined ? [] : [{ release: '', view: result.failure }])];
+  const failures = [
+    ...result.releases.flatMap((release) =>
+      release.failure === undefined ? [] : [{ release: release.release, view: release.failure }],
+    ),
+    ...(result.failure === undefined ? [] : [{ release: '', view: result.failure }]),
+  ];
   const seen = new Set<string>();
   for (const { release, view } of failures) {
     if (seen.has(view.message)) continue;
     seen.add(view.message);
-    parts.push('', ...describeFailure(view).map((line, index) => (index === 0 && release !== '' ? line.replace('✗ ', `✗ ${release}  `) : line)));
+    parts.push(
+      '',
+      ...describeFailure(view).map((line, index) =>
+        index === 0 && release !== '' ? line.replace('✗ ', `✗ ${release}  `) : line,
+      ),
+    );
   }
   if ((result.notes ?? []).length > 0) parts.push('', ...(result.notes ?? []).map((note) => `· ${note}`));
   if (result.notConfigured.length > 0) parts.push('', `not configured: ${result.notConfigured.join(', ')}`);
@@ -60,7 +78,9 @@ function releaseTable(result: RunResult): string {
     .map((release) => [
       String(release.tier),
       release.release,
-      release.outcome === 'complete' || release.outcome === 'partial' ? (release.recoveryPoint ?? '–') : release.outcome,
+      release.outcome === 'complete' || release.outcome === 'partial'
+        ? (release.recoveryPoint ?? '–')
+        : release.outcome,
       release.storedBytes === 0 ? '–' : formatBytes(release.storedBytes),
       totals(release),
       recovery ? objective(release.rto) : formatDuration(release.durationMs),
@@ -74,7 +94,9 @@ export function renderPlan(plan: NonNullable<RunResult['plan']>): string {
   return [
     `This will touch ${String(plan.objects)} components, ${formatBytes(plan.bytes)}.                 plan ${plan.digest.slice(0, 16)}`,
     ...plan.lines.map((line) => `  ${line}`),
-    ...(plan.overwrites.length === 0 ? ['It overwrites nothing.'] : ['It overwrites:', ...plan.overwrites.map((line) => `  ! ${line}`)]),
+    ...(plan.overwrites.length === 0
+      ? ['It overwrites nothing.']
+      : ['It overwrites:', ...plan.overwrites.map((line) => `  ! ${line}`)]),
     ...plan.findings.map((line) => `  · ${line}`),
   ].join('\n');
 }

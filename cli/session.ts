@@ -1,6 +1,6 @@
 import type { Client, Connection } from '@temporalio/client';
 import type { Backends } from '../activities/backends.ts';
-import { LifeboatFailure, type FailureView } from '../model/failures.ts';
+import { type FailureView, LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Store } from '../transfer/store.ts';
 import { configPath, kitPath, type LoadedPlatform, loadKit, loadPlatform } from '../workers/load-config.ts';
@@ -54,7 +54,17 @@ export function openSession(options: GlobalOptions): Session {
 
 /** Exit code of a failure that stopped a command: 2 for what was wrong before any contact, else 1. */
 export function exitCodeOf(error: unknown): number {
-  const before = ['InputInvalid', 'ConfigInvalid', 'PlanInvalid', 'PlanNotFound', 'ReleaseUnknown', 'KeyInvalid', 'ToolMissing', 'ToolTooOld', 'RecipientInvalid'];
+  const before = [
+    'InputInvalid',
+    'ConfigInvalid',
+    'PlanInvalid',
+    'PlanNotFound',
+    'ReleaseUnknown',
+    'KeyInvalid',
+    'ToolMissing',
+    'ToolTooOld',
+    'RecipientInvalid',
+  ];
   return error instanceof LifeboatFailure && before.includes(error.code) ? 2 : 1;
 }
 

@@ -37,7 +37,9 @@ export function openTerminal(options: { json: boolean }): Terminal {
       if (!live) return;
       const width = process.stderr.columns;
       const up = drawn === 0 ? '' : `\u001b[${String(drawn)}A`;
-      process.stderr.write(`${up}${lines.map((line) => `\u001b[2K${line.slice(0, Math.max(20, width - 1))}\n`).join('')}\u001b[0J`);
+      process.stderr.write(
+        `${up}${lines.map((line) => `\u001b[2K${line.slice(0, Math.max(20, width - 1))}\n`).join('')}\u001b[0J`,
+      );
       drawn = lines.length;
     },
     paint: (colour, text) => (coloured ? styleText(colour, text) : text),
@@ -47,7 +49,11 @@ export function openTerminal(options: { json: boolean }): Terminal {
 /** A table without borders, columns separated by two blanks; the last one is not padded. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string => cells.map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
   return [header, ...rows].map(line).join('\n');
 }
 

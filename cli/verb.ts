@@ -17,7 +17,9 @@ export function act<Options extends object>(
     const command = args.at(-1) as Command;
     const options: Options & GlobalOptions = command.optsWithGlobals();
     const session = openSession(options);
-    const given = (command.processedArgs as (string | string[] | undefined)[]).map((value) => (value === undefined ? [] : [value].flat()));
+    const given = (command.processedArgs as (string | string[] | undefined)[]).map((value) =>
+      value === undefined ? [] : [value].flat(),
+    );
     try {
       process.exitCode = await work(session, options, ...given);
     } catch (error) {
@@ -33,7 +35,8 @@ export function act<Options extends object>(
 export function reportError(session: Session, error: unknown): number {
   const { terminal } = session;
   if (error instanceof LifeboatFailure) {
-    if (terminal.json) terminal.printJson({ outcome: exitCodeOf(error) === 2 ? 'refused' : 'failed', failure: error.view() });
+    if (terminal.json)
+      terminal.printJson({ outcome: exitCodeOf(error) === 2 ? 'refused' : 'failed', failure: error.view() });
     for (const line of describeFailure(error.view())) terminal.note(line);
   } else {
     const message = error instanceof Error ? error.message : String(error);

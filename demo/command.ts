@@ -14,11 +14,19 @@ const launcher = [join(root, 'bin', 'lifeboat.js')];
 const itself = ['--disable-warning=ExperimentalWarning', join(root, 'cli', 'main.ts')];
 
 function start(setting: CommandSetting, program: readonly string[], args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [...program, ...args], { cwd: setting.directory, env: { ...process.env, ...setting.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [...program, ...args], {
+    cwd: setting.directory,
+    env: { ...process.env, ...setting.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 /** Runs `lifeboat …` to its end; its progress lines are passed on. A bad exit is for the caller to judge. */
-export async function lifeboat(setting: CommandSetting, args: readonly string[], progress: (line: string) => void = () => undefined): Promise<CommandResult> {
+export async function lifeboat(
+  setting: CommandSetting,
+  args: readonly string[],
+  progress: (line: string) => void = () => undefined,
+): Promise<CommandResult> {
   const child = start(setting, launcher, args);
   let stdout = '';
   let stderr = '';
@@ -41,10 +49,17 @@ export async function lifeboat(setting: CommandSetting, args: readonly string[],
 }
 
 /** A worker process that a demo or a test started. */
-export type WorkerProcess = { readonly pid: number; stop(signal?: NodeJS.Signals): Promise<void>; readonly output: () => string };
+export type WorkerProcess = {
+  readonly pid: number;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  readonly output: () => string;
+};
 
 /** Starts `lifeboat worker` and waits until it polls. */
-export async function startWorkerProcess(setting: CommandSetting, options: readonly string[] = []): Promise<WorkerProcess> {
+export async function startWorkerProcess(
+  setting: CommandSetting,
+  options: readonly string[] = [],
+): Promise<WorkerProcess> {
   const child = start(setting, itself, [...options, 'worker']);
   let output = '';
   const polls = new Promise<void>((resolve, reject) => {

@@ -8,7 +8,10 @@ import type { Setting } from './setting.ts';
 export async function copyStore(from: StoreConfig, setting: Setting, to: string): Promise<number> {
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { recursive: true });
-  const credentials = { accessKeyId: setting.env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: setting.env['AWS_SECRET_ACCESS_KEY'] ?? '' };
+  const credentials = {
+    accessKeyId: setting.env['AWS_ACCESS_KEY_ID'] ?? '',
+    secretAccessKey: setting.env['AWS_SECRET_ACCESS_KEY'] ?? '',
+  };
   const store = await openStore(from, credentials);
   const copy = await openStore({ url: `file://${to}`, region: 'us-east-1' });
   let objects = 0;

@@ -4,7 +4,11 @@ import type { SandboxRelease } from '../sandbox/platform/release.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 
 /** What the disaster left of the platform: nothing, or the demo proves nothing. */
-export type Destroyed = { readonly namespaces: readonly string[]; readonly volumes: number; readonly volumesLeft: number };
+export type Destroyed = {
+  readonly namespaces: readonly string[];
+  readonly volumes: number;
+  readonly volumesLeft: number;
+};
 
 /** Destroys the namespaces with their volumes, and Lifeboat's own namespace. */
 export async function destroyPlatform(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<Destroyed> {
@@ -15,6 +19,8 @@ export async function destroyPlatform(sandbox: Sandbox, releases: readonly Sandb
 }
 
 async function countVolumes(sandbox: Sandbox, namespaces: readonly string[]): Promise<number> {
-  const listed = JSON.parse(await kubectl(sandbox, ['get', 'persistentvolumes', '-o', 'json'])) as { items: { spec?: { claimRef?: { namespace?: string } } }[] };
+  const listed = JSON.parse(await kubectl(sandbox, ['get', 'persistentvolumes', '-o', 'json'])) as {
+    items: { spec?: { claimRef?: { namespace?: string } } }[];
+  };
   return listed.items.filter((volume) => namespaces.includes(volume.spec?.claimRef?.namespace ?? '')).length;
 }

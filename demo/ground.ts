@@ -5,7 +5,13 @@ import type { SandboxRelease } from '../sandbox/platform/release.ts';
 import { bringUp, type Sandbox } from '../sandbox/sandbox.ts';
 
 /** What the demo was asked for. */
-export type DemoOptions = { readonly keep: boolean; readonly json: boolean; readonly context?: string | undefined; readonly temporal?: string | undefined; readonly store?: string | undefined };
+export type DemoOptions = {
+  readonly keep: boolean;
+  readonly json: boolean;
+  readonly context?: string | undefined;
+  readonly temporal?: string | undefined;
+  readonly store?: string | undefined;
+};
 
 /** Brings up what the user does not bring: Kubernetes and the object store. Temporal is the demo's own. */
 export async function openGround(options: DemoOptions, progress: (line: string) => void): Promise<Sandbox> {
@@ -13,7 +19,9 @@ export async function openGround(options: DemoOptions, progress: (line: string) 
   const home = process.env['HOME'] ?? '';
   return {
     ...own,
-    ...(options.context === undefined ? {} : { context: options.context, kubeconfig: process.env['KUBECONFIG'] ?? join(home, '.kube', 'config') }),
+    ...(options.context === undefined
+      ? {}
+      : { context: options.context, kubeconfig: process.env['KUBECONFIG'] ?? join(home, '.kube', 'config') }),
     ...(options.store === undefined
       ? {}
       : {

@@ -1,5 +1,5 @@
-import { checkWriter, type RunningWriter, startWriter } from '../sandbox/platform/writer.ts';
 import { releaseLabel, type SandboxRelease } from '../sandbox/platform/release.ts';
+import { checkWriter, type RunningWriter, startWriter } from '../sandbox/platform/writer.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 
 /** Writers beside each other, one a database. */
@@ -25,11 +25,18 @@ const wholeSum = 100_000;
 
 /** Starts the writers of the releases that have one. */
 export async function startWriters(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<Writers> {
-  return await Promise.all(releases.filter((release) => chartsWithWriter.includes(release.chart)).map(async (release) => ({ release, writer: await startWriter(sandbox, release) })));
+  return await Promise.all(
+    releases
+      .filter((release) => chartsWithWriter.includes(release.chart))
+      .map(async (release) => ({ release, writer: await startWriter(sandbox, release) })),
+  );
 }
 
 /** Reads the recovered ledgers. */
-export async function judgeLedgers(sandbox: Sandbox, of: readonly { release: SandboxRelease; acknowledgedBefore: number; acknowledgedInAll: number }[]): Promise<LedgerVerdict[]> {
+export async function judgeLedgers(
+  sandbox: Sandbox,
+  of: readonly { release: SandboxRelease; acknowledgedBefore: number; acknowledgedInAll: number }[],
+): Promise<LedgerVerdict[]> {
   return await Promise.all(
     of.map(async ({ release, acknowledgedBefore, acknowledgedInAll }) => {
       const { rows, sum, maxId } = await checkWriter(sandbox, release);

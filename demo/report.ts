@@ -36,7 +36,15 @@ export function describeDemo(report: DemoReport): string {
     '',
     ...(report.temporalUi === null
       ? ['The platform is up; npm run sandbox -- down removes it. With --keep the Temporal UI stays too.']
-      : [`Temporal UI  ${report.temporalUi}/namespaces/default/workflows/${encodeURIComponent(report.recovery.workflowId)}`, `play with it: . ${report.directory}/env; npx lifeboat status`]),
-    terminal.paint(report.outcome === 'complete' ? 'green' : 'red', report.outcome === 'complete' ? 'Every figure above was measured by this run.' : 'The demo failed: look for ✗ above.'),
+      : [
+          `Temporal UI  ${report.temporalUi}/namespaces/default/workflows/${encodeURIComponent(report.recovery.workflowId)}`,
+          `play with it: . ${report.directory}/env; npx lifeboat status`,
+        ]),
+    terminal.paint(
+      report.outcome === 'complete' ? 'green' : 'red',
+      report.outcome === 'complete'
+        ? 'Every figure above was measured by this run.'
+        : 'The demo failed: look for ✗ above.',
+    ),
   ].join('\n');
 }

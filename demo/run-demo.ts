@@ -3,20 +3,20 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { formatDuration } from '../model/duration.ts';
 import type { RunResult } from '../model/outcome.ts';
+import { layout } from '../sandbox/layout.ts';
 import { installPlatform } from '../sandbox/platform/install-platform.ts';
 import { demoPlatform, type SandboxRelease } from '../sandbox/platform/release.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { startTemporal } from '../sandbox/temporal.ts';
-import { layout } from '../sandbox/layout.ts';
 import { type LocalTemporal, startLocalTemporal } from '../workers/local-temporal.ts';
 import { lifeboat, startWorkerProcess, type WorkerProcess } from './command.ts';
 import { copyStore, flipOneBit } from './damage.ts';
-import { destroyPlatform, type Destroyed } from './disaster.ts';
+import { type Destroyed, destroyPlatform } from './disaster.ts';
+import { type DemoOptions, openGround, withOfficialImages } from './ground.ts';
 import { judgeLedgers, type LedgerVerdict, startWriters } from './ledger.ts';
+import { takeNamespaces } from './namespaces.ts';
 import { describeDemo } from './report.ts';
 import { makeSetting, type Setting } from './setting.ts';
-import { type DemoOptions, openGround, withOfficialImages } from './ground.ts';
-import { takeNamespaces } from './namespaces.ts';
 
 /** A run of the command line in the report. */
 export type DemoRun = RunResult & { readonly workflowId: string; readonly runId: string };
@@ -33,7 +33,13 @@ export type DemoReport = {
   readonly recovery: DemoRun;
   readonly ledgers: readonly LedgerVerdict[];
   /** What a flipped bit led to. */
-  readonly damage: { readonly object: string; readonly exitCode: number; readonly refused: boolean; readonly code: string; readonly message: string };
+  readonly damage: {
+    readonly object: string;
+    readonly exitCode: number;
+    readonly refused: boolean;
+    readonly code: string;
+    readonly message: string;
+  };
   readonly temporalUi: string | null;
   readonly directory: string;
 };
@@ -67,14 +73,25 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   await step('make room', () => takeNamespaces(sandbox, releases, detail));
   await step('install six releases with their data', () => installPlatform(sandbox, releases, {}, detail));
   const temporal = await step('boot Temporal', () => bootTemporal(options, detail));
-  const setting = await step('make the store, the recovery kit and lifeboat.yaml', () => prepare(sandbox, releases, temporal.address, options));
+  const setting = await step('make the store, the recovery kit and lifeboat.yaml', () =>
+    prepare(sandbox, releases, temporal.address, options),
+  );
   let worker: WorkerProcess | undefined = await startWorkerProcess(setting);
   const writers = await step('start clients that keep writing', () => startWriters(sandbox, releases));
   await lifeboat(setting, ['doctor'], detail);
   const before = writers.map(({ writer }) => writer.acknowledgedCount);
-  const backup = await step('back up the platform in four tiers, under write load', () => runJson(setting, ['backup', '--json'], detail));
-  const ledgersAt = await Promise.all(writers.map(async ({ release, writer }, index) => ({ release, acknowledgedBefore: before[index] ?? 0, acknowledgedInAll: (await writer.stop()).acknowledged.length })));
-  if (backup.outcome !== 'complete') throw new Error(`the backup ended ${backup.outcome}: lifeboat report ${backup.workflowId}`);
+  const backup = await step('back up the platform in four tiers, under write load', () =>
+    runJson(setting, ['backup', '--json'], detail),
+  );
+  const ledgersAt = await Promise.all(
+    writers.map(async ({ release, writer }, index) => ({
+      release,
+      acknowledgedBefore: before[index] ?? 0,
+      acknowledgedInAll: (await writer.stop()).acknowledged.length,
+    })),
+  );
+  if (backup.outcome !== 'complete')
+    throw new Error(`the backup ended ${backup.outcome}: lifeboat report ${backup.workflowId}`);
 
   const incidentAt = new Date().toISOString();
   await worker.stop('SIGKILL');
@@ -87,11 +104,36 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
   const rescue = await rescueSetting(setting);
   const recovery = await step('recover from the bucket and the recovery kit alone', () =>
-    runJson(rescue, ['recover', '--platform', '--local', '--directory', join(rescue.directory, 'local'), '--store', setting.storeUrl, '--kubeconfig', sandbox.kubeconfig, '--context', sandbox.context, '--incident-at', incidentAt, '--on-failure', 'abort', '--json'], detail),
+    runJson(
+      rescue,
+      [
+        'recover',
+        '--platform',
+        '--local',
+        '--directory',
+        join(rescue.directory, 'local'),
+        '--store',
+        setting.storeUrl,
+        '--kubeconfig',
+        sandbox.kubeconfig,
+        '--context',
+        sandbox.context,
+        '--incident-at',
+        incidentAt,
+        '--on-failure',
+        'abort',
+        '--json',
+      ],
+      detail,
+    ),
   );
   const ledgers = await step('ask the writers’ ledgers', () => judgeLedgers(sandbox, ledgersAt));
   const damage = await step('damage a copy of a recovery point', () => tryDamaged(sandbox, setting, rescue));
-  const holds = recovery.outcome === 'complete' && destroyed.volumesLeft === 0 && ledgers.every((ledger) => ledger.consistent) && damage.refused;
+  const holds =
+    recovery.outcome === 'complete' &&
+    destroyed.volumesLeft === 0 &&
+    ledgers.every((ledger) => ledger.consistent) &&
+    damage.refused;
   const ui = options.keep ? await keep(setting, rescue) : null;
   const report: DemoReport = {
     outcome: holds ? 'complete' : 'failed',
@@ -121,7 +163,12 @@ async function bootTemporal(options: DemoOptions, progress: (line: string) => vo
   return temporal;
 }
 
-async function prepare(sandbox: Sandbox, releases: readonly SandboxRelease[], temporalAddress: string, options: DemoOptions): Promise<Setting> {
+async function prepare(
+  sandbox: Sandbox,
+  releases: readonly SandboxRelease[],
+  temporalAddress: string,
+  options: DemoOptions,
+): Promise<Setting> {
   const store = options.store === undefined ? {} : { storeUrl: options.store };
   return await makeSetting(sandbox, folder, {
     platform: 'shop',
@@ -136,9 +183,13 @@ async function prepare(sandbox: Sandbox, releases: readonly SandboxRelease[], te
 /** Runs a command that prints one JSON document; what it prints is its report, whatever its exit code. */
 async function runJson(setting: Setting, args: readonly string[], progress: (line: string) => void): Promise<DemoRun> {
   const { stdout, stderr, exitCode } = await lifeboat(setting, args, progress);
-  if (stdout.trim() === '') throw new Error(`lifeboat ${args.join(' ')} ended with ${String(exitCode)}: ${stderr.trim().split('\n').slice(-3).join(' ')}`);
+  if (stdout.trim() === '')
+    throw new Error(
+      `lifeboat ${args.join(' ')} ended with ${String(exitCode)}: ${stderr.trim().split('\n').slice(-3).join(' ')}`,
+    );
   const document = JSON.parse(stdout) as DemoRun & { failure?: { message: string } };
-  if (!Array.isArray(document.releases)) throw new Error(`lifeboat ${args[0] ?? ''}: ${document.failure?.message ?? stdout}`);
+  if (!Array.isArray(document.releases))
+    throw new Error(`lifeboat ${args[0] ?? ''}: ${document.failure?.message ?? stdout}`);
   return document;
 }
 
@@ -159,11 +210,30 @@ async function tryDamaged(sandbox: Sandbox, setting: Setting, rescue: Setting): 
   try {
     await copyStore(setting.kit.store, setting, copy);
     const object = await flipOneBit(copy, 'shop-data/redis');
-    const args = ['recover', 'shop-data/redis', '--local', '--store', `file://${copy}`, '--into', 'never', '--kubeconfig', sandbox.kubeconfig, '--context', sandbox.context, '--on-failure', 'abort', '--json'];
+    const args = [
+      'recover',
+      'shop-data/redis',
+      '--local',
+      '--store',
+      `file://${copy}`,
+      '--into',
+      'never',
+      '--kubeconfig',
+      sandbox.kubeconfig,
+      '--context',
+      sandbox.context,
+      '--on-failure',
+      'abort',
+      '--json',
+    ];
     const { exitCode, stdout } = await lifeboat(rescue, args);
     const result = JSON.parse(stdout) as RunResult;
     const failure = result.failure ?? result.releases.find((release) => release.failure !== undefined)?.failure;
-    const refused = exitCode !== 0 && failure !== undefined && ['ArtifactDigestMismatch', 'ArtifactUnreadable'].includes(failure.code) && failure.message.includes(object);
+    const refused =
+      exitCode !== 0 &&
+      failure !== undefined &&
+      ['ArtifactDigestMismatch', 'ArtifactUnreadable'].includes(failure.code) &&
+      failure.message.includes(object);
     return { object, exitCode, refused, code: failure?.code ?? '', message: failure?.message ?? '' };
   } finally {
     await rm(copy, { recursive: true, force: true });
@@ -175,6 +245,12 @@ async function keep(setting: Setting, rescue: Setting): Promise<string> {
   await mkdir(layout().temporal, { recursive: true });
   await cp(join(rescue.directory, 'local', 'temporal.db'), join(layout().temporal, 'temporal.db'));
   const { ui } = await startTemporal({ database: 'kept' });
-  await writeFile(join(setting.directory, 'env'), Object.entries(setting.env).map(([name, value]) => `export ${name}='${value}'\n`).join(''), { mode: 0o600 });
+  await writeFile(
+    join(setting.directory, 'env'),
+    Object.entries(setting.env)
+      .map(([name, value]) => `export ${name}='${value}'\n`)
+      .join(''),
+    { mode: 0o600 },
+  );
   return ui;
 }

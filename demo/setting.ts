@@ -1,15 +1,20 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Platform } from '../model/platform.ts';
+import { RecoveryKit } from '../model/recovery-kit.ts';
 import { createBucket } from '../sandbox/object-store.ts';
 import { releaseLabel, type SandboxRelease } from '../sandbox/platform/release.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { type CommandSetting, lifeboat } from './command.ts';
 
 /** A platform with its store and keys, as a user sets it up: a folder with lifeboat.yaml and the recovery kit. */
-export type Setting = CommandSetting & { readonly configPath: string; readonly kitPath: string; readonly storeUrl: string; readonly kit: RecoveryKit };
+export type Setting = CommandSetting & {
+  readonly configPath: string;
+  readonly kitPath: string;
+  readonly storeUrl: string;
+  readonly kit: RecoveryKit;
+};
 
 /** What differs from one platform to another. */
 export type SettingOptions = {
@@ -43,7 +48,20 @@ export async function makeSetting(sandbox: Sandbox, directory: string, options: 
     LIFEBOAT_TEMPORAL: sandbox.tools.temporal,
   };
   const kitPath = join(directory, 'recovery-kit.json');
-  const made = await lifeboat({ directory, env }, ['--key', kitPath, 'keys', 'create', '--platform', options.platform, '--store', storeUrl, '--endpoint', sandbox.s3.endpoint, '--region', sandbox.s3.region]);
+  const made = await lifeboat({ directory, env }, [
+    '--key',
+    kitPath,
+    'keys',
+    'create',
+    '--platform',
+    options.platform,
+    '--store',
+    storeUrl,
+    '--endpoint',
+    sandbox.s3.endpoint,
+    '--region',
+    sandbox.s3.region,
+  ]);
   if (made.exitCode !== 0) throw new Error(`lifeboat keys create: ${made.stderr}`);
   const kit = RecoveryKit.parse(JSON.parse(await readFile(kitPath, 'utf8')));
   const document = {
@@ -54,9 +72,20 @@ export async function makeSetting(sandbox: Sandbox, directory: string, options: 
     store: { url: storeUrl, endpoint: sandbox.s3.endpoint, region: sandbox.s3.region },
     recipients: kit.recipients,
     ...options.overrides,
-    releases: options.releases.map((release) => ({ release: releaseLabel(release), chart: join(charts, release.chart), ...options.releaseOverrides?.[releaseLabel(release)] })),
+    releases: options.releases.map((release) => ({
+      release: releaseLabel(release),
+      chart: join(charts, release.chart),
+      ...options.releaseOverrides?.[releaseLabel(release)],
+    })),
   };
   const configPath = join(directory, 'lifeboat.yaml');
   await writeFile(configPath, stringify(document), { mode: 0o600 });
-  return { directory, env: { ...env, LIFEBOAT_CONFIG: configPath, LIFEBOAT_KEY: kitPath }, configPath, kitPath, storeUrl, kit };
+  return {
+    directory,
+    env: { ...env, LIFEBOAT_CONFIG: configPath, LIFEBOAT_KEY: kitPath },
+    configPath,
+    kitPath,
+    storeUrl,
+    kit,
+  };
 }

@@ -32,7 +32,12 @@ export type Claim = z.infer<typeof Claim>;
  */
 export const BoundPlan = z.strictObject({
   release: ReleaseName,
-  chart: z.strictObject({ name: z.string(), version: z.string(), appVersion: z.string(), reference: z.string().nullable() }),
+  chart: z.strictObject({
+    name: z.string(),
+    version: z.string(),
+    appVersion: z.string(),
+    reference: z.string().nullable(),
+  }),
   revision: z.number().int(),
   tier: z.number().int(),
   rpoMs: z.number(),

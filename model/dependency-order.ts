@@ -47,8 +47,12 @@ function pullForward(
   const known = tierOf.get(name);
   if (known === undefined || known.tier > tier) {
     const needer = path.at(-1);
-    const why = needer === undefined || release.tier <= tier ? `tier ${String(release.tier)}` : `tier ${String(release.tier)}, pulled forward: ${needer} needs it`;
+    const why =
+      needer === undefined || release.tier <= tier
+        ? `tier ${String(release.tier)}`
+        : `tier ${String(release.tier)}, pulled forward: ${needer} needs it`;
     tierOf.set(name, { tier: Math.min(tier, release.tier), why });
   }
-  for (const required of release.requires) pullForward(required, Math.min(tier, release.tier), byName, tierOf, [...path, name]);
+  for (const required of release.requires)
+    pullForward(required, Math.min(tier, release.tier), byName, tierOf, [...path, name]);
 }

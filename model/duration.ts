@@ -24,7 +24,9 @@ export function formatDuration(ms: number): string {
   if (minutes < 60) return seconds % 60 === 0 ? `${String(minutes)}m` : `${String(minutes)}m ${String(seconds % 60)}s`;
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return minutes % 60 === 0 ? `${String(hours)}h` : `${String(hours)}h ${String(minutes % 60)}m`;
-  return hours % 24 === 0 ? `${String(Math.floor(hours / 24))}d` : `${String(Math.floor(hours / 24))}d ${String(hours % 24)}h`;
+  return hours % 24 === 0
+    ? `${String(Math.floor(hours / 24))}d`
+    : `${String(Math.floor(hours / 24))}d ${String(hours % 24)}h`;
 }
 
 /** Bytes as a person reads them, in IEC units: `512 B`, `1.4 GiB`. */

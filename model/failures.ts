@@ -39,55 +39,79 @@ export const failures = {
   StoreUnreachable: transient('Check the address of the store and that it answers from the worker.'),
   StoreDenied: precondition('Check the access key and what it may do in the bucket.'),
   StoreNotFound: precondition('Create the bucket or directory, or correct the store in lifeboat.yaml.'),
-  StoreNotConditional: precondition('Use a store whose PUT honours If-None-Match; two writers could overwrite each other here.'),
+  StoreNotConditional: precondition(
+    'Use a store whose PUT honours If-None-Match; two writers could overwrite each other here.',
+  ),
   StoreFull: precondition('Free space in the store, then start the backup again.'),
   ReleaseNotFound: precondition('Install the release, or remove it from lifeboat.yaml.'),
-  ReleaseBusy: precondition('Wait for the run that holds the release, cancel it, or `lifeboat unlock` when it is gone for good.'),
+  ReleaseBusy: precondition(
+    'Wait for the run that holds the release, cancel it, or `lifeboat unlock` when it is gone for good.',
+  ),
   BindingFailed: precondition('The plan does not fit the live release; the message names what was looked for.'),
   BindingChanged: precondition('The release changed since the plan was shown; start again and approve the new plan.'),
   PrerequisitesMissing: precondition('Correct every problem listed; nothing was changed.'),
-  DowntimeNotAllowed: precondition('Set allowDowntime for this release in lifeboat.yaml, or accept that the component is not captured.'),
+  DowntimeNotAllowed: precondition(
+    'Set allowDowntime for this release in lifeboat.yaml, or accept that the component is not captured.',
+  ),
   KeyMissing: precondition('Give the recovery kit (--key FILE); without its identity the point cannot be opened.'),
   KeyInvalid: precondition('The file is not a recovery kit; make one with `lifeboat keys create`.'),
   RecipientInvalid: precondition('Correct the age recipient in lifeboat.yaml (it begins with age1).'),
-  SignerUnknown: precondition('The point was signed by another key; accept it by --trust KEY when you know whose it is.'),
+  SignerUnknown: precondition(
+    'The point was signed by another key; accept it by --trust KEY when you know whose it is.',
+  ),
   NamespaceMismatch: precondition('A manifest names another namespace; recover this release into its own namespace.'),
   ApprovalTimeout: precondition('Start again and approve in time; nothing was changed.'),
   ApprovalRefused: precondition('Nothing was changed; start again when the plan is wanted.'),
   PlanDigestMismatch: precondition('Approve the digest that the run shows; the plan changed since yours was printed.'),
   Superseded: precondition('Another run took over this release; look at `lifeboat runs`.'),
   // capture
-  CaptureToolMissing: precondition('The image lacks the dump tool; use the official image or name another executor in the plan.'),
+  CaptureToolMissing: precondition(
+    'The image lacks the dump tool; use the official image or name another executor in the plan.',
+  ),
   CredentialMismatch: precondition('The Secret and the data disagree about the password; restore the captured Secret.'),
   DumpFailed: transient('Read the last line of the tool in the message; the point was not written.'),
   DumpEndedEarly: transient('The stream ended without its end proof; nothing was called backed up. It is tried again.'),
   DumpStalled: transient('No byte arrived for the stall timeout; look at the load of the pod, then it is tried again.'),
   DiskFull: precondition('Free space on the volume that is named, then start again.'),
   SourceInconsistent: transient('The source changed between two reads that must agree; it is tried again.'),
-  EngineNotSupported: precondition('Tables outside InnoDB cannot be read consistently; convert them or allow the lock for the whole dump.'),
+  EngineNotSupported: precondition(
+    'Tables outside InnoDB cannot be read consistently; convert them or allow the lock for the whole dump.',
+  ),
   PodGone: transient('The pod went away; it is tried again on its successor.'),
   QuiesceFailed: precondition('The service could not be held still; its state was put back.'),
   CaptureIncomplete: precondition('At least one component was not captured; the result lists each with its reason.'),
   // store and points
   ObjectExists: integrity('Another writer made this object; list the points and look at who ran.'),
   ObjectNotFound: integrity('An object of the point is gone; the point is damaged. Use another one.'),
-  ArtifactTruncated: integrity('The stored object is shorter than its manifest says; the point is damaged. Use another one.'),
-  ArtifactDigestMismatch: integrity('The stored bytes are not the ones that were written; the point is damaged. Use another one.'),
-  ArtifactUnreadable: integrity('The stored bytes do not decrypt or decompress; the point is damaged. Use another one.'),
+  ArtifactTruncated: integrity(
+    'The stored object is shorter than its manifest says; the point is damaged. Use another one.',
+  ),
+  ArtifactDigestMismatch: integrity(
+    'The stored bytes are not the ones that were written; the point is damaged. Use another one.',
+  ),
+  ArtifactUnreadable: integrity(
+    'The stored bytes do not decrypt or decompress; the point is damaged. Use another one.',
+  ),
   ManifestInvalid: integrity('The manifest is damaged; the point cannot be trusted. Use another one.'),
   ManifestMissing: integrity('The point has no manifest; it was never committed or its manifest was removed.'),
   ManifestNewer: precondition('The point was written by a newer Lifeboat; use that version to read it.'),
   SignatureInvalid: integrity('The manifest was changed after it was signed; do not trust this point.'),
   ChainBroken: integrity('A manifest of the chain is missing or replaced; `lifeboat verify --all` names the gap.'),
   PointDamaged: integrity('The point did not pass verification; use another one.'),
-  PointNotVerified: precondition('No point of this release has passed verification; `lifeboat verify --all` tries them.'),
+  PointNotVerified: precondition(
+    'No point of this release has passed verification; `lifeboat verify --all` tries them.',
+  ),
   // recovery
   HelmFailed: precondition("Read helm's last line in the message; the release was put back as it was."),
   HelmBusy: transient('Another helm operation holds the release; it is tried again.'),
-  PodNeverReady: precondition('Look at the events of the pod named in the message; the data was not touched after that.'),
+  PodNeverReady: precondition(
+    'Look at the events of the pod named in the message; the data was not touched after that.',
+  ),
   RestoreFailed: precondition("Read the tool's last line in the message; the target was put back as it was."),
   RestoreTargetInUse: transient('Sessions still hold the target; they are ended and it is tried again.'),
-  FactsDiffer: integrity('The restored data is not the captured data; the release stays fenced. The message lists the differences.'),
+  FactsDiffer: integrity(
+    'The restored data is not the captured data; the release stays fenced. The message lists the differences.',
+  ),
   HealthFailed: precondition('The release serves but a check of its plan failed; the message names the check.'),
   FenceFailed: precondition('The writers could not be stopped; nothing was overwritten.'),
   KubernetesConflict: transient('The object was changed at the same time; it is tried again.'),
@@ -95,7 +119,10 @@ export const failures = {
   ComponentSkipped: precondition('An operator skipped this release; its data was not recovered.'),
   DependencyFailed: precondition('A release that this one needs was not recovered; recover that one first.'),
   DowntimeExceeded: precondition('The service was started again; give it more time by allowDowntime, or capture less.'),
-  Defect: { class: 'defect', hint: 'This is a bug of Lifeboat; report it with the run id. Nothing it says counts as success.' },
+  Defect: {
+    class: 'defect',
+    hint: 'This is a bug of Lifeboat; report it with the run id. Nothing it says counts as success.',
+  },
   StepTimedOut: transient('The step took longer than its bound; look at what it waited for.'),
 } as const satisfies Record<string, FailureRow>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { FactTotals, FactsComparison } from './facts.ts';
+import type { FactsComparison, FactTotals } from './facts.ts';
 import type { FailureView } from './failures.ts';
 
 /** How a run ended. Only `complete` closes a workflow as Completed. */
@@ -11,10 +11,17 @@ export const Compensation = z.enum(['none', 'done', 'incomplete']);
 export type Compensation = z.infer<typeof Compensation>;
 
 /** The exit code of the command line for each outcome; 2 is for what was wrong before any contact. */
-export const exitCodes = { complete: 0, failed: 1, partial: 3, refused: 4, cancelled: 5 } as const satisfies Record<Outcome, number>;
+export const exitCodes = { complete: 0, failed: 1, partial: 3, refused: 4, cancelled: 5 } as const satisfies Record<
+  Outcome,
+  number
+>;
 
 /** An objective and what the run reached, both in seconds; `met` is null where nothing was measured. */
-export type Objective = { readonly objectiveSeconds: number; readonly achievedSeconds: number | null; readonly met: boolean | null };
+export type Objective = {
+  readonly objectiveSeconds: number;
+  readonly achievedSeconds: number | null;
+  readonly met: boolean | null;
+};
 
 /** A component in a result. */
 export type ComponentResult = {

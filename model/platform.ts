@@ -40,7 +40,9 @@ export const Platform = z.strictObject({
     /** Path of the kubeconfig; default: KUBECONFIG, then ~/.kube/config, then the pod's own account. */
     kubeconfig: z.string().optional(),
   }),
-  temporal: z.strictObject({ address: z.string().default('127.0.0.1:7233'), namespace: z.string().default('default') }).prefault({}),
+  temporal: z
+    .strictObject({ address: z.string().default('127.0.0.1:7233'), namespace: z.string().default('default') })
+    .prefault({}),
   store: StoreConfig,
   /** Who can open the points: age recipients, at least two (operations, escrow). */
   recipients: z.array(z.string().startsWith('age1')).min(2),

@@ -23,7 +23,12 @@ export type OpenQuestion = {
 };
 
 /** What a run that overwrites live data waits for. */
-export type OpenApproval = { readonly planDigest: string; readonly lines: readonly string[]; readonly overwrites: readonly string[]; readonly since: string };
+export type OpenApproval = {
+  readonly planDigest: string;
+  readonly lines: readonly string[];
+  readonly overwrites: readonly string[];
+  readonly since: string;
+};
 
 /** The answer of the `progress` query of every run. */
 export type RunProgress = {
@@ -47,17 +52,44 @@ const signs = { waiting: ' ', running: '…', done: '✓', failed: '✗', skippe
 /** A run's checklist as Markdown, for the details that the Temporal UI shows; the command to type next stands last. */
 export function renderProgress(progress: RunProgress): string {
   const parts = [`**${progress.title}**: ${progress.outcome === 'running' ? progress.phase : progress.outcome}`, ''];
-  for (const line of progress.lines) parts.push(`- ${signs[line.state]} ${line.title}${line.note === '' ? '' : `: ${line.note}`}`);
-  if (progress.paused !== null) parts.push('', `Paused by ${progress.paused.by}: ${progress.paused.reason}. Go on: \`lifeboat resume ${progress.workflowId}\``);
+  for (const line of progress.lines)
+    parts.push(`- ${signs[line.state]} ${line.title}${line.note === '' ? '' : `: ${line.note}`}`);
+  if (progress.paused !== null)
+    parts.push(
+      '',
+      `Paused by ${progress.paused.by}: ${progress.paused.reason}. Go on: \`lifeboat resume ${progress.workflowId}\``,
+    );
   if (progress.approval !== null) {
-    parts.push('', '**Waits for approval.** It will overwrite:', ...progress.approval.overwrites.map((line) => `- ${line}`), '');
-    parts.push('Approve by the update `approve` with', '```json', `{"by": "you", "reason": "…", "planDigest": "${progress.approval.planDigest}"}`, '```');
+    parts.push(
+      '',
+      '**Waits for approval.** It will overwrite:',
+      ...progress.approval.overwrites.map((line) => `- ${line}`),
+      '',
+    );
+    parts.push(
+      'Approve by the update `approve` with',
+      '```json',
+      `{"by": "you", "reason": "…", "planDigest": "${progress.approval.planDigest}"}`,
+      '```',
+    );
     parts.push(`or \`lifeboat approve ${progress.workflowId} --by you --reason …\``);
   }
   for (const question of progress.questions) {
-    parts.push('', `**${question.release} ${question.step}**: ${question.failure.code}: ${question.failure.message}`, question.failure.hint, '');
-    parts.push('Answer by the update `decide` with', '```json', `{"question": "${question.id}", "action": "retry", "by": "you", "reason": "…"}`, '```');
-    parts.push(`(retry, skip or abort) or \`lifeboat decide ${progress.workflowId} retry --question ${question.id} --by you --reason …\``);
+    parts.push(
+      '',
+      `**${question.release} ${question.step}**: ${question.failure.code}: ${question.failure.message}`,
+      question.failure.hint,
+      '',
+    );
+    parts.push(
+      'Answer by the update `decide` with',
+      '```json',
+      `{"question": "${question.id}", "action": "retry", "by": "you", "reason": "…"}`,
+      '```',
+    );
+    parts.push(
+      `(retry, skip or abort) or \`lifeboat decide ${progress.workflowId} retry --question ${question.id} --by you --reason …\``,
+    );
   }
   if (progress.lastRejected !== null) parts.push('', `Last message refused: ${progress.lastRejected}`);
   return parts.join('\n').slice(0, 3_900);

@@ -16,7 +16,9 @@ export type MethodName = z.infer<typeof MethodName>;
 export const Executor = z.enum(['exec', 'helper-pod']);
 export type Executor = z.infer<typeof Executor>;
 
-const Name = z.string().regex(/^[a-z][a-zA-Z0-9-]*$/, 'a name begins with a lowercase letter; letters, digits and - follow');
+const Name = z
+  .string()
+  .regex(/^[a-z][a-zA-Z0-9-]*$/, 'a name begins with a lowercase letter; letters, digits and - follow');
 
 /** A workload of the release, found by its labels `app.kubernetes.io/{name,instance}` and kind, never by its name. */
 export const PlanWorkload = z.strictObject({

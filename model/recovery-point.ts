@@ -144,7 +144,9 @@ export const PlatformPoint = z.strictObject({
     z.strictObject({
       release: ReleaseName,
       tier: z.number().int(),
-      point: z.strictObject({ id: z.string(), sequence: z.number().int(), manifestSha256: Sha256, capturedAt: Instant }).nullable(),
+      point: z
+        .strictObject({ id: z.string(), sequence: z.number().int(), manifestSha256: Sha256, capturedAt: Instant })
+        .nullable(),
       /** Names of this platform's releases, `namespace/name`, that must serve before it. */
       requires: z.array(z.string()),
     }),

@@ -33,5 +33,7 @@ export function findRelease(text: string, among: readonly ReleaseName[]): Releas
   const [first] = found;
   if (found.length === 1 && first !== undefined) return first;
   const listed = (found.length === 0 ? among : found).map(releaseTitle).join(', ');
-  return found.length === 0 ? `unknown release ${text}: lifeboat.yaml has ${listed}` : `${text} names more than one release: ${listed}`;
+  return found.length === 0
+    ? `unknown release ${text}: lifeboat.yaml has ${listed}`
+    : `${text} names more than one release: ${listed}`;
 }

@@ -42,7 +42,12 @@ export type BackUpPlatformInput = z.infer<typeof BackUpPlatformInput>;
 
 /** Input of `verifyRecoveryPoint`; without a release every release's newest point. */
 export const VerifyRecoveryPointInput = z
-  .strictObject({ release: z.string().optional(), point: z.string().default('latest'), all: z.boolean().default(false), configDigest: z.string().optional() })
+  .strictObject({
+    release: z.string().optional(),
+    point: z.string().default('latest'),
+    all: z.boolean().default(false),
+    configDigest: z.string().optional(),
+  })
   .prefault({});
 export type VerifyRecoveryPointInput = z.infer<typeof VerifyRecoveryPointInput>;
 

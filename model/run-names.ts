@@ -37,5 +37,9 @@ export const marks = {
 
 /** UTC basic time as in ids: `20261123T224107Z`. */
 export function basicTime(instant: Date): string {
-  return instant.toISOString().replaceAll('-', '').replaceAll(':', '').replace(/\.[0-9]+Z$/, 'Z');
+  return instant
+    .toISOString()
+    .replaceAll('-', '')
+    .replaceAll(':', '')
+    .replace(/\.[0-9]+Z$/, 'Z');
 }

@@ -1,5 +1,4 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { findTool } from '../workers/tools/find-tool.ts';
 import { runningDaemon, startDaemon, stopDaemon, waitForDaemon } from './daemon.ts';
@@ -77,18 +76,4 @@ export async function startTemporal(
 /** Ends Temporal; its database stays. */
 export async function stopTemporal(): Promise<void> {
   await stopDaemon(layout(), 'temporal');
-}
-
-/** Whether something answers at Temporal's port. */
-export async function temporalAnswers(): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = createConnection({ host: '127.0.0.1', port: addresses.temporalPort });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => {
-      resolve(false);
-    });
-  });
 }

@@ -13,14 +13,34 @@ const steps: readonly Step[] = [
   { name: 'format', command: [bin('biome'), 'check', '--error-on-warnings', '.'] },
   { name: 'types', command: [bin('tsc'), '--noEmit', '-p', '.'] },
   { name: 'lint', command: [bin('eslint'), '--max-warnings=0', '.'] },
-  { name: 'arrows', command: [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'model', 'transfer', 'activities', 'workflows', 'workers', 'cli', 'sandbox', 'demo', 'scripts', 'test'] },
+  {
+    name: 'arrows',
+    command: [
+      bin('depcruise'),
+      '--config',
+      '.dependency-cruiser.cjs',
+      'model',
+      'transfer',
+      'activities',
+      'workflows',
+      'workers',
+      'cli',
+      'sandbox',
+      'demo',
+      'scripts',
+      'test',
+    ],
+  },
   { name: 'dead code', command: [bin('knip'), '--no-progress'] },
   { name: 'house', command: [node, 'scripts/house.ts'] },
   { name: 'generated', command: [node, 'scripts/generate.ts', '--check'] },
   { name: 'tests', command: [bin('vitest'), 'run', '--project', 'unit'] },
 ];
 
-async function run({ name, command: [file = '', ...args] }: Step): Promise<{ name: string; code: number; output: string; ms: number }> {
+async function run({
+  name,
+  command: [file = '', ...args],
+}: Step): Promise<{ name: string; code: number; output: string; ms: number }> {
   const since = Date.now();
   const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -53,5 +73,7 @@ await Promise.all(
     }
   }),
 );
-process.stdout.write(`${failed.length === 0 ? '✓ check' : `✗ check: ${failed.join(', ')}`} in ${((Date.now() - since) / 1000).toFixed(1)} s\n`);
+process.stdout.write(
+  `${failed.length === 0 ? '✓ check' : `✗ check: ${failed.join(', ')}`} in ${((Date.now() - since) / 1000).toFixed(1)} s\n`,
+);
 process.exitCode = failed.length === 0 ? 0 : 1;

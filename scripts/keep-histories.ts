@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { searchAttributes } from '../model/run-names.ts';
 import { connectClient } from '../workers/temporal-connection.ts';
 
@@ -9,7 +9,9 @@ import { connectClient } from '../workers/temporal-connection.ts';
  * Keeps one history for each workflow and outcome of a Temporal server in test/histories, the smallest one, for the
  * replay test: `node scripts/keep-histories.ts [ADDRESS] [NAMESPACE]`. An existing one is kept unless `--renew` is given.
  */
-const [address = '127.0.0.1:7233', namespace = 'default'] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const [address = '127.0.0.1:7233', namespace = 'default'] = process.argv
+  .slice(2)
+  .filter((word) => !word.startsWith('--'));
 const renew = process.argv.includes('--renew');
 const folder = join(import.meta.dirname, '..', 'test', 'histories');
 await mkdir(folder, { recursive: true });
@@ -21,11 +23,14 @@ for await (const run of client.workflow.list({ query: 'ExecutionStatus != "Runni
   if (outcome === undefined) continue;
   const name = `${run.type}.${outcome}`;
   const known = chosen.get(name);
-  if (known === undefined || run.historyLength < known.size) chosen.set(name, { workflowId: run.workflowId, runId: run.runId, size: run.historyLength });
+  if (known === undefined || run.historyLength < known.size)
+    chosen.set(name, { workflowId: run.workflowId, runId: run.runId, size: run.historyLength });
 }
 for (const [name, { workflowId, runId, size }] of [...chosen].sort()) {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-  await writeFile(join(folder, `${name}.json`), `${JSON.stringify(historyToJSON(history), null, 1)}\n`, { flag: renew ? 'w' : 'wx' }).then(
+  await writeFile(join(folder, `${name}.json`), `${JSON.stringify(historyToJSON(history), null, 1)}\n`, {
+    flag: renew ? 'w' : 'wx',
+  }).then(
     () => process.stdout.write(`${name}.json: ${String(size)} events of ${workflowId}\n`),
     (error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;

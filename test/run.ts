@@ -16,11 +16,15 @@ const suites: readonly Suite[] = [
 const root = join(import.meta.dirname, '..');
 
 async function runSuite(name: string, env: Record<string, string>): Promise<number> {
-  const child = spawn(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', name], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', name],
+    {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
   return await new Promise((resolve) => {
     child.once('error', () => {
       resolve(1);
@@ -62,9 +66,13 @@ for (const { name, needsSandbox } of chosen) {
   const suiteSince = Date.now();
   const code = await runSuite(name, sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) });
   if (code !== 0) failed += 1;
-  rows.push(`${name.padEnd(12)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`);
+  rows.push(
+    `${name.padEnd(12)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
+  );
 }
 process.stdout.write(`\n${rows.join('\n')}\n`);
 for (const line of skipped) process.stdout.write(`SKIPPED ${line}\n`);
-process.stdout.write(`${String(chosen.length - skipped.length - failed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped\n`);
+process.stdout.write(
+  `${String(chosen.length - skipped.length - failed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped\n`,
+);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -9,7 +9,13 @@ import type { RecoveryKit } from '../model/recovery-kit.ts';
 import { parseRecoveryKit } from '../transfer/keys.ts';
 
 /** lifeboat.yaml as it was read. */
-export type LoadedPlatform = { readonly platform: Platform; readonly text: string; readonly digest: string; readonly directory: string; readonly path: string };
+export type LoadedPlatform = {
+  readonly platform: Platform;
+  readonly text: string;
+  readonly digest: string;
+  readonly directory: string;
+  readonly path: string;
+};
 
 /** The path of lifeboat.yaml: what was asked for, LIFEBOAT_CONFIG, or ./lifeboat.yaml. */
 export function configPath(asked: string | undefined): string {
@@ -35,11 +41,19 @@ export function parsePlatform(text: string, path: string): LoadedPlatform {
   try {
     document = parseYaml(text);
   } catch (error) {
-    throw failure('ConfigInvalid', { message: `read ${path}: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}` });
+    throw failure('ConfigInvalid', {
+      message: `read ${path}: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`,
+    });
   }
   const parsed = Platform.safeParse(document);
   if (!parsed.success) throw failure('ConfigInvalid', { message: `read ${path}: ${z.prettifyError(parsed.error)}` });
-  return { platform: parsed.data, text, digest: createHash('sha256').update(text).digest('hex'), directory: dirname(path), path };
+  return {
+    platform: parsed.data,
+    text,
+    digest: createHash('sha256').update(text).digest('hex'),
+    directory: dirname(path),
+    path,
+  };
 }
 
 /** Reads a recovery kit. @throws KeyMissing, KeyInvalid */

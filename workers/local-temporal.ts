@@ -25,11 +25,27 @@ async function freePort(): Promise<number> {
  * Boots Temporal's dev server with its UI on this machine: what a recovery needs where everything else is gone.
  * It is installed when it is missing. @throws TemporalUnreachable
  */
-export async function startLocalTemporal(of: { port?: number; uiPort?: number; databaseFile?: string; progress: (line: string) => void }): Promise<LocalTemporal> {
+export async function startLocalTemporal(of: {
+  port?: number;
+  uiPort?: number;
+  databaseFile?: string;
+  progress: (line: string) => void;
+}): Promise<LocalTemporal> {
   const temporal = process.env['LIFEBOAT_TEMPORAL'] ?? (await findTool('temporal', of.progress));
   const port = of.port ?? (await freePort());
   const uiPort = of.uiPort ?? (await freePort());
-  const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort), '--log-level', 'error'];
+  const args = [
+    'server',
+    'start-dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--ui-port',
+    String(uiPort),
+    '--log-level',
+    'error',
+  ];
   if (of.databaseFile !== undefined) args.push('--db-filename', of.databaseFile);
   const child = spawn(temporal, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
@@ -38,7 +54,10 @@ export async function startLocalTemporal(of: { port?: number; uiPort?: number; d
   });
   const address = `127.0.0.1:${String(port)}`;
   for (let tries = 0; ; tries += 1) {
-    if (child.exitCode !== null) throw failure('TemporalUnreachable', { message: `start Temporal: it ended with ${String(child.exitCode)}: ${said.trim().split('\n').at(-1) ?? ''}` });
+    if (child.exitCode !== null)
+      throw failure('TemporalUnreachable', {
+        message: `start Temporal: it ended with ${String(child.exitCode)}: ${said.trim().split('\n').at(-1) ?? ''}`,
+      });
     try {
       const client = await connectClient(address, 'default');
       await client.workflowService.describeNamespace({ namespace: 'default' });
@@ -54,9 +73,11 @@ export async function startLocalTemporal(of: { port?: number; uiPort?: number; d
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
-  const closed = new Promise<void>((resolve) => child.once('exit', () => {
-    resolve();
-  }));
+  const closed = new Promise<void>((resolve) =>
+    child.once('exit', () => {
+      resolve();
+    }),
+  );
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
   await closed;

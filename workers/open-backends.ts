@@ -1,11 +1,11 @@
 import { join, resolve } from 'node:path';
-import { failure } from '../model/failures.ts';
-import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Backends } from '../activities/backends.ts';
 import { clusterAccess } from '../activities/clients/kubectl.ts';
 import { openKubernetes } from '../activities/clients/kubernetes.ts';
 import { openStore } from '../activities/open-store.ts';
 import { loadPlans } from '../activities/plan-catalogue.ts';
+import { failure } from '../model/failures.ts';
+import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { LoadedPlatform } from './load-config.ts';
 import { findTool, locateTool } from './tools/find-tool.ts';
 
@@ -17,7 +17,10 @@ async function toolPath(name: 'helm' | 'kubectl', install: ((line: string) => vo
   const override = process.env[`LIFEBOAT_${name.toUpperCase()}`];
   if (override !== undefined) return override;
   const found = install === undefined ? await locateTool(name) : await findTool(name, install);
-  if (found === undefined) throw failure('ToolMissing', { message: `find ${name}: neither on PATH in a version that fits nor in the tool cache` });
+  if (found === undefined)
+    throw failure('ToolMissing', {
+      message: `find ${name}: neither on PATH in a version that fits nor in the tool cache`,
+    });
   return found;
 }
 
@@ -28,9 +31,13 @@ export async function openBackends(
   options: { temporalAddress?: string; installTools?: (line: string) => void } = {},
 ): Promise<Backends> {
   const { platform, directory } = loaded;
-  const kubeconfig = platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig);
+  const kubeconfig =
+    platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig);
   const cluster = { ...platform.cluster, ...(kubeconfig === undefined ? {} : { kubeconfig }) };
-  const [kubectl, helm] = [await toolPath('kubectl', options.installTools), await toolPath('helm', options.installTools)];
+  const [kubectl, helm] = [
+    await toolPath('kubectl', options.installTools),
+    await toolPath('helm', options.installTools),
+  ];
   const directories = [...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]), builtInPlans];
   return {
     platform: { ...platform, cluster, releases: platform.releases.map((entry) => absoluteChart(entry, directory)) },

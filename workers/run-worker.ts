@@ -1,8 +1,14 @@
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type NativeConnection, DefaultLogger, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { createActivities } from '../activities/index.ts';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type NativeConnection,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { ActivityInterceptor } from '../activities/activity-interceptor.ts';
 import type { Backends } from '../activities/backends.ts';
+import { createActivities } from '../activities/index.ts';
 import { controlQueue, transferQueue } from '../model/run-names.ts';
 
 /** A running worker: its two queues in one process. */
@@ -22,7 +28,12 @@ export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
 }
 
 /** Starts a worker of both queues: `lifeboat` for control, `lifeboat-transfer` for bytes, with few slots. */
-export async function startWorker(of: { backends: Backends; connection: NativeConnection; namespace: string; bundle?: WorkflowBundleWithSourceMap }): Promise<RunningWorker> {
+export async function startWorker(of: {
+  backends: Backends;
+  connection: NativeConnection;
+  namespace: string;
+  bundle?: WorkflowBundleWithSourceMap;
+}): Promise<RunningWorker> {
   const { backends, connection, namespace, bundle = await bundleWorkflows() } = of;
   const activities = createActivities(backends);
   const interceptors = { activity: [() => ({ inbound: new ActivityInterceptor() })] };

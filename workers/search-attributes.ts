@@ -10,7 +10,10 @@ export async function registerSearchAttributes({ operatorService }: Connection, 
   const missing = Object.values(searchAttributes).filter((name) => known[name] === undefined);
   if (missing.length === 0) return;
   try {
-    await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing.map((name) => [name, indexedAsKeyword])) });
+    await operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(missing.map((name) => [name, indexedAsKeyword])),
+    });
   } catch (error) {
     // Another worker was faster.
     if (!(error instanceof Error && /already exists/i.test(error.message))) throw error;

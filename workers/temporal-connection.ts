@@ -11,19 +11,28 @@ export async function connectClient(address: string, namespace: string): Promise
     const connection = await Connection.connect({ address, connectTimeout: connectTimeoutMs });
     return Object.assign(new Client({ connection, namespace }), { connection });
   } catch (error) {
-    throw failure('TemporalUnreachable', { message: `connect to Temporal at ${address}: ${firstLine(error)}`, cause: error });
+    throw failure('TemporalUnreachable', {
+      message: `connect to Temporal at ${address}: ${firstLine(error)}`,
+      cause: error,
+    });
   }
 }
 
 /** A worker's connection. @throws TemporalUnreachable */
 export async function connectWorker(address: string): Promise<NativeConnection> {
   // The native library takes a while to load; a client does not need it.
-  const [worker, { installRuntime }] = await Promise.all([import('@temporalio/worker'), import('./temporal-runtime.ts')]);
+  const [worker, { installRuntime }] = await Promise.all([
+    import('@temporalio/worker'),
+    import('./temporal-runtime.ts'),
+  ]);
   installRuntime();
   try {
     return await worker.NativeConnection.connect({ address });
   } catch (error) {
-    throw failure('TemporalUnreachable', { message: `connect to Temporal at ${address}: ${firstLine(error)}`, cause: error });
+    throw failure('TemporalUnreachable', {
+      message: `connect to Temporal at ${address}: ${firstLine(error)}`,
+      cause: error,
+    });
   }
 }
 

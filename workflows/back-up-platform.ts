@@ -26,7 +26,11 @@ export async function backUpPlatform(raw?: unknown): Promise<RunResult> {
     async (run) => {
       const { input, console } = run;
       console.enter('listing releases');
-      const listed = await quick.listPlatform({ releases: input.releases ?? null, tier: input.tier ?? null, configDigest: input.configDigest ?? null });
+      const listed = await quick.listPlatform({
+        releases: input.releases ?? null,
+        tier: input.tier ?? null,
+        configDigest: input.configDigest ?? null,
+      });
       console.attribute('cluster', listed.cluster);
       console.announce(listed.members.map((member) => member.release));
       if (input.dryRun) return { outcome: 'complete', plan: dryRunPlan(listed.members) };
@@ -43,7 +47,9 @@ export async function backUpPlatform(raw?: unknown): Promise<RunResult> {
       }
       console.enter('committing the platform point');
       const outcome = joinOutcomes(run.releases.map((release) => release.outcome));
-      const made = run.releases.flatMap((release) => (release.recoveryPoint === null ? [] : [{ release: release.release, point: release.recoveryPoint }]));
+      const made = run.releases.flatMap((release) =>
+        release.recoveryPoint === null ? [] : [{ release: release.release, point: release.recoveryPoint }],
+      );
       if (made.length === 0) return { outcome: outcome === 'complete' ? 'failed' : outcome };
       const whole = outcome === 'complete' && input.releases === undefined && input.tier === undefined;
       const committed = await quick.commitPlatformPoint({ id: point, made, complete: whole });
@@ -65,7 +71,13 @@ async function backUpMember(run: Run<BackUpPlatformInput>, member: PlatformMembe
   try {
     const result = await executeChild<typeof backUpRelease>('backUpRelease', {
       workflowId: `${ref.workflowId}/${member.release}`,
-      args: [{ release: member.release, trigger: 'platform', ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }) }],
+      args: [
+        {
+          release: member.release,
+          trigger: 'platform',
+          ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }),
+        },
+      ],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       staticSummary: `back up ${member.release}`,
@@ -75,8 +87,14 @@ async function backUpMember(run: Run<BackUpPlatformInput>, member: PlatformMembe
     return release;
   } catch (error) {
     if (isCancelled(error)) throw error;
-    const release = childResult(error)?.releases[0] ?? { ...named, failure: childResult(error)?.failure ?? viewFailure(error) };
-    const reason = release.failure === undefined ? release.components.map((each) => each.reason).find((text) => text !== undefined) : `${release.failure.code}: ${release.failure.message}`;
+    const release = childResult(error)?.releases[0] ?? {
+      ...named,
+      failure: childResult(error)?.failure ?? viewFailure(error),
+    };
+    const reason =
+      release.failure === undefined
+        ? release.components.map((each) => each.reason).find((text) => text !== undefined)
+        : `${release.failure.code}: ${release.failure.message}`;
     console.mark(member.release, 'failed', reason ?? release.outcome);
     return release;
   }
@@ -86,8 +104,12 @@ function dryRunPlan(members: readonly PlatformMember[]): NonNullable<RunResult['
   const sorted = [...members].sort((a, b) => a.tier - b.tier || a.release.localeCompare(b.release));
   return {
     digest: '',
-    lines: sorted.map((member) => `tier ${String(member.tier)}: back up ${member.release} (${member.chart || 'cannot be bound'})`),
-    findings: sorted.flatMap((member) => (member.failure === null ? [] : [`${member.release}: ${member.failure.code}: ${member.failure.message}`])),
+    lines: sorted.map(
+      (member) => `tier ${String(member.tier)}: back up ${member.release} (${member.chart || 'cannot be bound'})`,
+    ),
+    findings: sorted.flatMap((member) =>
+      member.failure === null ? [] : [`${member.release}: ${member.failure.code}: ${member.failure.message}`],
+    ),
     overwrites: [],
     objects: sorted.length,
     bytes: 0,

@@ -4,12 +4,19 @@ import { formatDuration } from '../model/duration.ts';
 import { failure } from '../model/failures.ts';
 import { measureObjective, type RunResult } from '../model/outcome.ts';
 import { BackUpReleaseInput } from '../model/run-input.ts';
-import { quick, patient, transfer, undo } from './run/activity-proxies.ts';
+import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
 import { conduct, type Run } from './run/conduct.ts';
 import { isCancelled } from './run/failure-view.ts';
 import { draftRelease, type ReleaseDraft, timed } from './run/release-draft.ts';
 
-type Context = { run: Run<BackUpReleaseInput>; draft: ReleaseDraft; summary: BoundSummary; point: string; captured: string[]; notCaptured: { component: string; reason: string }[] };
+type Context = {
+  run: Run<BackUpReleaseInput>;
+  draft: ReleaseDraft;
+  summary: BoundSummary;
+  point: string;
+  captured: string[];
+  notCaptured: { component: string; reason: string }[];
+};
 
 /**
  * Backs up one release: bind, capture each component (of one consistency group between one quiesce and its release),
@@ -42,7 +49,9 @@ export async function backUpRelease(raw?: unknown): Promise<RunResult> {
       }
       run.begin();
       const context: Context = { run, draft, summary, point, captured: [], notCaptured: [] };
-      const keepObjects = run.undo.push(`delete the objects of the point ${point}`, () => undo.discardPoint({ release: draft.release, point }));
+      const keepObjects = run.undo.push(`delete the objects of the point ${point}`, () =>
+        undo.discardPoint({ release: draft.release, point }),
+      );
 
       console.enter('capturing');
       console.mark('capture', 'running');
@@ -54,18 +63,31 @@ export async function backUpRelease(raw?: unknown): Promise<RunResult> {
       console.enter('verifying');
       console.mark('verify', 'running');
       const proof = await timed(draft, 'verify', () =>
-        transfer.verifyCapture.executeWithOptions({ summary: `read back ${draft.release}` }, [{ release: draft.release, point, components: context.captured }]),
+        transfer.verifyCapture.executeWithOptions({ summary: `read back ${draft.release}` }, [
+          { release: draft.release, point, components: context.captured },
+        ]),
       );
       console.mark('verify', 'done', `${String(proof.plainBytes)} bytes read back`);
 
       console.enter('committing');
       console.mark('commit the recovery point', 'running');
-      const committed = await quick.commitPoint({ release: draft.release, point, components: context.captured, notCaptured: context.notCaptured, trigger: input.trigger });
+      const committed = await quick.commitPoint({
+        release: draft.release,
+        point,
+        components: context.captured,
+        notCaptured: context.notCaptured,
+        trigger: input.trigger,
+      });
       keepObjects();
       draft.recoveryPoint = committed.id;
       draft.capturedAt = committed.capturedAt;
       draft.storedBytes = committed.storedBytes;
-      draft.rpo = measureObjective(summary.rpoMs, committed.previousCapturedAt === null ? null : Date.parse(committed.capturedAt) - Date.parse(committed.previousCapturedAt));
+      draft.rpo = measureObjective(
+        summary.rpoMs,
+        committed.previousCapturedAt === null
+          ? null
+          : Date.parse(committed.capturedAt) - Date.parse(committed.previousCapturedAt),
+      );
       if (committed.suspect !== null) draft.notes = [...draft.notes, `suspect: ${committed.suspect}`];
       console.attribute('point', committed.id);
       console.mark('commit the recovery point', 'done', committed.id);
@@ -93,7 +115,10 @@ async function captureUnit(context: Context, unit: readonly ComponentSummary[]):
       for (const component of unit) {
         const reason = 'would stop the service; set allowDowntime in lifeboat.yaml';
         context.notCaptured.push({ component: component.name, reason });
-        draft.components = [...draft.components, { component: component.name, method: component.method, outcome: 'not captured', reason }];
+        draft.components = [
+          ...draft.components,
+          { component: component.name, method: component.method, outcome: 'not captured', reason },
+        ];
       }
       return;
     }
@@ -119,7 +144,11 @@ async function captureUnit(context: Context, unit: readonly ComponentSummary[]):
  * Clients are fenced off, what needs the running service is captured, then the service is stopped, the rest captured,
  * and everything started again: always, and within the time that lifeboat.yaml allows.
  */
-async function captureWithDowntime(context: Context, unit: readonly ComponentSummary[], allowedMs: number): Promise<void> {
+async function captureWithDowntime(
+  context: Context,
+  unit: readonly ComponentSummary[],
+  allowedMs: number,
+): Promise<void> {
   const { run, draft } = context;
   const release = draft.release;
   const serveAgain = async (): Promise<void> => {
@@ -138,13 +167,18 @@ async function captureWithDowntime(context: Context, unit: readonly ComponentSum
     });
   } catch (error) {
     if (isCancelled(error) && Date.now() - since >= allowedMs) {
-      throw failure('DowntimeExceeded', { message: `capture ${release}: not done within the ${formatDuration(allowedMs)} that it may be stopped` });
+      throw failure('DowntimeExceeded', {
+        message: `capture ${release}: not done within the ${formatDuration(allowedMs)} that it may be stopped`,
+      });
     }
     throw error;
   } finally {
     await CancellationScope.nonCancellable(serveAgain);
     forget();
-    draft.notes = [...draft.notes, `stopped for ${formatDuration(Date.now() - since)} of the ${formatDuration(allowedMs)} allowed`];
+    draft.notes = [
+      ...draft.notes,
+      `stopped for ${formatDuration(Date.now() - since)} of the ${formatDuration(allowedMs)} allowed`,
+    ];
   }
 }
 
@@ -152,14 +186,31 @@ async function capture(context: Context, component: ComponentSummary): Promise<v
   const { draft, point, run } = context;
   run.console.mark('capture', 'running', component.name);
   const captured = await timed(draft, `capture ${component.name}`, () =>
-    transfer.captureComponent.executeWithOptions({ summary: `capture ${draft.release} ${component.name} (${component.method})` }, [{ release: draft.release, component: component.name, point }]),
+    transfer.captureComponent.executeWithOptions(
+      { summary: `capture ${draft.release} ${component.name} (${component.method})` },
+      [{ release: draft.release, component: component.name, point }],
+    ),
   );
   context.captured.push(component.name);
-  const prefixed = Object.fromEntries(Object.entries(captured.totals).map(([name, value]) => [name, (draft.facts.before[name] ?? 0) + value]));
-  draft.facts = { ...draft.facts, before: { ...draft.facts.before, ...prefixed }, compared: draft.facts.compared + captured.facts };
+  const prefixed = Object.fromEntries(
+    Object.entries(captured.totals).map(([name, value]) => [name, (draft.facts.before[name] ?? 0) + value]),
+  );
+  draft.facts = {
+    ...draft.facts,
+    before: { ...draft.facts.before, ...prefixed },
+    compared: draft.facts.compared + captured.facts,
+  };
   draft.notes = [...draft.notes, ...captured.notes];
   draft.components = [
     ...draft.components,
-    { component: component.name, method: component.method, outcome: 'complete', sizeBytes: captured.plainBytes, storedBytes: captured.storedBytes, durationMs: captured.durationMs, totals: captured.totals },
+    {
+      component: component.name,
+      method: component.method,
+      outcome: 'complete',
+      sizeBytes: captured.plainBytes,
+      storedBytes: captured.storedBytes,
+      durationMs: captured.durationMs,
+      totals: captured.totals,
+    },
   ];
 }

@@ -6,7 +6,7 @@ import { failure } from '../model/failures.ts';
 import { joinOutcomes, measureObjective, type ReleaseResult, type RunPlan, type RunResult } from '../model/outcome.ts';
 import { RecoverPlatformInput } from '../model/run-input.ts';
 import type { recoverRelease } from './recover-release.ts';
-import { quick, patient, transfer } from './run/activity-proxies.ts';
+import { patient, quick, transfer } from './run/activity-proxies.ts';
 import { forEachBounded } from './run/bounded.ts';
 import { conduct, type Run } from './run/conduct.ts';
 import { childResult, isCancelled, viewFailure } from './run/failure-view.ts';
@@ -15,7 +15,15 @@ import { unknownRelease } from './run/release-draft.ts';
 type PlatformRun = Run<RecoverPlatformInput>;
 type Located = Awaited<ReturnType<typeof quick.locatePlatformPoint>>;
 
-const phases = ['1 prerequisites', '2 recovery points', '3 tier 1', '4 tier 2', '5 tier 3', '6 tier 4', '7 verification'] as const;
+const phases = [
+  '1 prerequisites',
+  '2 recovery points',
+  '3 tier 1',
+  '4 tier 2',
+  '5 tier 3',
+  '6 tier 4',
+  '7 verification',
+] as const;
 
 /**
  * Recovers the platform in seven phases: prerequisites, recovery points located and verified, the four tiers, and a
@@ -38,7 +46,11 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
       if (input.dryRun) return { outcome: 'complete', plan: plan.whole };
       await verifyPoints(run, located);
       if (plan.whole.overwrites.length > 0) {
-        const approval = await console.approve({ planDigest: plan.whole.digest, lines: plan.whole.lines, overwrites: plan.whole.overwrites });
+        const approval = await console.approve({
+          planDigest: plan.whole.digest,
+          lines: plan.whole.lines,
+          overwrites: plan.whole.overwrites,
+        });
         run.notes.push(`approved by ${approval.by}: ${approval.reason}`);
       }
       run.begin();
@@ -47,7 +59,9 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
       const outcome = joinOutcomes(run.releases.map((release) => release.outcome));
       const incidentAt = input.incidentAt === undefined ? console.startedAt.getTime() : Date.parse(input.incidentAt);
       const rto = measureObjective(durationMs(located.rto), Date.now() - incidentAt);
-      run.notes.push(`platform RTO ${formatDuration(Date.now() - incidentAt)} of ${located.rto}: ${rto.met === true ? 'met' : 'missed'}`);
+      run.notes.push(
+        `platform RTO ${formatDuration(Date.now() - incidentAt)} of ${located.rto}: ${rto.met === true ? 'met' : 'missed'}`,
+      );
       for (const release of located.without) run.notes.push(`${release} has no recovery point`);
       const whole = located.without.length > 0 && outcome === 'complete' ? 'partial' : outcome;
       return { outcome: whole, platformPoint: located.id };
@@ -60,11 +74,18 @@ async function prerequisites({ console, input }: PlatformRun, configDigest: stri
   const [phase] = phases;
   console.enter(phase);
   console.mark(phase, 'running');
-  const located = await quick.locatePlatformPoint({ point: input.point, releases: input.releases ?? null, configDigest });
+  const located = await quick.locatePlatformPoint({
+    point: input.point,
+    releases: input.releases ?? null,
+    configDigest,
+  });
   console.attribute('cluster', located.cluster);
   console.attribute('point', located.id);
   const members = located.members.map(({ release, point }) => ({ release, point }));
-  const checked = await patient.checkPrerequisites.executeWithOptions({ summary: `check the prerequisites of ${String(members.length)} releases` }, [{ releases: members }]);
+  const checked = await patient.checkPrerequisites.executeWithOptions(
+    { summary: `check the prerequisites of ${String(members.length)} releases` },
+    [{ releases: members }],
+  );
   if (checked.problems.length > 0) {
     console.mark(phase, 'failed', `${String(checked.problems.length)} of ${String(checked.checks)} checks failed`);
     throw failure('PrerequisitesMissing', { message: `check prerequisites: ${checked.problems.join('; ')}` });
@@ -74,19 +95,33 @@ async function prerequisites({ console, input }: PlatformRun, configDigest: stri
 }
 
 /** One plan from the plans of the releases; its digest covers theirs. */
-async function planAll(run: PlatformRun, located: Located, configDigest: string | null): Promise<{ whole: RunPlan; digests: Map<string, string> }> {
+async function planAll(
+  run: PlatformRun,
+  located: Located,
+  configDigest: string | null,
+): Promise<{ whole: RunPlan; digests: Map<string, string> }> {
   const { input } = run;
   const digests = new Map<string, string>();
   const plans: RunPlan[] = [];
   for (const member of located.members) {
-    const planned = await quick.planRelease({ release: member.release, point: member.point, to: null, into: input.into ?? null, scope: 'all', configDigest });
+    const planned = await quick.planRelease({
+      release: member.release,
+      point: member.point,
+      to: null,
+      into: input.into ?? null,
+      scope: 'all',
+      configDigest,
+    });
     digests.set(member.release, planned.plan.digest);
     plans.push(planned.plan);
   }
   const whole: RunPlan = {
     digest: await quick.digestOf([...digests.entries()].map(([release, digest]) => `${release} ${digest}`)),
     lines: plans.flatMap((plan) => plan.lines),
-    findings: [...plans.flatMap((plan) => plan.findings), ...located.without.map((release) => `${release} has no recovery point`)],
+    findings: [
+      ...plans.flatMap((plan) => plan.findings),
+      ...located.without.map((release) => `${release} has no recovery point`),
+    ],
     overwrites: plans.flatMap((plan) => plan.overwrites),
     objects: plans.reduce((sum, plan) => sum + plan.objects, 0),
     bytes: plans.reduce((sum, plan) => sum + plan.bytes, 0),
@@ -103,16 +138,28 @@ async function verifyPoints({ console }: PlatformRun, located: Located): Promise
   let done = 0;
   let bytes = 0;
   await forEachBounded(located.members, located.parallelism, async (member) => {
-    const read = await transfer.verifyPoint.executeWithOptions({ summary: `read back ${member.release} ${member.point}` }, [{ release: member.release, point: member.point }]);
+    const read = await transfer.verifyPoint.executeWithOptions(
+      { summary: `read back ${member.release} ${member.point}` },
+      [{ release: member.release, point: member.point }],
+    );
     done += 1;
     bytes += read.plainBytes;
     console.mark(phase, 'running', `${String(done)} of ${String(located.members.length)} verified`);
   });
-  console.mark(phase, 'done', `${String(done)} of ${String(located.members.length)} verified, ${formatBytes(bytes)} read back`);
+  console.mark(
+    phase,
+    'done',
+    `${String(done)} of ${String(located.members.length)} verified, ${formatBytes(bytes)} read back`,
+  );
 }
 
 /** Phases 3 to 6: the releases of a tier in waves; those of one wave do not need each other. */
-async function recoverTier(run: PlatformRun, located: Located, tier: number, digests: ReadonlyMap<string, string>): Promise<void> {
+async function recoverTier(
+  run: PlatformRun,
+  located: Located,
+  tier: number,
+  digests: ReadonlyMap<string, string>,
+): Promise<void> {
   const { console } = run;
   const phase = phases[tier + 1] ?? '';
   const members = located.members.filter((member) => member.tier === tier);
@@ -133,21 +180,34 @@ async function recoverTier(run: PlatformRun, located: Located, tier: number, dig
         console.mark(phase, 'running', [...said.values()].join(' · '));
         const release = await recoverMember(run, member, digests.get(member.release) ?? '');
         run.releases.push(release);
-        said.set(member.release, release.outcome === 'complete' ? `${member.release} ${describeTotals(release.facts.before, 2)} ≡` : `${member.release} ${release.outcome}: ${release.failure?.code ?? ''}`);
+        said.set(
+          member.release,
+          release.outcome === 'complete'
+            ? `${member.release} ${describeTotals(release.facts.before, 2)} ≡`
+            : `${member.release} ${release.outcome}: ${release.failure?.code ?? ''}`,
+        );
         console.mark(phase, 'running', [...said.values()].join(' · '));
       },
     );
   }
-  const good = members.every((member) => run.releases.find((release) => release.release === member.release)?.outcome === 'complete');
+  const good = members.every(
+    (member) => run.releases.find((release) => release.release === member.release)?.outcome === 'complete',
+  );
   console.mark(phase, good ? 'done' : 'failed', [...said.values()].join(' · '));
 }
 
 async function recoverMember(run: PlatformRun, member: RecoveryMember, digest: string): Promise<ReleaseResult> {
   const { input, ref } = run;
   const named = { ...unknownRelease(member.release, member.tier), recoveryPoint: member.point };
-  const lacking = member.requires.filter((required) => run.releases.some((release) => release.release === required && release.outcome !== 'complete' && release.outcome !== 'partial'));
+  const lacking = member.requires.filter((required) =>
+    run.releases.some(
+      (release) => release.release === required && release.outcome !== 'complete' && release.outcome !== 'partial',
+    ),
+  );
   if (lacking.length > 0) {
-    const view = failure('DependencyFailed', { message: `recover ${member.release}: it needs ${lacking.join(', ')}` }).view();
+    const view = failure('DependencyFailed', {
+      message: `recover ${member.release}: it needs ${lacking.join(', ')}`,
+    }).view();
     return { ...named, outcome: 'refused', failure: view };
   }
   try {
@@ -186,7 +246,9 @@ async function verification(run: PlatformRun, located: Located): Promise<void> {
   let checks = 0;
   for (const release of recovered) {
     try {
-      checks += await patient.checkRecovered.executeWithOptions({ summary: `check ${release.release} once more` }, [{ release: release.release, into: run.input.into ?? null, point: release.recoveryPoint ?? '' }]);
+      checks += await patient.checkRecovered.executeWithOptions({ summary: `check ${release.release} once more` }, [
+        { release: release.release, into: run.input.into ?? null, point: release.recoveryPoint ?? '' },
+      ]);
     } catch (error) {
       if (isCancelled(error)) throw error;
       const at = run.releases.indexOf(release);
@@ -194,6 +256,11 @@ async function verification(run: PlatformRun, located: Located): Promise<void> {
     }
   }
   const facts = recovered.reduce((sum, release) => sum + release.facts.compared, 0);
-  const good = run.releases.length === located.members.length && run.releases.every((release) => release.outcome === 'complete');
-  console.mark(phase, good ? 'done' : 'failed', `${String(recovered.length)} of ${String(located.members.length)} releases, ${String(checks)} checks, ${String(facts)} facts ≡`);
+  const good =
+    run.releases.length === located.members.length && run.releases.every((release) => release.outcome === 'complete');
+  console.mark(
+    phase,
+    good ? 'done' : 'failed',
+    `${String(recovered.length)} of ${String(located.members.length)} releases, ${String(checks)} checks, ${String(facts)} facts ≡`,
+  );
 }

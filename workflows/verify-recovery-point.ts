@@ -15,30 +15,55 @@ export async function verifyRecoveryPoint(raw?: unknown): Promise<RunResult> {
     'verifyRecoveryPoint',
     VerifyRecoveryPointInput,
     raw,
-    (input) => ({ title: `Verify ${input.release ?? 'the platform'}`, trigger: 'person', ...(input.release === undefined ? {} : { release: input.release }) }),
+    (input) => ({
+      title: `Verify ${input.release ?? 'the platform'}`,
+      trigger: 'person',
+      ...(input.release === undefined ? {} : { release: input.release }),
+    }),
     async (run) => {
       const { input, console } = run;
       console.enter('listing points');
-      const { points, broken } = await quick.listPointsToVerify({ release: input.release ?? null, point: input.point, all: input.all, configDigest: input.configDigest ?? null });
+      const { points, broken } = await quick.listPointsToVerify({
+        release: input.release ?? null,
+        point: input.point,
+        all: input.all,
+        configDigest: input.configDigest ?? null,
+      });
       console.announce(points.map((each) => `${each.release} ${each.point}`));
       // Nothing verified is not a success.
-      if (points.length === 0 && broken.length === 0) throw failure('PointUnknown', { message: 'verify recovery points: the store has none' });
+      if (points.length === 0 && broken.length === 0)
+        throw failure('PointUnknown', { message: 'verify recovery points: the store has none' });
       run.begin();
       console.enter('reading back');
       for (const { release, code, message } of broken) {
         const known = isFailureCode(code) ? code : 'ChainBroken';
-        run.releases.push({ ...unknownRelease(release), failure: { code: known, message, hint: failures[known].hint, changed: 'no' } });
+        run.releases.push({
+          ...unknownRelease(release),
+          failure: { code: known, message, hint: failures[known].hint, changed: 'no' },
+        });
       }
       for (const each of points) {
         await console.holdWhilePaused();
         const line = `${each.release} ${each.point}`;
         console.mark(line, 'running');
-        const draft = { ...unknownRelease(each.release, each.tier), recoveryPoint: each.point, capturedAt: each.capturedAt };
+        const draft = {
+          ...unknownRelease(each.release, each.tier),
+          recoveryPoint: each.point,
+          capturedAt: each.capturedAt,
+        };
         const since = Date.now();
         try {
-          const read = await transfer.verifyPoint.executeWithOptions({ summary: `read back ${line}` }, [{ release: each.release, point: each.point }]);
+          const read = await transfer.verifyPoint.executeWithOptions({ summary: `read back ${line}` }, [
+            { release: each.release, point: each.point },
+          ]);
           console.mark(line, 'done', `${String(read.plainBytes)} bytes, proof ${read.proof}`);
-          run.releases.push({ ...draft, outcome: 'complete', storedBytes: read.storedBytes, durationMs: Date.now() - since, notes: [`proof: ${read.proof}`] });
+          run.releases.push({
+            ...draft,
+            outcome: 'complete',
+            storedBytes: read.storedBytes,
+            durationMs: Date.now() - since,
+            notes: [`proof: ${read.proof}`],
+          });
         } catch (error) {
           if (isCancelled(error)) throw error;
           const view = viewFailure(error);

@@ -26,14 +26,27 @@ export function splitChart(chart: string): { name: string; version: string } {
   return { name: match?.[1] ?? chart, version: match?.[2] ?? '' };
 }
 
-type Identified = { readonly release: ReleaseName; readonly chart: { name: string; version: string; appVersion: string }; readonly revision: number; readonly loaded: LoadedPlan };
+type Identified = {
+  readonly release: ReleaseName;
+  readonly chart: { name: string; version: string; appVersion: string };
+  readonly revision: number;
+  readonly loaded: LoadedPlan;
+};
 
 /** What Helm knows of a release, and the plan of its chart. @throws ReleaseNotFound, PlanNotFound */
 export async function identifyRelease(backends: Backends, release: ReleaseName): Promise<Identified> {
   const listed = await readRelease(backends.access, release.namespace, release.name);
-  if (listed === undefined) throw failure('ReleaseNotFound', { message: `read release ${releaseTitle(release)}: Helm has none of that name in the cluster ${release.cluster}` });
+  if (listed === undefined)
+    throw failure('ReleaseNotFound', {
+      message: `read release ${releaseTitle(release)}: Helm has none of that name in the cluster ${release.cluster}`,
+    });
   const { name, version } = splitChart(listed.chart);
-  return { release, chart: { name, version, appVersion: listed.app_version }, revision: listed.revision, loaded: backends.plans.find(name) };
+  return {
+    release,
+    chart: { name, version, appVersion: listed.app_version },
+    revision: listed.revision,
+    loaded: backends.plans.find(name),
+  };
 }
 
 /**
@@ -46,7 +59,11 @@ export async function bindRelease(backends: Backends, release: ReleaseName): Pro
   const { plan } = loaded;
   const entry = platformEntry(backends, release);
   const workloads = Object.fromEntries(
-    await Promise.all(Object.entries(plan.workloads).map(async ([name, wanted]) => [name, await bindWorkload(kubernetes, release, wanted)] as const)),
+    await Promise.all(
+      Object.entries(plan.workloads).map(
+        async ([name, wanted]) => [name, await bindWorkload(kubernetes, release, wanted)] as const,
+      ),
+    ),
   );
   const parameters: Record<string, string> = {};
   for (const [name, parameter] of Object.entries(plan.parameters)) {
@@ -76,7 +93,12 @@ export async function bindRelease(backends: Backends, release: ReleaseName): Pro
     parameters,
     services: await listServices(kubernetes, release),
     claims,
-    requires: [...new Set([...Object.values(hosts).map((host) => releasePath(host.release)), ...(entry?.requires ?? []).map((title) => `${platform.cluster.name}/${title}`)])],
+    requires: [
+      ...new Set([
+        ...Object.values(hosts).map((host) => releasePath(host.release)),
+        ...(entry?.requires ?? []).map((title) => `${platform.cluster.name}/${title}`),
+      ]),
+    ],
   };
 }
 
@@ -85,17 +107,27 @@ async function bindHost(backends: Backends, from: ReleaseName, address: string):
   const release = await releaseBehind(backends.kubernetes, from.cluster, from.namespace, address);
   const { loaded } = await identifyRelease(backends, release);
   const [wanted] = Object.values(loaded.plan.workloads);
-  if (wanted === undefined) throw failure('BindingFailed', { message: `bind ${releaseTitle(from)}: the plan of ${releaseTitle(release)} has no workload` });
+  if (wanted === undefined)
+    throw failure('BindingFailed', {
+      message: `bind ${releaseTitle(from)}: the plan of ${releaseTitle(release)} has no workload`,
+    });
   return { release, workload: await bindWorkload(backends.kubernetes, release, wanted) };
 }
 
 /** Databases that this release has in another one. */
-function ownClaims(release: ReleaseName, plan: BoundPlan['plan'], hosts: BoundPlan['hosts'], parameters: BoundPlan['parameters']): Claim[] {
+function ownClaims(
+  release: ReleaseName,
+  plan: BoundPlan['plan'],
+  hosts: BoundPlan['hosts'],
+  parameters: BoundPlan['parameters'],
+): Claim[] {
   return plan.components.flatMap((component) => {
     const host = component.host === undefined ? undefined : hosts[component.host];
     const named = component.options['database'];
     const database = typeof named === 'string' ? parameters[named] : undefined;
-    return host === undefined || database === undefined ? [] : [{ host: releasePath(host.release), database, by: releaseTitle(release) }];
+    return host === undefined || database === undefined
+      ? []
+      : [{ host: releasePath(host.release), database, by: releaseTitle(release) }];
   });
 }
 
@@ -117,9 +149,15 @@ async function foreignClaims(backends: Backends, release: ReleaseName): Promise<
       const bound = await bindWorkload(backends.kubernetes, other, workload);
       const address = await readParameter(backends.kubernetes, other, bound, hostParameter);
       // An address that leads nowhere we know claims nothing: the database then stays with its host.
-      const host = await releaseBehind(backends.kubernetes, other.cluster, other.namespace, address).catch(() => undefined);
+      const host = await releaseBehind(backends.kubernetes, other.cluster, other.namespace, address).catch(
+        () => undefined,
+      );
       if (host === undefined || releasePath(host) !== releasePath(release)) continue;
-      claims.push({ host: releasePath(host), database: await readParameter(backends.kubernetes, other, bound, databaseParameter), by: releaseTitle(other) });
+      claims.push({
+        host: releasePath(host),
+        database: await readParameter(backends.kubernetes, other, bound, databaseParameter),
+        by: releaseTitle(other),
+      });
     }
   }
   return claims;

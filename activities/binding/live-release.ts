@@ -11,7 +11,9 @@ type Workload = V1StatefulSet | V1Deployment;
 async function listWorkloads(kubernetes: Kubernetes, kind: WorkloadKind, release: ReleaseName): Promise<Workload[]> {
   const of = { namespace: release.namespace, labelSelector: `app.kubernetes.io/instance=${release.name}` };
   const list = await request<{ items: Workload[] }>(`list ${kind}s of ${releaseTitle(release)}`, () =>
-    kind === 'StatefulSet' ? kubernetes.apps.listNamespacedStatefulSet(of) : kubernetes.apps.listNamespacedDeployment(of),
+    kind === 'StatefulSet'
+      ? kubernetes.apps.listNamespacedStatefulSet(of)
+      : kubernetes.apps.listNamespacedDeployment(of),
   );
   return list.items;
 }
@@ -25,25 +27,37 @@ export async function bindWorkload(
   release: ReleaseName,
   wanted: RecoveryPlan['workloads'][string],
 ): Promise<BoundWorkload> {
-  const found = (await listWorkloads(kubernetes, wanted.kind, release)).filter((workload) => containerOf(workload, wanted.container) !== undefined);
+  const found = (await listWorkloads(kubernetes, wanted.kind, release)).filter(
+    (workload) => containerOf(workload, wanted.container) !== undefined,
+  );
   const [workload] = found;
   const verb = `bind ${releaseTitle(release)}`;
   if (workload === undefined) {
-    throw failure('BindingFailed', { message: `${verb}: no ${wanted.kind} with the label app.kubernetes.io/instance=${release.name} has a container ${wanted.container}` });
+    throw failure('BindingFailed', {
+      message: `${verb}: no ${wanted.kind} with the label app.kubernetes.io/instance=${release.name} has a container ${wanted.container}`,
+    });
   }
   if (found.length > 1) {
     const names = found.map((each) => each.metadata?.name).join(', ');
-    throw failure('BindingFailed', { message: `${verb}: more than one ${wanted.kind} has a container ${wanted.container}: ${names}` });
+    throw failure('BindingFailed', {
+      message: `${verb}: more than one ${wanted.kind} has a container ${wanted.container}: ${names}`,
+    });
   }
   return describeWorkload(workload, wanted.kind, release.namespace, wanted.container);
 }
 
 /** A workload as plans are bound to it. */
-export function describeWorkload(workload: Workload, kind: WorkloadKind, namespace: string, containerName: string): BoundWorkload {
+export function describeWorkload(
+  workload: Workload,
+  kind: WorkloadKind,
+  namespace: string,
+  containerName: string,
+): BoundWorkload {
   const name = workload.metadata?.name ?? '';
   const pod = workload.spec?.template.spec;
   const container = containerOf(workload, containerName);
-  if (pod === undefined || container === undefined) throw failure('BindingFailed', { message: `bind ${kind} ${name}: it has no container ${containerName}` });
+  if (pod === undefined || container === undefined)
+    throw failure('BindingFailed', { message: `bind ${kind} ${name}: it has no container ${containerName}` });
   return {
     namespace,
     kind,
@@ -54,7 +68,8 @@ export function describeWorkload(workload: Workload, kind: WorkloadKind, namespa
     selector: workload.spec?.selector.matchLabels ?? {},
     claims: claimsOf(pod, container, workload, name),
     uid: container.securityContext?.runAsUser ?? pod.securityContext?.runAsUser ?? null,
-    gid: container.securityContext?.runAsGroup ?? pod.securityContext?.runAsGroup ?? pod.securityContext?.fsGroup ?? null,
+    gid:
+      container.securityContext?.runAsGroup ?? pod.securityContext?.runAsGroup ?? pod.securityContext?.fsGroup ?? null,
   };
 }
 
@@ -74,11 +89,15 @@ function containerOf(workload: Workload, name: string): V1Container | undefined 
 
 /** Claims by mount path; those of a StatefulSet's templates belong to its first pod. */
 function claimsOf(pod: V1PodSpec, container: V1Container, workload: Workload, name: string): BoundWorkload['claims'] {
-  const templates = workload.spec !== undefined && 'volumeClaimTemplates' in workload.spec ? (workload.spec.volumeClaimTemplates ?? []) : [];
+  const templates =
+    workload.spec !== undefined && 'volumeClaimTemplates' in workload.spec
+      ? (workload.spec.volumeClaimTemplates ?? [])
+      : [];
   return (container.volumeMounts ?? []).flatMap((mount) => {
     const volume = pod.volumes?.find((each) => each.name === mount.name);
     const template = templates.find((each) => each.metadata?.name === mount.name);
-    const claim = volume?.persistentVolumeClaim?.claimName ?? (template === undefined ? undefined : `${mount.name}-${name}-0`);
+    const claim =
+      volume?.persistentVolumeClaim?.claimName ?? (template === undefined ? undefined : `${mount.name}-${name}-0`);
     return claim === undefined || mount.subPath !== undefined ? [] : [{ claim, mountPath: mount.mountPath }];
   });
 }
@@ -104,12 +123,18 @@ export async function readParameter(
   if (variable?.value !== undefined) return variable.value;
   const reference = variable?.valueFrom?.configMapKeyRef;
   if (reference !== undefined) {
-    const map = await optional(`read ConfigMap ${reference.name}`, () => kubernetes.core.readNamespacedConfigMap({ namespace: workload.namespace, name: reference.name ?? '' }));
+    const map = await optional(`read ConfigMap ${reference.name}`, () =>
+      kubernetes.core.readNamespacedConfigMap({ namespace: workload.namespace, name: reference.name ?? '' }),
+    );
     const value = map?.data?.[reference.key];
-    if (value === undefined) throw failure('BindingFailed', { message: `${where} refers to ${reference.name}/${reference.key}, which is not there` });
+    if (value === undefined)
+      throw failure('BindingFailed', {
+        message: `${where} refers to ${reference.name}/${reference.key}, which is not there`,
+      });
     return value;
   }
-  if (variable?.valueFrom !== undefined) throw failure('BindingFailed', { message: `${where} comes from a Secret; a parameter must not` });
+  if (variable?.valueFrom !== undefined)
+    throw failure('BindingFailed', { message: `${where} comes from a Secret; a parameter must not` });
   if (parameter.default !== undefined) return parameter.default;
   throw failure('BindingFailed', { message: `${where} is not set and the plan has no default` });
 }
@@ -117,22 +142,36 @@ export async function readParameter(
 /** The Services of a release that select a workload's pods. */
 export async function listServices(kubernetes: Kubernetes, release: ReleaseName): Promise<string[]> {
   const { items } = await request(`list Services of ${releaseTitle(release)}`, () =>
-    kubernetes.core.listNamespacedService({ namespace: release.namespace, labelSelector: `app.kubernetes.io/instance=${release.name}` }),
+    kubernetes.core.listNamespacedService({
+      namespace: release.namespace,
+      labelSelector: `app.kubernetes.io/instance=${release.name}`,
+    }),
   );
-  return items.filter((service) => Object.keys(service.spec?.selector ?? {}).length > 0).map((service) => service.metadata?.name ?? '');
+  return items
+    .filter((service) => Object.keys(service.spec?.selector ?? {}).length > 0)
+    .map((service) => service.metadata?.name ?? '');
 }
 
 /**
  * The release behind an address such as `mysql`, `mysql:3306` or `mysql.web.svc:3306`, by the instance label of the
  * Service it names. @throws BindingFailed
  */
-export async function releaseBehind(kubernetes: Kubernetes, cluster: string, fromNamespace: string, address: string): Promise<ReleaseName> {
+export async function releaseBehind(
+  kubernetes: Kubernetes,
+  cluster: string,
+  fromNamespace: string,
+  address: string,
+): Promise<ReleaseName> {
   const [host = ''] = address.split(':');
   const [name = '', namespace = fromNamespace] = host.split('.');
-  const service = await optional(`read Service ${name}`, () => kubernetes.core.readNamespacedService({ namespace, name }));
+  const service = await optional(`read Service ${name}`, () =>
+    kubernetes.core.readNamespacedService({ namespace, name }),
+  );
   const instance = service?.metadata?.labels?.['app.kubernetes.io/instance'];
   if (instance === undefined) {
-    throw failure('BindingFailed', { message: `bind address ${address}: no Service ${namespace}/${name} with the label app.kubernetes.io/instance` });
+    throw failure('BindingFailed', {
+      message: `bind address ${address}: no Service ${namespace}/${name} with the label app.kubernetes.io/instance`,
+    });
   }
   return { cluster, namespace, name: instance };
 }

@@ -1,6 +1,6 @@
 import type { V1PodSpec } from '@kubernetes/client-node';
-import { type Kubernetes, optional, readWorkload, request } from './kubernetes.ts';
 import type { BoundWorkload } from '../../model/bound-plan.ts';
+import { type Kubernetes, optional, readWorkload, request } from './kubernetes.ts';
 
 /** An object's kind and name in the namespace of its release. */
 export type ObjectName = { readonly kind: 'Secret' | 'ConfigMap' | 'PersistentVolumeClaim'; readonly name: string };
@@ -35,7 +35,10 @@ function referredTo(pod: V1PodSpec): ObjectName[] {
 }
 
 /** The objects that hold the configuration of a release: made by Helm for it, or referred to by its pods. */
-export async function listConfigurationObjects(kubernetes: Kubernetes, of: { namespace: string; name: string; workloads: readonly BoundWorkload[] }): Promise<ObjectName[]> {
+export async function listConfigurationObjects(
+  kubernetes: Kubernetes,
+  of: { namespace: string; name: string; workloads: readonly BoundWorkload[] },
+): Promise<ObjectName[]> {
   const { namespace, name } = of;
   const labelSelector = `app.kubernetes.io/instance=${name}`;
   const [secrets, maps] = await Promise.all([
@@ -52,19 +55,31 @@ export async function listConfigurationObjects(kubernetes: Kubernetes, of: { nam
     found.push(...workload.claims.map(({ claim }): ObjectName => ({ kind: 'PersistentVolumeClaim', name: claim })));
   }
   const unique = new Map(found.map((each) => [`${each.kind}/${each.name}`, each]));
-  return [...unique.values()].filter((each) => each.name !== 'kube-root-ca.crt').sort((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`));
+  return [...unique.values()]
+    .filter((each) => each.name !== 'kube-root-ca.crt')
+    .sort((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`));
 }
 
 /** An object as the API server has it, or undefined. Tokens of service accounts and Helm's own records are left out. */
-export async function readConfigurationObject(kubernetes: Kubernetes, namespace: string, { kind, name }: ObjectName): Promise<object | undefined> {
+export async function readConfigurationObject(
+  kubernetes: Kubernetes,
+  namespace: string,
+  { kind, name }: ObjectName,
+): Promise<object | undefined> {
   if (kind === 'Secret') {
-    const secret = await optional(`read Secret ${name}`, () => kubernetes.core.readNamespacedSecret({ namespace, name }));
+    const secret = await optional(`read Secret ${name}`, () =>
+      kubernetes.core.readNamespacedSecret({ namespace, name }),
+    );
     const generated = secret?.type === 'kubernetes.io/service-account-token' || secret?.type === 'helm.sh/release.v1';
-    return secret === undefined || generated ? undefined : { ...(JSON.parse(JSON.stringify(secret)) as object), apiVersion: 'v1', kind };
+    return secret === undefined || generated
+      ? undefined
+      : { ...(JSON.parse(JSON.stringify(secret)) as object), apiVersion: 'v1', kind };
   }
   const read =
     kind === 'ConfigMap'
       ? await optional(`read ConfigMap ${name}`, () => kubernetes.core.readNamespacedConfigMap({ namespace, name }))
-      : await optional(`read claim ${name}`, () => kubernetes.core.readNamespacedPersistentVolumeClaim({ namespace, name }));
+      : await optional(`read claim ${name}`, () =>
+          kubernetes.core.readNamespacedPersistentVolumeClaim({ namespace, name }),
+        );
   return read === undefined ? undefined : { ...(JSON.parse(JSON.stringify(read)) as object), apiVersion: 'v1', kind };
 }

@@ -21,7 +21,12 @@ export type ListedRelease = z.infer<typeof ListedRelease>;
 async function helm(
   access: ClusterAccess,
   args: readonly string[],
-  options: { input?: string; signal?: AbortSignal | undefined; timeoutMs?: number; env?: Readonly<Record<string, string>> } = {},
+  options: {
+    input?: string;
+    signal?: AbortSignal | undefined;
+    timeoutMs?: number;
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<ProcessResult> {
   const cluster = [
     ...(access.kubeconfig === undefined ? [] : ['--kubeconfig', access.kubeconfig]),
@@ -31,16 +36,45 @@ async function helm(
 }
 
 /** The newest revision of a release, or undefined where Helm knows none. @throws ClusterUnreachable, ClusterDenied */
-export async function readRelease(access: ClusterAccess, namespace: string, name: string, signal?: AbortSignal): Promise<ListedRelease | undefined> {
-  const result = await helm(access, ['list', '-n', namespace, '--filter', `^${name}$`, '--deployed', '--failed', '--pending', '--uninstalling', '-o', 'json'], { signal, timeoutMs: 30_000 });
+export async function readRelease(
+  access: ClusterAccess,
+  namespace: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<ListedRelease | undefined> {
+  const result = await helm(
+    access,
+    [
+      'list',
+      '-n',
+      namespace,
+      '--filter',
+      `^${name}$`,
+      '--deployed',
+      '--failed',
+      '--pending',
+      '--uninstalling',
+      '-o',
+      'json',
+    ],
+    { signal, timeoutMs: 30_000 },
+  );
   if (result.exitCode !== 0) throw helmFailure(`read release ${name}`, result.stderr, 'no');
   return z.array(ListedRelease).parse(JSON.parse(result.stdout))[0];
 }
 
 /** Values and rendered manifest of the newest revision, as Helm recorded them. */
-export async function readRecord(access: ClusterAccess, namespace: string, name: string, signal?: AbortSignal): Promise<{ values: string; manifest: string }> {
+export async function readRecord(
+  access: ClusterAccess,
+  namespace: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<{ values: string; manifest: string }> {
   const [values, manifest] = await Promise.all(
-    [['get', 'values', name, '-n', namespace, '-o', 'json'], ['get', 'manifest', name, '-n', namespace]].map(async (args) => {
+    [
+      ['get', 'values', name, '-n', namespace, '-o', 'json'],
+      ['get', 'manifest', name, '-n', namespace],
+    ].map(async (args) => {
       const result = await helm(access, args, { signal, timeoutMs: 30_000 });
       if (result.exitCode !== 0) throw helmFailure(`read release ${name}`, result.stderr, 'no');
       return result.stdout;
@@ -54,15 +88,26 @@ export async function renderChart(
   access: ClusterAccess,
   of: { chart: string; namespace: string; name: string; values: string; signal?: AbortSignal | undefined },
 ): Promise<string> {
-  const result = await helm(access, ['template', of.name, of.chart, '-n', of.namespace, '-f', '-'], { input: of.values, signal: of.signal, timeoutMs: 60_000 });
+  const result = await helm(access, ['template', of.name, of.chart, '-n', of.namespace, '-f', '-'], {
+    input: of.values,
+    signal: of.signal,
+    timeoutMs: 60_000,
+  });
   if (result.exitCode !== 0) throw helmFailure(`render chart ${of.chart}`, result.stderr, 'no');
   return result.stdout;
 }
 
 /** Packs a chart reference with its dependencies into `directory`; returns the path of the archive. */
-export async function packChart(access: ClusterAccess, reference: string, directory: string, signal?: AbortSignal): Promise<string> {
+export async function packChart(
+  access: ClusterAccess,
+  reference: string,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<string> {
   const local = reference.startsWith('/') || reference.startsWith('.');
-  const args = local ? ['package', reference, '--dependency-update', '-d', directory] : ['pull', reference, '-d', directory];
+  const args = local
+    ? ['package', reference, '--dependency-update', '-d', directory]
+    : ['pull', reference, '-d', directory];
   const result = await helm(access, args, { signal, timeoutMs: 120_000 });
   if (result.exitCode !== 0) throw helmFailure(`pack chart ${reference}`, result.stderr, 'no');
   const archive = (await readdir(directory)).find((file) => file.endsWith('.tgz'));
@@ -82,11 +127,15 @@ export async function installChart(
   try {
     const archive = join(directory, 'chart.tgz');
     await writeFile(archive, of.archive, { mode: 0o600 });
-    const result = await helm(access, ['upgrade', '--install', of.name, archive, '-n', of.namespace, '--create-namespace', '-f', '-'], {
-      input: of.values,
-      signal: of.signal,
-      timeoutMs: 300_000,
-    });
+    const result = await helm(
+      access,
+      ['upgrade', '--install', of.name, archive, '-n', of.namespace, '--create-namespace', '-f', '-'],
+      {
+        input: of.values,
+        signal: of.signal,
+        timeoutMs: 300_000,
+      },
+    );
     if (result.exitCode !== 0) throw helmFailure(`install ${of.name}`, result.stderr, 'unknown');
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -94,14 +143,32 @@ export async function installChart(
 }
 
 /** Uninstalls a release; a release that is not there is a success. */
-export async function uninstallRelease(access: ClusterAccess, namespace: string, name: string, signal?: AbortSignal): Promise<void> {
-  const result = await helm(access, ['uninstall', name, '-n', namespace, '--ignore-not-found', '--wait', '--timeout', '120s'], { signal, timeoutMs: 150_000 });
+export async function uninstallRelease(
+  access: ClusterAccess,
+  namespace: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const result = await helm(
+    access,
+    ['uninstall', name, '-n', namespace, '--ignore-not-found', '--wait', '--timeout', '120s'],
+    { signal, timeoutMs: 150_000 },
+  );
   if (result.exitCode !== 0) throw helmFailure(`uninstall ${name}`, result.stderr, 'unknown');
 }
 
 /** Goes back to a revision, as the undo of an upgrade. */
-export async function rollBackRelease(access: ClusterAccess, namespace: string, name: string, revision: number, signal?: AbortSignal): Promise<void> {
-  const result = await helm(access, ['rollback', name, String(revision), '-n', namespace], { signal, timeoutMs: 150_000 });
+export async function rollBackRelease(
+  access: ClusterAccess,
+  namespace: string,
+  name: string,
+  revision: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const result = await helm(access, ['rollback', name, String(revision), '-n', namespace], {
+    signal,
+    timeoutMs: 150_000,
+  });
   if (result.exitCode !== 0) throw helmFailure(`roll back ${name}`, result.stderr, 'unknown');
 }
 
@@ -117,14 +184,20 @@ export function helmTooOld(version: string): string | undefined {
 
 /** The version of the helm that is called, `4.3.1`. @throws ToolMissing */
 export async function helmVersion(access: Pick<ClusterAccess, 'helm'>): Promise<string> {
-  const result = await runProcess({ file: access.helm, args: ['version', '--template', '{{.Version}}'], timeoutMs: 10_000 });
+  const result = await runProcess({
+    file: access.helm,
+    args: ['version', '--template', '{{.Version}}'],
+    timeoutMs: 10_000,
+  });
   return result.stdout.trim().replace(/^v/, '');
 }
 
 function helmFailure(verb: string, stderr: string, changed: 'no' | 'unknown'): LifeboatFailure {
   const line = lastLine(stderr.replace(/^(WARNING|W[0-9]{4}).*$/gm, ''));
-  if (/another operation \(install\/upgrade\/rollback\) is in progress/.test(stderr)) return failure('HelmBusy', { message: `${verb}: ${line}` });
-  if (/cluster unreachable|connection refused|no such host|i\/o timeout/i.test(stderr)) return failure('ClusterUnreachable', { message: `${verb}: ${line}`, changed });
+  if (/another operation \(install\/upgrade\/rollback\) is in progress/.test(stderr))
+    return failure('HelmBusy', { message: `${verb}: ${line}` });
+  if (/cluster unreachable|connection refused|no such host|i\/o timeout/i.test(stderr))
+    return failure('ClusterUnreachable', { message: `${verb}: ${line}`, changed });
   if (/forbidden|unauthorized/i.test(stderr)) return failure('ClusterDenied', { message: `${verb}: ${line}`, changed });
   return failure('HelmFailed', { message: `${verb}: ${line}`, changed });
 }

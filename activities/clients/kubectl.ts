@@ -1,12 +1,17 @@
-import type { Platform } from '../../model/platform.ts';
 import { failure, type LifeboatFailure } from '../../model/failures.ts';
-import { lastLine, runProcess, type ProcessResult } from './process.ts';
+import type { Platform } from '../../model/platform.ts';
+import { lastLine, type ProcessResult, runProcess } from './process.ts';
 
 /** A pod's container that a command runs in. */
 export type PodAddress = { readonly namespace: string; readonly pod: string; readonly container: string };
 
 /** What kubectl is called with to reach the platform's cluster. */
-export type ClusterAccess = { readonly kubectl: string; readonly helm: string; readonly kubeconfig: string | undefined; readonly context: string | undefined };
+export type ClusterAccess = {
+  readonly kubectl: string;
+  readonly helm: string;
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+};
 
 /** The access of a platform file, with the tools of the process. */
 export function clusterAccess(platform: Platform, tools: { kubectl: string; helm: string }): ClusterAccess {
@@ -43,7 +48,17 @@ export async function applyObjects(
   const list = { apiVersion: 'v1', kind: 'List', items: objects };
   const { exitCode, stderr } = await kubectl(
     access,
-    ['apply', '--server-side', '--force-conflicts', '--field-manager', options.fieldManager ?? 'helm', '-n', options.namespace, '-f', '-'],
+    [
+      'apply',
+      '--server-side',
+      '--force-conflicts',
+      '--field-manager',
+      options.fieldManager ?? 'helm',
+      '-n',
+      options.namespace,
+      '-f',
+      '-',
+    ],
     { input: JSON.stringify(list), signal: options.signal },
   );
   if (exitCode !== 0) throw kubectlFailure('apply objects', stderr, 'unknown');
@@ -55,7 +70,9 @@ export function kubectlFailure(verb: string, stderr: string, changed: 'no' | 'ye
   if (/was refused|no such host|i\/o timeout|Unable to connect|no route to host|TLS handshake timeout/i.test(stderr)) {
     return failure('ClusterUnreachable', { message: `${verb}: ${line}`, changed });
   }
-  if (/Forbidden|Unauthorized|must be logged in/i.test(stderr)) return failure('ClusterDenied', { message: `${verb}: ${line}`, changed });
-  if (/container not found|pods? ".*" not found|unable to upgrade connection/i.test(stderr)) return failure('PodGone', { message: `${verb}: ${line}`, changed });
+  if (/Forbidden|Unauthorized|must be logged in/i.test(stderr))
+    return failure('ClusterDenied', { message: `${verb}: ${line}`, changed });
+  if (/container not found|pods? ".*" not found|unable to upgrade connection/i.test(stderr))
+    return failure('PodGone', { message: `${verb}: ${line}`, changed });
   return failure('KubernetesFailed', { message: `${verb}: ${line}`, changed });
 }

@@ -31,13 +31,19 @@ export function openKubernetes(access: { kubeconfig: string | undefined; context
     else config.loadFromFile(access.kubeconfig);
     if (access.context !== undefined) {
       if (config.getContextObject(access.context) === null) {
-        const known = config.getContexts().map((context) => context.name).join(', ');
-        throw failure('ConfigInvalid', { message: `open cluster: the kubeconfig has no context ${access.context} (it has ${known})` });
+        const known = config
+          .getContexts()
+          .map((context) => context.name)
+          .join(', ');
+        throw failure('ConfigInvalid', {
+          message: `open cluster: the kubeconfig has no context ${access.context} (it has ${known})`,
+        });
       }
       config.setCurrentContext(access.context);
     }
     const server = config.getCurrentCluster()?.server;
-    if (server === undefined) throw failure('ConfigInvalid', { message: 'open cluster: the kubeconfig names no server' });
+    if (server === undefined)
+      throw failure('ConfigInvalid', { message: 'open cluster: the kubeconfig names no server' });
     return {
       core: config.makeApiClient(CoreV1Api),
       apps: config.makeApiClient(AppsV1Api),
@@ -47,7 +53,10 @@ export function openKubernetes(access: { kubeconfig: string | undefined; context
     };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw failure('ConfigInvalid', { message: `open cluster: no kubeconfig at ${String(access.kubeconfig)}`, cause: error });
+      throw failure('ConfigInvalid', {
+        message: `open cluster: no kubeconfig at ${String(access.kubeconfig)}`,
+        cause: error,
+      });
     }
     throw error;
   }
@@ -68,7 +77,11 @@ export async function request<T>(verb: string, send: () => Promise<T>, limitMs =
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(failure('ClusterUnreachable', { message: `${verb}: no answer of the API server for ${String(limitMs / 1000)} s` }));
+      reject(
+        failure('ClusterUnreachable', {
+          message: `${verb}: no answer of the API server for ${String(limitMs / 1000)} s`,
+        }),
+      );
     }, limitMs);
   });
   try {
@@ -77,7 +90,8 @@ export async function request<T>(verb: string, send: () => Promise<T>, limitMs =
     if (isNotFound(error) || isConflict(error)) throw error;
     if (error instanceof ApiException) {
       const said = serverMessage(error);
-      if (error.code === 401 || error.code === 403) throw failure('ClusterDenied', { message: `${verb}: ${said}`, cause: error });
+      if (error.code === 401 || error.code === 403)
+        throw failure('ClusterDenied', { message: `${verb}: ${said}`, cause: error });
       throw failure('KubernetesFailed', { message: `${verb}: ${said}`, cause: error });
     }
     const code = networkCode(error);
@@ -106,29 +120,54 @@ function serverMessage(error: ApiException<unknown>): string {
 
 function networkCode(error: unknown): string | undefined {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && typeof cause.code === 'string' && /^(E[A-Z]+|CERT_|UND_|DEPTH_|SELF_|UNABLE_)/.test(cause.code)) return cause.code;
-    if (/certificate|socket hang up|fetch failed|ECONN/i.test(cause.message) && cause.cause === undefined) return cause.message;
+    if (
+      'code' in cause &&
+      typeof cause.code === 'string' &&
+      /^(E[A-Z]+|CERT_|UND_|DEPTH_|SELF_|UNABLE_)/.test(cause.code)
+    )
+      return cause.code;
+    if (/certificate|socket hang up|fetch failed|ECONN/i.test(cause.message) && cause.cause === undefined)
+      return cause.message;
   }
   // What fetch says of every trouble on the way; the cause may be a word without a code.
-  if (error instanceof TypeError && error.message === 'fetch failed') return error.cause instanceof Error ? error.cause.message : error.message;
+  if (error instanceof TypeError && error.message === 'fetch failed')
+    return error.cause instanceof Error ? error.cause.message : error.message;
   return undefined;
 }
 
 /** Pods of a workload, by the labels that select them, ready ones first. */
-export async function listPods(kubernetes: Kubernetes, namespace: string, selector: Readonly<Record<string, string>>): Promise<V1Pod[]> {
-  const labelSelector = Object.entries(selector).map(([key, value]) => `${key}=${value}`).join(',');
+export async function listPods(
+  kubernetes: Kubernetes,
+  namespace: string,
+  selector: Readonly<Record<string, string>>,
+): Promise<V1Pod[]> {
+  const labelSelector = Object.entries(selector)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
   const { items } = await request('list pods', () => kubernetes.core.listNamespacedPod({ namespace, labelSelector }));
-  return items.sort((a, b) => Number(isReady(b)) - Number(isReady(a)) || (a.metadata?.name ?? '').localeCompare(b.metadata?.name ?? ''));
+  return items.sort(
+    (a, b) => Number(isReady(b)) - Number(isReady(a)) || (a.metadata?.name ?? '').localeCompare(b.metadata?.name ?? ''),
+  );
 }
 
 /** Whether a pod passes its readiness checks and is not going away. */
 export function isReady(pod: V1Pod): boolean {
-  return pod.metadata?.deletionTimestamp === undefined && (pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True');
+  return (
+    pod.metadata?.deletionTimestamp === undefined &&
+    (pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True')
+  );
 }
 
 /** A workload by kind and name, or undefined. */
-export async function readWorkload(kubernetes: Kubernetes, kind: WorkloadKind, namespace: string, name: string): Promise<V1StatefulSet | V1Deployment | undefined> {
+export async function readWorkload(
+  kubernetes: Kubernetes,
+  kind: WorkloadKind,
+  namespace: string,
+  name: string,
+): Promise<V1StatefulSet | V1Deployment | undefined> {
   return await optional<V1StatefulSet | V1Deployment>(`read ${kind} ${name}`, () =>
-    kind === 'StatefulSet' ? kubernetes.apps.readNamespacedStatefulSet({ namespace, name }) : kubernetes.apps.readNamespacedDeployment({ namespace, name }),
+    kind === 'StatefulSet'
+      ? kubernetes.apps.readNamespacedStatefulSet({ namespace, name })
+      : kubernetes.apps.readNamespacedDeployment({ namespace, name }),
   );
 }

@@ -7,7 +7,12 @@ import { isConflict, type Kubernetes, optional, request } from './kubernetes.ts'
 export type LockHolder = { readonly temporalAddress: string; readonly workflowId: string; readonly runId: string };
 
 /** A lock as it stands in the cluster. `token` grows with each holder: a stale one cannot pass for a newer. */
-export type HeldLock = { readonly release: string; readonly holder: LockHolder; readonly token: number; readonly since: string };
+export type HeldLock = {
+  readonly release: string;
+  readonly holder: LockHolder;
+  readonly token: number;
+  readonly since: string;
+};
 
 const annotation = 'lifeboat.dev/lock';
 
@@ -17,29 +22,30 @@ function leaseName(release: string): string {
 
 function readLease(lease: V1Lease): HeldLock | undefined {
   const text = lease.metadata?.annotations?.[annotation];
-  if (text === undefined || lease.spec?.holderIdentity === undefined || lease.spec.holderIdentity === '') return undefined;
+  if (text === undefined || lease.spec?.holderIdentity === undefined || lease.spec.holderIdentity === '')
+    return undefined;
   return { ...(JSON.parse(text) as Omit<HeldLock, 'token'>), token: lease.spec.leaseTransitions ?? 0 };
 }
 
 async function ensureNamespace(kubernetes: Kubernetes): Promise<void> {
-  const found = await optional(`read namespace ${ownNamespace}`, () => kubernetes.core.readNamespace({ name: ownNamespace }));
+  const found = await optional(`read namespace ${ownNamespace}`, () =>
+    kubernetes.core.readNamespace({ name: ownNamespace }),
+  );
   if (found !== undefined) return;
   try {
-    await request(`create namespace ${ownNamespace}`, () => kubernetes.core.createNamespace({ body: { metadata: { name: ownNamespace } } }));
+    await request(`create namespace ${ownNamespace}`, () =>
+      kubernetes.core.createNamespace({ body: { metadata: { name: ownNamespace } } }),
+    );
   } catch (error) {
     if (!isConflict(error)) throw error;
   }
 }
 
-/** The lock of a release, or undefined where nobody holds it. */
-export async function readLock(kubernetes: Kubernetes, release: string): Promise<HeldLock | undefined> {
-  const lease = await optional(`read lock of ${release}`, () => kubernetes.leases.readNamespacedLease({ namespace: ownNamespace, name: leaseName(release) }));
-  return lease === undefined ? undefined : readLease(lease);
-}
-
 /** Every lock that is held. */
 export async function listLocks(kubernetes: Kubernetes): Promise<HeldLock[]> {
-  const { items } = await request('list locks', () => kubernetes.leases.listNamespacedLease({ namespace: ownNamespace }));
+  const { items } = await request('list locks', () =>
+    kubernetes.leases.listNamespacedLease({ namespace: ownNamespace }),
+  );
   return items.flatMap((lease) => readLease(lease) ?? []);
 }
 
@@ -48,11 +54,18 @@ export async function listLocks(kubernetes: Kubernetes): Promise<HeldLock[]> {
  * The write carries the version that was read, so that of two takers one wins.
  * @returns the lock held now: ours, or somebody else's
  */
-export async function takeLock(kubernetes: Kubernetes, release: string, holder: LockHolder, mayTakeOver: (held: HeldLock) => Promise<boolean>): Promise<HeldLock> {
+export async function takeLock(
+  kubernetes: Kubernetes,
+  release: string,
+  holder: LockHolder,
+  mayTakeOver: (held: HeldLock) => Promise<boolean>,
+): Promise<HeldLock> {
   await ensureNamespace(kubernetes);
   const name = leaseName(release);
   for (;;) {
-    const lease = await optional(`read lock of ${release}`, () => kubernetes.leases.readNamespacedLease({ namespace: ownNamespace, name }));
+    const lease = await optional(`read lock of ${release}`, () =>
+      kubernetes.leases.readNamespacedLease({ namespace: ownNamespace, name }),
+    );
     const held = lease === undefined ? undefined : readLease(lease);
     if (held !== undefined && held.holder.runId === holder.runId) return held;
     if (held !== undefined && !(await mayTakeOver(held))) return held;
@@ -81,17 +94,28 @@ export async function takeLock(kubernetes: Kubernetes, release: string, holder: 
 }
 
 /** Gives a lock back; one that is not ours (any more) is left alone. With `runId` null whoever holds it loses it. */
-export async function releaseLock(kubernetes: Kubernetes, release: string, runId: string | null): Promise<HeldLock | undefined> {
+export async function releaseLock(
+  kubernetes: Kubernetes,
+  release: string,
+  runId: string | null,
+): Promise<HeldLock | undefined> {
   const name = leaseName(release);
-  const lease = await optional(`read lock of ${release}`, () => kubernetes.leases.readNamespacedLease({ namespace: ownNamespace, name }));
+  const lease = await optional(`read lock of ${release}`, () =>
+    kubernetes.leases.readNamespacedLease({ namespace: ownNamespace, name }),
+  );
   const held = lease === undefined ? undefined : readLease(lease);
   if (lease === undefined || held === undefined || (runId !== null && held.holder.runId !== runId)) return undefined;
   const body: V1Lease = {
-    metadata: { name, ...(lease.metadata?.resourceVersion === undefined ? {} : { resourceVersion: lease.metadata.resourceVersion }) },
+    metadata: {
+      name,
+      ...(lease.metadata?.resourceVersion === undefined ? {} : { resourceVersion: lease.metadata.resourceVersion }),
+    },
     spec: { holderIdentity: '', leaseTransitions: held.token },
   };
   try {
-    await request(`release lock of ${release}`, () => kubernetes.leases.replaceNamespacedLease({ namespace: ownNamespace, name, body }));
+    await request(`release lock of ${release}`, () =>
+      kubernetes.leases.replaceNamespacedLease({ namespace: ownNamespace, name, body }),
+    );
   } catch (error) {
     if (!isConflict(error)) throw error;
   }

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { execa, ExecaError } from 'execa';
+import { ExecaError, execa } from 'execa';
 import { failure } from '../../model/failures.ts';
 
 /** How much of a tool's output is kept, in characters: enough for its last lines, bounded against a flood. */
@@ -40,7 +40,10 @@ export async function runProcess(spec: ProcessSpec): Promise<ProcessResult> {
     });
     signal?.throwIfAborted();
     if (result.timedOut) {
-      throw failure('StepTimedOut', { message: `run ${baseName(file)} ${args[0] ?? ''}: no end after ${String(timeoutMs)} ms`, changed: 'unknown' });
+      throw failure('StepTimedOut', {
+        message: `run ${baseName(file)} ${args[0] ?? ''}: no end after ${String(timeoutMs)} ms`,
+        changed: 'unknown',
+      });
     }
     if (result.exitCode === undefined) throw startFailure(file, result);
     return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr.slice(-keptOutput) };
@@ -74,7 +77,8 @@ export function startProcess(spec: Omit<ProcessSpec, 'input' | 'timeoutMs' | 'ma
     forceKillAfterDelay: 2_000,
   });
   const ended = child.then((result) => {
-    if (result.exitCode === undefined && (result.code === 'ENOENT' || result.code === 'EACCES')) throw startFailure(file, result);
+    if (result.exitCode === undefined && (result.code === 'ENOENT' || result.code === 'EACCES'))
+      throw startFailure(file, result);
     return { exitCode: result.exitCode ?? null };
   });
   ended.catch(() => undefined);
@@ -87,7 +91,9 @@ export function lastLine(text: string): string {
 
 function startFailure(file: string, error: { code?: string | undefined }): Error {
   if (error.code === 'ENOENT' || error.code === 'EACCES') {
-    return failure('ToolMissing', { message: `start ${baseName(file)}: ${error.code === 'ENOENT' ? 'not found' : 'not executable'} at ${file}` });
+    return failure('ToolMissing', {
+      message: `start ${baseName(file)}: ${error.code === 'ENOENT' ? 'not found' : 'not executable'} at ${file}`,
+    });
   }
   return failure('StepTimedOut', { message: `run ${baseName(file)}: ended by a signal`, changed: 'unknown' });
 }

@@ -1,16 +1,16 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { releaseTitle } from '../../model/release-name.ts';
 import { canonicalBytes } from '../../transfer/keys.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
+import { applyExactly, createMissingClaims } from '../clients/exact-objects.ts';
 import { packChart, readRecord as readHelmRecord, readRelease, renderChart } from '../clients/helm.ts';
-import { applyObjects } from '../clients/kubectl.ts';
 import { request } from '../clients/kubernetes.ts';
 import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
+import { differingObjects, parseManifest, referencesOf } from '../facts/manifest.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({});
@@ -59,7 +59,7 @@ export const releaseConfig: Method<Options> = {
       release.name,
       context.signal,
     );
-    const objects = await readObjects(context);
+    const objects = await readObjects(context, manifest);
     const record: z.infer<typeof HelmRecord> = {
       chart: live.chart,
       appVersion: live.app_version,
@@ -99,8 +99,13 @@ export const releaseConfig: Method<Options> = {
   async readFacts(context) {
     const { release } = context.bound;
     const live = await requireRelease(context);
-    const { values } = await readHelmRecord(context.backends.access, release.namespace, release.name, context.signal);
-    return configurationFacts(await readObjects(context), { chart: live.chart, values });
+    const { values, manifest } = await readHelmRecord(
+      context.backends.access,
+      release.namespace,
+      release.name,
+      context.signal,
+    );
+    return configurationFacts(await readObjects(context, manifest), { chart: live.chart, values });
   },
 };
 
@@ -114,16 +119,21 @@ async function requireRelease(
   return live;
 }
 
-async function readObjects(context: MethodContext<Options>): Promise<StoredObject[]> {
+/** What Helm made for the release, what its workloads refer to, and what other pods of its manifest do. */
+async function readObjects(context: MethodContext<Options>, manifest: string): Promise<StoredObject[]> {
   const { release, workloads } = context.bound;
   const { kubernetes } = context.backends;
-  const names = await listConfigurationObjects(kubernetes, {
+  const listed = await listConfigurationObjects(kubernetes, {
     namespace: release.namespace,
     name: release.name,
     workloads: Object.values(workloads),
   });
+  const names = new Map(
+    [...listed, ...referencesOf(parseManifest(manifest))].map((each) => [`${each.kind}/${each.name}`, each]),
+  );
   const objects: StoredObject[] = [];
-  for (const name of names) {
+  for (const [key, name] of [...names].sort(([a], [b]) => a.localeCompare(b))) {
+    if (key === 'ConfigMap/kube-root-ca.crt') continue;
     const raw = await readConfigurationObject(kubernetes, release.namespace, name);
     if (raw !== undefined) objects.push(strip(StoredObject.parse(raw)));
   }
@@ -180,9 +190,14 @@ async function captureChart(
       values: recorded.values,
       signal: context.signal,
     });
-    const notes = sameManifest(rendered, recorded.manifest)
-      ? []
-      : [`the chart ${chart.reference} does not render what is installed; the archive was stored all the same`];
+    const differing = differingObjects(rendered, recorded.manifest);
+    const shown = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ` and ${String(differing.length - 3)} others` : ''}`;
+    const notes =
+      differing.length === 0
+        ? []
+        : [
+            `the chart ${chart.reference} does not render what is installed (${shown}); the archive was stored all the same`,
+          ];
     await context.writeBytes('chart', await readFile(archive), 'cat >chart.tgz');
     return notes;
   } catch (error) {
@@ -193,44 +208,32 @@ async function captureChart(
   }
 }
 
-/** Whether two manifests hold the same objects, whatever their order; the data of Secrets is left out. */
-export function sameManifest(one: string, other: string): boolean {
-  const read = (text: string): string[] =>
-    parseAllDocuments(text)
-      .flatMap((document) => {
-        const object = document.toJS() as ManifestObject | null;
-        if (object === null || object.metadata?.annotations?.['helm.sh/hook'] !== undefined) return [];
-        const { data: _data, stringData: _stringData, ...rest } = object;
-        return [canonicalBytes(object.kind === 'Secret' ? rest : object).toString('utf8')];
-      })
-      .sort();
-  const [a, b] = [read(one), read(other)];
-  return a.length === b.length && a.every((text, index) => text === b[index]);
-}
-
-type ManifestObject = {
-  kind?: string;
-  metadata?: { annotations?: { [key: string]: string } };
-  data?: unknown;
-  stringData?: unknown;
-};
-
 /**
- * Applies captured Secrets and ConfigMaps, moved into the namespace that the release is recovered into: `before` the
- * chart those that Helm does not own, `after` it the Secrets that Helm rendered.
+ * Brings captured Secrets and ConfigMaps, exactly, into the namespace that the release is recovered into: `before` the
+ * chart those that Helm does not own, and the claims that are missing; `after` it the Secrets that Helm rendered.
+ * Idempotent.
+ * @returns the objects whose data was another, as `Secret/name`: pods that began before have read the other
  */
-export async function restoreObjects(context: RestoreContext<Options>, when: 'before' | 'after'): Promise<void> {
+export async function restoreObjects(context: RestoreContext<Options>, when: 'before' | 'after'): Promise<string[]> {
   const { namespace } = context.bound.release;
-  const list = z.looseObject({ items: z.array(StoredObject) }).parse(JSON.parse(await context.readText('objects')));
-  const chosen = list.items.filter((object) =>
-    when === 'before'
-      ? object.kind !== 'PersistentVolumeClaim' && !isHelmOwned(object)
-      : object.kind === 'Secret' && isHelmOwned(object),
+  const { items } = z
+    .looseObject({ items: z.array(StoredObject) })
+    .parse(JSON.parse(await context.readText('objects')));
+  const of = { backends: context.backends, namespace, signal: context.signal } as const;
+  if (when === 'after')
+    return await applyExactly(
+      { ...of, fieldManager: 'helm' },
+      items.filter((object) => object.kind === 'Secret' && isHelmOwned(object)),
+    );
+  const own = items.filter((object) => !isHelmOwned(object));
+  const manager = { ...of, fieldManager: 'lifeboat' } as const;
+  await createMissingClaims(
+    manager,
+    own.filter(({ kind }) => kind === 'PersistentVolumeClaim'),
   );
-  await applyObjects(
-    context.backends.access,
-    chosen.map((object) => ({ ...object, metadata: { ...object.metadata, namespace } })),
-    { namespace, fieldManager: when === 'after' ? 'helm' : 'lifeboat', signal: context.signal },
+  return await applyExactly(
+    manager,
+    own.filter(({ kind }) => kind !== 'PersistentVolumeClaim'),
   );
 }
 
@@ -238,11 +241,7 @@ export async function restoreObjects(context: RestoreContext<Options>, when: 'be
 export async function readRecord(context: RestoreContext<Options>): Promise<ReleaseRecord> {
   const record = HelmRecord.parse(JSON.parse(await context.readText('record')));
   const { namespace, name } = context.bound.release;
-  const named = new Set(
-    parseAllDocuments(record.manifest).flatMap(
-      (document) => (document.toJS() as { metadata?: { namespace?: string } } | null)?.metadata?.namespace ?? [],
-    ),
-  );
+  const named = new Set(parseManifest(record.manifest).flatMap(({ metadata }) => metadata.namespace ?? []));
   const [captured] = [...named];
   if (named.size > 1)
     throw failure('NamespaceMismatch', {

@@ -1,7 +1,7 @@
-import { basicTime } from '../../model/run-names.ts';
 import { failure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { findRelease, releaseTitle } from '../../model/release-name.ts';
+import { basicTime } from '../../model/run-names.ts';
 import { conductRun } from '../follow-run.ts';
 import type { Session } from '../session.ts';
 import { act, type Verb } from '../verb.ts';
@@ -28,14 +28,20 @@ export const backup: Verb = (program) => {
       act<{ tier?: string; dryRun?: boolean }>(async (session, options, names = []) => {
         const { platform } = await session.platform();
         const tier = options.tier === undefined ? undefined : Number(options.tier);
-        if (tier !== undefined && ![1, 2, 3, 4].includes(tier)) throw failure('InputInvalid', { message: `read --tier: it is 1, 2, 3 or 4, not ${String(options.tier)}` });
+        if (tier !== undefined && ![1, 2, 3, 4].includes(tier))
+          throw failure('InputInvalid', { message: `read --tier: it is 1, 2, 3 or 4, not ${String(options.tier)}` });
         const releases = await namedReleases(session, names);
         const dryRun = options.dryRun === true;
         const at = basicTime(new Date());
         const [only] = releases;
         if (releases.length === 1 && only !== undefined) {
           const workflowId = `backup-${only.replace('/', '-')}-${at}`;
-          return await conductRun(session, { type: 'backUpRelease', workflowId, input: { release: only, dryRun }, summary: `Back up ${only}` });
+          return await conductRun(session, {
+            type: 'backUpRelease',
+            workflowId,
+            input: { release: only, dryRun },
+            summary: `Back up ${only}`,
+          });
         }
         return await conductRun(session, {
           type: 'backUpPlatform',

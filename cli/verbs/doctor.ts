@@ -16,7 +16,9 @@ export const doctor: Verb = (program) => {
       act(async (session) => {
         const findings = await look(session);
         if (session.terminal.json) session.terminal.printJson(findings);
-        else for (const each of findings) session.terminal.print(`${each.fits ? '✓' : '✗'} ${each.name.padEnd(24)} ${each.said}`);
+        else
+          for (const each of findings)
+            session.terminal.print(`${each.fits ? '✓' : '✗'} ${each.name.padEnd(24)} ${each.said}`);
         return findings.every((each) => each.fits) ? 0 : 1;
       }),
     );
@@ -28,7 +30,12 @@ async function look(session: Session): Promise<Finding[]> {
     try {
       findings.push({ name, fits: true, said: await say() });
     } catch (error) {
-      const said = error instanceof LifeboatFailure ? `${error.code}: ${error.message}. ${error.hint}` : error instanceof Error ? error.message : String(error);
+      const said =
+        error instanceof LifeboatFailure
+          ? `${error.code}: ${error.message}. ${error.hint}`
+          : error instanceof Error
+            ? error.message
+            : String(error);
       findings.push({ name, fits: false, said });
     }
   };
@@ -36,7 +43,8 @@ async function look(session: Session): Promise<Finding[]> {
   findings.push({ name: 'lifeboat.yaml', fits: true, said: `${path}, ${String(platform.releases.length)} releases` });
   await check('recovery kit', async () => {
     const kit = await session.kit();
-    if (!kit.recipients.every((recipient) => platform.recipients.includes(recipient))) throw new Error('a recipient of the kit is not in lifeboat.yaml: new points could not be opened with it');
+    if (!kit.recipients.every((recipient) => platform.recipients.includes(recipient)))
+      throw new Error('a recipient of the kit is not in lifeboat.yaml: new points could not be opened with it');
     return `of platform ${kit.platform}, ${String(platform.recipients.length)} recipients`;
   });
   await check('store', async () => {
@@ -71,12 +79,23 @@ async function look(session: Session): Promise<Finding[]> {
     if (problem !== undefined) throw failure('ToolTooOld', { message: `look at helm: ${problem}` });
     return `${version} at ${opened.access.helm}`;
   });
-  await check('kubectl', async () => `${/"gitVersion": "([^"]+)/.exec((await kubectl(opened.access, ['version', '--client', '-o', 'json'], { timeoutMs: 8_000 })).stdout)?.[1] ?? ''} at ${opened.access.kubectl}`);
-  await check('cluster', async () => `${(await request('read version of the API server', () => opened.kubernetes.version.getCode(), 8_000)).gitVersion} at ${opened.kubernetes.server}`);
+  await check(
+    'kubectl',
+    async () =>
+      `${/"gitVersion": "([^"]+)/.exec((await kubectl(opened.access, ['version', '--client', '-o', 'json'], { timeoutMs: 8_000 })).stdout)?.[1] ?? ''} at ${opened.access.kubectl}`,
+  );
+  await check(
+    'cluster',
+    async () =>
+      `${(await request('read version of the API server', () => opened.kubernetes.version.getCode(), 8_000)).gitVersion} at ${opened.kubernetes.server}`,
+  );
   for (const release of platformReleases(platform)) {
     await check(releaseTitle(release), async () => {
       const live = await readRelease(opened.access, release.namespace, release.name);
-      if (live === undefined) throw new Error('Helm has no release of that name; lifeboat recover brings it back, or remove it from lifeboat.yaml');
+      if (live === undefined)
+        throw new Error(
+          'Helm has no release of that name; lifeboat recover brings it back, or remove it from lifeboat.yaml',
+        );
       opened.plans.find(splitChart(live.chart).name);
       return `${live.chart}, revision ${String(live.revision)}, ${live.status}`;
     });

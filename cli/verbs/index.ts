@@ -13,4 +13,24 @@ import { verify } from './verify.ts';
 import { worker } from './worker.ts';
 
 /** Every verb, in the order of the help. */
-export const verbs: readonly Verb[] = [status, backup, points, verify, recover, runs, watch, report, approve, decide, pause, resume, cancel, repair, unlock, doctor, plan, keys, worker];
+export const verbs: readonly Verb[] = [
+  status,
+  backup,
+  points,
+  verify,
+  recover,
+  runs,
+  watch,
+  report,
+  approve,
+  decide,
+  pause,
+  resume,
+  cancel,
+  repair,
+  unlock,
+  doctor,
+  plan,
+  keys,
+  worker,
+];

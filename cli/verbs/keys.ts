@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { failure } from '../../model/failures.ts';
-import { StoreConfig } from '../../model/platform.ts';
-import { platformReleases } from '../../model/platform.ts';
+import { platformReleases, StoreConfig } from '../../model/platform.ts';
 import { createRecoveryKit, formatRecoveryKit, keyFingerprint } from '../../transfer/keys.ts';
 import { readChain } from '../../transfer/points.ts';
 import { readBytes } from '../../transfer/read-artifact.ts';
@@ -18,25 +17,49 @@ export const keys: Verb = (program) => {
     .requiredOption('--store <url>', 's3://bucket/prefix or file:///directory')
     .option('--endpoint <url>', 'of an S3-compatible server')
     .option('--region <name>', 'of the bucket', 'us-east-1')
-    .option('--escrow <recipient>', 'an age recipient of your escrow; default: makes one and writes its identity beside the kit')
+    .option(
+      '--escrow <recipient>',
+      'an age recipient of your escrow; default: makes one and writes its identity beside the kit',
+    )
     .action(
-      act<{ platform: string; store: string; endpoint?: string; region: string; escrow?: string }>(async (session, options) => {
-        const path = kitPath(session.options.key);
-        const store = StoreConfig.safeParse({ url: options.store, region: options.region, ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }) });
-        if (!store.success) throw failure('InputInvalid', { message: `read --store: ${store.error.issues[0]?.message ?? ''}` });
-        const { kit, escrowIdentity } = await createRecoveryKit({ platform: options.platform, store: store.data, escrowRecipient: options.escrow });
-        await writeNew(path, formatRecoveryKit(kit));
-        const escrowPath = `${path.replace(/\.json$/, '')}.escrow.txt`;
-        if (escrowIdentity !== undefined) await writeNew(escrowPath, `${escrowIdentity}\n`);
-        const made = { kit: path, escrow: escrowIdentity === undefined ? null : escrowPath, recipients: kit.recipients, signingKey: keyFingerprint(kit.signing.publicKey) };
-        if (session.terminal.json) session.terminal.printJson(made);
-        else {
-          session.terminal.print(`recovery kit ${path}   signs as ${made.signingKey}`);
-          if (made.escrow !== null) session.terminal.print(`escrow identity ${made.escrow}: move it to another safe than the kit`);
-          session.terminal.print(['', 'for lifeboat.yaml:', 'recipients:', ...kit.recipients.map((recipient) => `  - ${recipient}`)].join('\n'));
-        }
-        return 0;
-      }),
+      act<{ platform: string; store: string; endpoint?: string; region: string; escrow?: string }>(
+        async (session, options) => {
+          const path = kitPath(session.options.key);
+          const store = StoreConfig.safeParse({
+            url: options.store,
+            region: options.region,
+            ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+          });
+          if (!store.success)
+            throw failure('InputInvalid', { message: `read --store: ${store.error.issues[0]?.message ?? ''}` });
+          const { kit, escrowIdentity } = await createRecoveryKit({
+            platform: options.platform,
+            store: store.data,
+            escrowRecipient: options.escrow,
+          });
+          await writeNew(path, formatRecoveryKit(kit));
+          const escrowPath = `${path.replace(/\.json$/, '')}.escrow.txt`;
+          if (escrowIdentity !== undefined) await writeNew(escrowPath, `${escrowIdentity}\n`);
+          const made = {
+            kit: path,
+            escrow: escrowIdentity === undefined ? null : escrowPath,
+            recipients: kit.recipients,
+            signingKey: keyFingerprint(kit.signing.publicKey),
+          };
+          if (session.terminal.json) session.terminal.printJson(made);
+          else {
+            session.terminal.print(`recovery kit ${path}   signs as ${made.signingKey}`);
+            if (made.escrow !== null)
+              session.terminal.print(`escrow identity ${made.escrow}: move it to another safe than the kit`);
+            session.terminal.print(
+              ['', 'for lifeboat.yaml:', 'recipients:', ...kit.recipients.map((recipient) => `  - ${recipient}`)].join(
+                '\n',
+              ),
+            );
+          }
+          return 0;
+        },
+      ),
     );
   command
     .command('check')
@@ -48,18 +71,34 @@ export const keys: Verb = (program) => {
         for (const release of platformReleases(platform)) {
           const title = `${release.namespace}/${release.name}`;
           const newest = (await readChain({ store, trustedKeys: [kit.signing.publicKey], release }))[0];
-          if (newest === undefined) answers.push({ release: title, point: null, opens: false, problem: 'has no point yet' });
-          else if (newest.document === undefined) answers.push({ release: title, point: null, opens: false, problem: newest.failure?.message ?? 'its manifest cannot be read' });
+          if (newest === undefined)
+            answers.push({ release: title, point: null, opens: false, problem: 'has no point yet' });
+          else if (newest.document === undefined)
+            answers.push({
+              release: title,
+              point: null,
+              opens: false,
+              problem: newest.failure?.message ?? 'its manifest cannot be read',
+            });
           else {
             const problem = await readBytes({ store, artifact: newest.document.plan, identity: kit.identity }).then(
               () => undefined,
               (error: unknown) => (error instanceof Error ? error.message : String(error)),
             );
-            answers.push({ release: title, point: newest.document.id, opens: problem === undefined, ...(problem === undefined ? {} : { problem }) });
+            answers.push({
+              release: title,
+              point: newest.document.id,
+              opens: problem === undefined,
+              ...(problem === undefined ? {} : { problem }),
+            });
           }
         }
         if (session.terminal.json) session.terminal.printJson(answers);
-        else for (const each of answers) session.terminal.print(each.opens ? `✓ opens ${each.release} ${each.point ?? ''}` : `✗ ${each.release} ${each.problem ?? ''}`);
+        else
+          for (const each of answers)
+            session.terminal.print(
+              each.opens ? `✓ opens ${each.release} ${each.point ?? ''}` : `✗ ${each.release} ${each.problem ?? ''}`,
+            );
         return answers.every((each) => each.opens || each.point === null) && answers.some((each) => each.opens) ? 0 : 1;
       }),
     );
@@ -69,6 +108,8 @@ export const keys: Verb = (program) => {
 async function writeNew(path: string, text: string): Promise<void> {
   await writeFile(path, text, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
     const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    throw failure('InputInvalid', { message: `write ${path}: ${exists ? 'it is there already; points made with it need it, so move it away first' : error instanceof Error ? error.message : String(error)}` });
+    throw failure('InputInvalid', {
+      message: `write ${path}: ${exists ? 'it is there already; points made with it need it, so move it away first' : error instanceof Error ? error.message : String(error)}`,
+    });
   });
 }

@@ -15,7 +15,11 @@ export async function findRun(session: Session, workflowId: string): Promise<Wor
     await handle.describe();
     return handle;
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) throw failure('InputInvalid', { message: `find run ${workflowId}: Temporal knows none of that id; lifeboat runs lists them`, cause: error });
+    if (error instanceof WorkflowNotFoundError)
+      throw failure('InputInvalid', {
+        message: `find run ${workflowId}: Temporal knows none of that id; lifeboat runs lists them`,
+        cause: error,
+      });
     throw error;
   }
 }
@@ -28,13 +32,18 @@ async function send(session: Session, workflowId: string, name: string, input: o
     else session.terminal.print(said);
     return 0;
   } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError) throw failure('InputInvalid', { message: `${name} ${workflowId}: ${error.cause?.message ?? error.message}`, cause: error });
+    if (error instanceof WorkflowUpdateFailedError)
+      throw failure('InputInvalid', {
+        message: `${name} ${workflowId}: ${error.cause?.message ?? error.message}`,
+        cause: error,
+      });
     throw error;
   }
 }
 
 function person(options: Person): { by: string; reason: string } {
-  if (options.by === undefined || options.reason === undefined) throw failure('InputInvalid', { message: 'say who and why: --by NAME --reason TEXT' });
+  if (options.by === undefined || options.reason === undefined)
+    throw failure('InputInvalid', { message: 'say who and why: --by NAME --reason TEXT' });
   return { by: options.by, reason: options.reason };
 }
 
@@ -52,7 +61,13 @@ export const approve: Verb = (program) => {
         if (options.plan === undefined) {
           const { approval } = await (await findRun(session, run)).query<RunProgress>(messageNames.progress);
           if (approval === null) throw failure('InputInvalid', { message: `approve ${run}: it waits for no approval` });
-          session.terminal.note(['it overwrites:', ...approval.overwrites.map((line) => `  ! ${line}`), `then: lifeboat approve ${run} --plan ${approval.planDigest} --by YOU --reason …`].join('\n'));
+          session.terminal.note(
+            [
+              'it overwrites:',
+              ...approval.overwrites.map((line) => `  ! ${line}`),
+              `then: lifeboat approve ${run} --plan ${approval.planDigest} --by YOU --reason …`,
+            ].join('\n'),
+          );
           return 2;
         }
         return await send(session, run, messageNames.approve, { ...person(options), planDigest: options.plan });
@@ -72,8 +87,13 @@ export const decide: Verb = (program) => {
     .option('--reason <text>')
     .action(
       act<Person & { question?: string }>(async (session, options, [run = ''] = [], [action = ''] = []) => {
-        if (!['retry', 'skip', 'abort'].includes(action)) throw failure('InputInvalid', { message: `decide: the action is retry, skip or abort, not ${action}` });
-        return await send(session, run, messageNames.decide, { ...person(options), action, ...(options.question === undefined ? {} : { question: options.question }) });
+        if (!['retry', 'skip', 'abort'].includes(action))
+          throw failure('InputInvalid', { message: `decide: the action is retry, skip or abort, not ${action}` });
+        return await send(session, run, messageNames.decide, {
+          ...person(options),
+          action,
+          ...(options.question === undefined ? {} : { question: options.question }),
+        });
       }),
     );
 };
@@ -86,7 +106,11 @@ export const pause: Verb = (program) => {
     .argument('<run>')
     .option('--by <name>')
     .option('--reason <text>')
-    .action(act<Person>(async (session, options, [run = ''] = []) => await send(session, run, messageNames.pause, person(options))));
+    .action(
+      act<Person>(
+        async (session, options, [run = ''] = []) => await send(session, run, messageNames.pause, person(options)),
+      ),
+    );
 };
 
 /** `lifeboat resume RUN` */
@@ -97,7 +121,11 @@ export const resume: Verb = (program) => {
     .argument('<run>')
     .option('--by <name>')
     .option('--reason <text>')
-    .action(act<Person>(async (session, options, [run = ''] = []) => await send(session, run, messageNames.resume, person(options))));
+    .action(
+      act<Person>(
+        async (session, options, [run = ''] = []) => await send(session, run, messageNames.resume, person(options)),
+      ),
+    );
 };
 
 /** `lifeboat cancel RUN` */

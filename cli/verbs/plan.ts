@@ -14,15 +14,27 @@ export const plan: Verb = (program) => {
     .action(
       act(async (session, _options, [path = ''] = []) => {
         const found = await stat(path).catch(() => undefined);
-        if (found === undefined) throw failure('InputInvalid', { message: `check plan ${path}: there is no such file` });
+        if (found === undefined)
+          throw failure('InputInvalid', { message: `check plan ${path}: there is no such file` });
         const { loadPlans, readPlan } = await import('../../activities/plan-catalogue.ts');
         const file = found.isFile() ? path : join(path, 'recovery.yaml');
         const text = await readFile(file, 'utf8').catch(() => undefined);
         const loaded = text === undefined ? (await loadPlans([path])).all() : [readPlan(text, file)];
-        if (loaded.length === 0) throw failure('PlanNotFound', { message: `check plan ${path}: no recovery.yaml in it or in its folders` });
-        const answers = loaded.map((each) => ({ path: each.path, charts: each.plan.charts, tier: each.plan.tier, components: each.plan.components.map((component) => `${component.name}: ${component.method}`), digest: each.digest }));
+        if (loaded.length === 0)
+          throw failure('PlanNotFound', { message: `check plan ${path}: no recovery.yaml in it or in its folders` });
+        const answers = loaded.map((each) => ({
+          path: each.path,
+          charts: each.plan.charts,
+          tier: each.plan.tier,
+          components: each.plan.components.map((component) => `${component.name}: ${component.method}`),
+          digest: each.digest,
+        }));
         if (session.terminal.json) session.terminal.printJson(answers);
-        else for (const each of answers) session.terminal.print(`✓ ${each.path}   ${each.charts.join(', ')}, tier ${String(each.tier)}: ${each.components.join(', ')}`);
+        else
+          for (const each of answers)
+            session.terminal.print(
+              `✓ ${each.path}   ${each.charts.join(', ')}, tier ${String(each.tier)}: ${each.components.join(', ')}`,
+            );
         return 0;
       }),
     );

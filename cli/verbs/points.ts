@@ -1,7 +1,7 @@
-import type { Manifest, Verification } from '../../model/recovery-point.ts';
 import { formatBytes } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
+import type { Manifest, Verification } from '../../model/recovery-point.ts';
 import { findRelease, type ReleaseName, releaseTitle } from '../../model/release-name.ts';
 import { pointPrefix } from '../../transfer/point-names.ts';
 import { readChain } from '../../transfer/points.ts';
@@ -10,7 +10,11 @@ import type { Session } from '../session.ts';
 import { table, when } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
 
-type ListedPoint = { readonly release: string; readonly manifest: Manifest; readonly verifications: readonly Verification[] };
+type ListedPoint = {
+  readonly release: string;
+  readonly manifest: Manifest;
+  readonly verifications: readonly Verification[];
+};
 
 /** What a point has proven: its own proof, or that of its newest verification. */
 export function proofOf(manifest: Manifest, verifications: readonly Verification[]): string {
@@ -21,16 +25,26 @@ export function proofOf(manifest: Manifest, verifications: readonly Verification
 }
 
 /** Points of some releases, newest first, and what is wrong with their chains. */
-export async function listPoints(session: Session, releases: readonly ReleaseName[]): Promise<{ points: ListedPoint[]; problems: string[] }> {
+export async function listPoints(
+  session: Session,
+  releases: readonly ReleaseName[],
+): Promise<{ points: ListedPoint[]; problems: string[] }> {
   const [store, kit] = [await session.store(), await session.kit()];
   const trustedKeys = [kit.signing.publicKey];
   const points: ListedPoint[] = [];
   const problems: string[] = [];
   for (const release of releases) {
     for (const entry of await readChain({ store, trustedKeys, release })) {
-      if (entry.failure !== undefined) problems.push(`${releaseTitle(release)} ${String(entry.sequence)}: ${entry.failure.code}: ${entry.failure.message}`);
+      if (entry.failure !== undefined)
+        problems.push(
+          `${releaseTitle(release)} ${String(entry.sequence)}: ${entry.failure.code}: ${entry.failure.message}`,
+        );
       if (entry.document === undefined) continue;
-      points.push({ release: releaseTitle(release), manifest: entry.document, verifications: await readVerifications({ store, trustedKeys, release, point: entry.document.id }) });
+      points.push({
+        release: releaseTitle(release),
+        manifest: entry.document,
+        verifications: await readVerifications({ store, trustedKeys, release, point: entry.document.id }),
+      });
     }
   }
   return { points, problems };
@@ -42,14 +56,20 @@ export async function findPointOwner(session: Session, id: string): Promise<stri
   const releases = platformReleases(platform);
   const { points } = await listPoints(session, releases);
   const found = points.find((each) => each.manifest.id === id) ?? (await findLostPoint(session, releases, id));
-  if (found === undefined) throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
+  if (found === undefined)
+    throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
   return found.release;
 }
 
 /** The release that a point without a manifest left objects of: the run says what is wrong with it. */
-async function findLostPoint(session: Session, releases: readonly ReleaseName[], id: string): Promise<{ release: string } | undefined> {
+async function findLostPoint(
+  session: Session,
+  releases: readonly ReleaseName[],
+  id: string,
+): Promise<{ release: string } | undefined> {
   const store = await session.store();
-  for (const release of releases) for await (const _ of store.list(`${pointPrefix(release, id)}/`)) return { release: releaseTitle(release) };
+  for (const release of releases)
+    for await (const _ of store.list(`${pointPrefix(release, id)}/`)) return { release: releaseTitle(release) };
   return undefined;
 }
 
@@ -63,10 +83,14 @@ export const points: Verb = (program) => {
       act(async (session, _options, [name] = []) => {
         const { platform } = await session.platform();
         const all = platformReleases(platform);
-        const chosen = name === undefined ? all : [findRelease(name, all)].map((found) => (typeof found === 'string' ? refuse(found) : found));
+        const chosen =
+          name === undefined
+            ? all
+            : [findRelease(name, all)].map((found) => (typeof found === 'string' ? refuse(found) : found));
         const listed = await listPoints(session, chosen);
         if (session.terminal.json) session.terminal.printJson(listed);
-        else if (listed.points.length === 0) session.terminal.print(`no recovery points in ${(await session.store()).address}`);
+        else if (listed.points.length === 0)
+          session.terminal.print(`no recovery points in ${(await session.store()).address}`);
         else session.terminal.print(pointTable(listed.points));
         for (const problem of listed.problems) session.terminal.note(`✗ ${problem}`);
         return listed.problems.length === 0 ? 0 : 1;
@@ -79,8 +103,11 @@ export const points: Verb = (program) => {
     .action(
       act(async (session, _options, [id = ''] = []) => {
         const { platform } = await session.platform();
-        const found = (await listPoints(session, platformReleases(platform))).points.find((each) => each.manifest.id === id);
-        if (found === undefined) throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
+        const found = (await listPoints(session, platformReleases(platform))).points.find(
+          (each) => each.manifest.id === id,
+        );
+        if (found === undefined)
+          throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
         if (session.terminal.json) session.terminal.printJson(found);
         else session.terminal.print(pointText(found));
         return 0;
@@ -110,7 +137,9 @@ function pointText({ release, manifest, verifications }: ListedPoint): string {
     record.method,
     formatBytes(record.artifacts.reduce((sum, artifact) => sum + artifact.plainBytes, 0)),
     formatBytes(record.artifacts.reduce((sum, artifact) => sum + artifact.storedBytes, 0)),
-    Object.entries(record.totals).map(([name, value]) => `${String(value)} ${name}`).join(', '),
+    Object.entries(record.totals)
+      .map(([name, value]) => `${String(value)} ${name}`)
+      .join(', '),
   ]);
   return [
     `${release} ${manifest.id}   captured ${when(manifest.capturedAt)}   proof ${proofOf(manifest, verifications)}`,
@@ -120,6 +149,9 @@ function pointText({ release, manifest, verifications }: ListedPoint): string {
     ...manifest.notCaptured.map(({ component, reason }) => `not captured: ${component} (${reason})`),
     '',
     `without Lifeboat: ${manifest.restoreGuide.key}`,
-    ...verifications.map((each) => `${when(each.at)}  ${each.outcome}, ${each.proof}${each.failure === null ? '' : `: ${each.failure.message}`}`),
+    ...verifications.map(
+      (each) =>
+        `${when(each.at)}  ${each.outcome}, ${each.proof}${each.failure === null ? '' : `: ${each.failure.message}`}`,
+    ),
   ].join('\n');
 }

@@ -73,9 +73,12 @@ function check(options: Options, names: readonly string[]): void {
     throw failure('InputInvalid', { message: `recover: ${message}` });
   };
   if ((options.platform === undefined) === (names.length === 0)) wrong('name releases, or --platform for all of them');
-  if (options.yes === true && (options.by === undefined || options.reason === undefined)) wrong('--yes needs --by and --reason');
-  if (options.onFailure !== undefined && !['ask', 'skip', 'abort'].includes(options.onFailure)) wrong('--on-failure is ask, skip or abort');
-  if (options.local === true && options.wait === false) wrong('--no-wait cannot be combined with --local: the worker lives in this process');
+  if (options.yes === true && (options.by === undefined || options.reason === undefined))
+    wrong('--yes needs --by and --reason');
+  if (options.onFailure !== undefined && !['ask', 'skip', 'abort'].includes(options.onFailure))
+    wrong('--on-failure is ask, skip or abort');
+  if (options.local === true && options.wait === false)
+    wrong('--no-wait cannot be combined with --local: the worker lives in this process');
 }
 
 async function run(session: Session, options: Options, names: readonly string[]): Promise<number> {
@@ -89,13 +92,19 @@ async function run(session: Session, options: Options, names: readonly string[])
     ...(options.into === undefined ? {} : { into: options.into }),
     ...(options.incidentAt === undefined ? {} : { incidentAt: options.incidentAt }),
   };
-  const afterStart = (client: Client, started: FollowedRun): Promise<void> => approve(session, client, started, options);
+  const afterStart = (client: Client, started: FollowedRun): Promise<void> =>
+    approve(session, client, started, options);
   const [only] = releases;
   if (releases.length === 1 && only !== undefined) {
     return await conductRun(session, {
       type: 'recoverRelease',
       workflowId: `recover-${only.replace('/', '-')}-${at}`,
-      input: { release: only, scope: options.data === true ? 'data' : 'all', ...shared, ...(options.to === undefined ? {} : { to: options.to }) },
+      input: {
+        release: only,
+        scope: options.data === true ? 'data' : 'all',
+        ...shared,
+        ...(options.to === undefined ? {} : { to: options.to }),
+      },
       summary: `Recover ${only}`,
       afterStart,
     });
@@ -119,7 +128,14 @@ async function approve(session: Session, client: Client, started: FollowedRun, o
     const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
     if (progress?.approval !== null && progress !== undefined) {
       const { approval } = progress;
-      session.terminal.note([...approval.lines.map((line) => `  ${line}`), 'It overwrites:', ...approval.overwrites.map((line) => `  ! ${line}`), `plan ${approval.planDigest}`].join('\n'));
+      session.terminal.note(
+        [
+          ...approval.lines.map((line) => `  ${line}`),
+          'It overwrites:',
+          ...approval.overwrites.map((line) => `  ! ${line}`),
+          `plan ${approval.planDigest}`,
+        ].join('\n'),
+      );
       const given = options.yes === true ? { by: options.by ?? '', reason: options.reason ?? '' } : await ask();
       if (given === undefined) {
         await handle.cancel();
@@ -128,7 +144,11 @@ async function approve(session: Session, client: Client, started: FollowedRun, o
       await handle.executeUpdate(messageNames.approve, { args: [{ ...given, planDigest: approval.planDigest }] });
       return;
     }
-    if (progress?.phase.startsWith('installing') === true || progress?.lines.some((line) => /tier|install/.test(line.title) && line.state !== 'waiting') === true) return;
+    if (
+      progress?.phase.startsWith('installing') === true ||
+      progress?.lines.some((line) => /tier|install/.test(line.title) && line.state !== 'waiting') === true
+    )
+      return;
     await new Promise((resolve) => setTimeout(resolve, 400));
   }
 }
@@ -137,7 +157,10 @@ async function ask(): Promise<{ by: string; reason: string } | undefined> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
     if ((await prompt.question('Overwrite it? Type yes: ')).trim() !== 'yes') return undefined;
-    return { by: (await prompt.question('Your name: ')).trim() || 'operator', reason: (await prompt.question('Reason: ')).trim() || 'none given' };
+    return {
+      by: (await prompt.question('Your name: ')).trim() || 'operator',
+      reason: (await prompt.question('Reason: ')).trim() || 'none given',
+    };
   } finally {
     prompt.close();
   }

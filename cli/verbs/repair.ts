@@ -14,16 +14,30 @@ export const repair: Verb = (program) => {
       act<{ dryRun?: boolean; all?: boolean }>(async (session, options) => {
         const client = await session.client().catch(() => undefined);
         const { repair: repairCluster } = await import('../../activities/repair.ts');
-        const found = await repairCluster(await session.backends(), client, { all: options.all === true, dryRun: options.dryRun === true });
+        const found = await repairCluster(await session.backends(), client, {
+          all: options.all === true,
+          dryRun: options.dryRun === true,
+        });
         const { terminal } = session;
         if (terminal.json) terminal.printJson(found);
         else if (found.length === 0) terminal.print('nothing was left behind');
         for (const each of terminal.json ? [] : found) {
-          const state = each.undone ? '✓ undone' : each.problem !== null ? `✗ ${each.problem}` : each.reason === null ? '! kept: its run may go on' : '! would be undone';
-          terminal.print(`${state}   ${each.what} on ${each.object}, of run ${each.run}${each.reason === null ? '' : ` (${each.reason})`}`);
+          const state = each.undone
+            ? '✓ undone'
+            : each.problem !== null
+              ? `✗ ${each.problem}`
+              : each.reason === null
+                ? '! kept: its run may go on'
+                : '! would be undone';
+          terminal.print(
+            `${state}   ${each.what} on ${each.object}, of run ${each.run}${each.reason === null ? '' : ` (${each.reason})`}`,
+          );
         }
         const kept = found.filter((each) => !each.undone);
-        if (kept.length > 0 && client === undefined && options.all !== true) terminal.note('Temporal does not answer, so only deadlines count; when its runs are gone for good: lifeboat repair --all');
+        if (kept.length > 0 && client === undefined && options.all !== true)
+          terminal.note(
+            'Temporal does not answer, so only deadlines count; when its runs are gone for good: lifeboat repair --all',
+          );
         return kept.length === 0 || options.dryRun === true ? 0 : 1;
       }),
     );
@@ -44,16 +58,33 @@ export const unlock: Verb = (program) => {
         const locks = await listLocks(backends.kubernetes);
         if (name === undefined) {
           if (session.terminal.json) session.terminal.printJson(locks);
-          else session.terminal.print(locks.length === 0 ? 'no release is locked' : locks.map((lock) => `${lock.release}  held by ${lock.holder.workflowId} since ${lock.since}`).join('\n'));
+          else
+            session.terminal.print(
+              locks.length === 0
+                ? 'no release is locked'
+                : locks
+                    .map((lock) => `${lock.release}  held by ${lock.holder.workflowId} since ${lock.since}`)
+                    .join('\n'),
+            );
           return 0;
         }
-        if (options.by === undefined || options.reason === undefined) throw failure('InputInvalid', { message: 'unlock: say who and why: --by NAME --reason TEXT' });
+        if (options.by === undefined || options.reason === undefined)
+          throw failure('InputInvalid', { message: 'unlock: say who and why: --by NAME --reason TEXT' });
         const release = findRelease(name, platformReleases(backends.platform));
         if (typeof release === 'string') throw failure('ReleaseUnknown', { message: release });
         const held = await releaseLock(backends.kubernetes, releasePath(release), null);
         if (held === undefined) throw failure('InputInvalid', { message: `unlock ${name}: nobody holds it` });
-        const record = { release: held.release, from: held.holder, by: options.by, reason: options.reason, at: new Date().toISOString() };
-        await backends.store.put(`unlocks/${held.release}/${record.at.replaceAll(':', '')}.json`, Buffer.from(JSON.stringify(record)));
+        const record = {
+          release: held.release,
+          from: held.holder,
+          by: options.by,
+          reason: options.reason,
+          at: new Date().toISOString(),
+        };
+        await backends.store.put(
+          `unlocks/${held.release}/${record.at.replaceAll(':', '')}.json`,
+          Buffer.from(JSON.stringify(record)),
+        );
         if (session.terminal.json) session.terminal.printJson(record);
         else session.terminal.print(`took the lock of ${held.release} from ${held.holder.workflowId}`);
         return 0;

@@ -22,20 +22,40 @@ export const runs: Verb = (program) => {
       act<{ limit: string }>(async (session, { limit }) => {
         const client = await session.client();
         const rows: Record<string, string>[] = [];
-        for await (const run of client.workflow.list({ query: `TaskQueue = "${controlQueue}"`, pageSize: Math.max(1, Number(limit)) })) {
-          const attribute = (name: string): string => (run.typedSearchAttributes.get(defineSearchAttributeKey(name, SearchAttributeType.KEYWORD)) ?? '');
+        for await (const run of client.workflow.list({
+          query: `TaskQueue = "${controlQueue}"`,
+          pageSize: Math.max(1, Number(limit)),
+        })) {
+          const attribute = (name: string): string =>
+            run.typedSearchAttributes.get(defineSearchAttributeKey(name, SearchAttributeType.KEYWORD)) ?? '';
           const ended = attribute(searchAttributes.outcome);
           rows.push({
             workflowId: run.workflowId,
             runId: run.runId,
             type: run.type,
             startedAt: run.startTime.toISOString(),
-            outcome: ended === '' ? (run.status.name === 'RUNNING' ? `running: ${attribute(searchAttributes.phase)}` : run.status.name.toLowerCase()) : ended,
+            outcome:
+              ended === ''
+                ? run.status.name === 'RUNNING'
+                  ? `running: ${attribute(searchAttributes.phase)}`
+                  : run.status.name.toLowerCase()
+                : ended,
           });
           if (rows.length >= Number(limit)) break;
         }
         if (session.terminal.json) session.terminal.printJson(rows);
-        else session.terminal.print(table(['STARTED (UTC)', 'TYPE', 'OUTCOME', 'RUN'], rows.map((row) => [when(row['startedAt'] ?? ''), row['type'] ?? '', row['outcome'] ?? '', row['workflowId'] ?? ''])));
+        else
+          session.terminal.print(
+            table(
+              ['STARTED (UTC)', 'TYPE', 'OUTCOME', 'RUN'],
+              rows.map((row) => [
+                when(row['startedAt'] ?? ''),
+                row['type'] ?? '',
+                row['outcome'] ?? '',
+                row['workflowId'] ?? '',
+              ]),
+            ),
+          );
         return 0;
       }),
     );
@@ -83,15 +103,22 @@ async function readReport(session: Session, asked: string): Promise<Report> {
     return openSigned(signed, [kit.signing.publicKey], key) as Report;
   };
   if ((await store.head(`runs/${asked}/report.json`)) !== undefined) return await open(`runs/${asked}/report.json`);
-  const described = await session.client().then(async (client) => await client.workflow.getHandle(asked).describe()).catch((error: unknown) => {
-    if (error instanceof WorkflowNotFoundError || (error instanceof Error && error.name === 'LifeboatFailure')) return undefined;
-    throw error;
-  });
-  if (described !== undefined && (await store.head(`runs/${described.runId}/report.json`)) !== undefined) return await open(`runs/${described.runId}/report.json`);
+  const described = await session
+    .client()
+    .then(async (client) => await client.workflow.getHandle(asked).describe())
+    .catch((error: unknown) => {
+      if (error instanceof WorkflowNotFoundError || (error instanceof Error && error.name === 'LifeboatFailure'))
+        return undefined;
+      throw error;
+    });
+  if (described !== undefined && (await store.head(`runs/${described.runId}/report.json`)) !== undefined)
+    return await open(`runs/${described.runId}/report.json`);
   for await (const { key } of store.list('runs/')) {
     if (!key.endsWith('/report.json')) continue;
     const found = await open(key);
     if (found.workflowId === asked) return found;
   }
-  throw failure('InputInvalid', { message: `find report of ${asked}: the store has none; a run that goes on has no report yet` });
+  throw failure('InputInvalid', {
+    message: `find report of ${asked}: the store has none; a run that goes on has no report yet`,
+  });
 }

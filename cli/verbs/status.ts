@@ -1,13 +1,23 @@
+import { join, resolve } from 'node:path';
 import type { HeldLock } from '../../activities/clients/leases.ts';
 import { durationMs } from '../../model/duration.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releasePath, releaseTitle } from '../../model/release-name.ts';
-import { join, resolve } from 'node:path';
 import { age, table } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
 import { listPoints, proofOf } from './points.ts';
 
-type Row = { release: string; tier: number; point: string | null; capturedAt: string | null; rpoMet: boolean | null; rpo: string; proof: string; restored: string | null; state: string };
+type Row = {
+  release: string;
+  tier: number;
+  point: string | null;
+  capturedAt: string | null;
+  rpoMet: boolean | null;
+  rpo: string;
+  proof: string;
+  restored: string | null;
+  state: string;
+};
 
 /** `lifeboat status` */
 export const status: Verb = (program) => {
@@ -19,18 +29,29 @@ export const status: Verb = (program) => {
         const { platform, directory } = await session.platform();
         const releases = platformReleases(platform);
         const { points, problems } = await listPoints(session, releases);
-        const locks = await heldLocks(platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig), platform.cluster.context);
+        const locks = await heldLocks(
+          platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig),
+          platform.cluster.context,
+        );
         const { loadPlans } = await import('../../activities/plan-catalogue.ts');
-        const plans = await loadPlans([...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]), join(import.meta.dirname, '..', '..', 'charts')]);
+        const plans = await loadPlans([
+          ...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]),
+          join(import.meta.dirname, '..', '..', 'charts'),
+        ]);
         const rows = releases.map((release): Row => {
           const title = releaseTitle(release);
           const own = points.filter((each) => each.release === title);
           const newest = own[0];
           const entry = platform.releases.find((each) => each.release === title);
           const chart = newest?.manifest.chart.name;
-          const plan = chart === undefined ? undefined : plans.all().find((each) => each.plan.charts.includes(chart))?.plan;
+          const plan =
+            chart === undefined ? undefined : plans.all().find((each) => each.plan.charts.includes(chart))?.plan;
           const rpo = entry?.objectives?.rpo ?? plan?.objectives.rpo;
-          const restored = own.flatMap((each) => each.verifications.filter((verification) => verification.proof === 'restored').map((verification) => verification.at))[0];
+          const restored = own.flatMap((each) =>
+            each.verifications
+              .filter((verification) => verification.proof === 'restored')
+              .map((verification) => verification.at),
+          )[0];
           const lock = locks === undefined ? undefined : locks.find((each) => each.release === releasePath(release));
           return {
             release: title,
@@ -38,16 +59,39 @@ export const status: Verb = (program) => {
             point: newest?.manifest.id ?? null,
             capturedAt: newest?.manifest.capturedAt ?? null,
             rpo: rpo ?? '–',
-            rpoMet: newest === undefined || rpo === undefined ? null : Date.now() - Date.parse(newest.manifest.capturedAt) <= durationMs(rpo),
+            rpoMet:
+              newest === undefined || rpo === undefined
+                ? null
+                : Date.now() - Date.parse(newest.manifest.capturedAt) <= durationMs(rpo),
             proof: newest === undefined ? '–' : proofOf(newest.manifest, newest.verifications),
             restored: restored ?? null,
-            state: newest === undefined ? `never backed up   lifeboat backup ${title}` : lock === undefined ? (locks === undefined ? 'cluster unreachable' : 'idle') : `busy   lifeboat watch ${lock.holder.workflowId}`,
+            state:
+              newest === undefined
+                ? `never backed up   lifeboat backup ${title}`
+                : lock === undefined
+                  ? locks === undefined
+                    ? 'cluster unreachable'
+                    : 'idle'
+                  : `busy   lifeboat watch ${lock.holder.workflowId}`,
           };
         });
-        if (session.terminal.json) session.terminal.printJson({ platform: platform.platform, cluster: platform.cluster.name, releases: rows, problems });
+        if (session.terminal.json)
+          session.terminal.printJson({
+            platform: platform.platform,
+            cluster: platform.cluster.name,
+            releases: rows,
+            problems,
+          });
         else {
-          session.terminal.print(`PLATFORM ${platform.platform}   cluster ${platform.cluster.name}   store ${(await session.store()).address}   ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC\n`);
-          session.terminal.print(table(['TIER', 'RELEASE', 'LAST POINT', 'AGE', 'RPO', 'PROOF', 'RESTORED', 'STATE'], rows.sort((a, b) => a.tier - b.tier || a.release.localeCompare(b.release)).map(rowCells)));
+          session.terminal.print(
+            `PLATFORM ${platform.platform}   cluster ${platform.cluster.name}   store ${(await session.store()).address}   ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC\n`,
+          );
+          session.terminal.print(
+            table(
+              ['TIER', 'RELEASE', 'LAST POINT', 'AGE', 'RPO', 'PROOF', 'RESTORED', 'STATE'],
+              rows.sort((a, b) => a.tier - b.tier || a.release.localeCompare(b.release)).map(rowCells),
+            ),
+          );
         }
         for (const problem of problems) session.terminal.note(`✗ ${problem}`);
         return problems.length === 0 ? 0 : 1;
@@ -57,13 +101,25 @@ export const status: Verb = (program) => {
 
 function rowCells(row: Row): string[] {
   const met = row.rpoMet === null ? (row.point === null ? ' ✗' : '') : row.rpoMet ? ' ✓' : ' ✗';
-  return [String(row.tier), row.release, row.point ?? '–', row.capturedAt === null ? '–' : age(row.capturedAt), `${row.rpo}${met}`, row.proof, row.restored === null ? 'never' : `${age(row.restored)} ago ✓`, row.state];
+  return [
+    String(row.tier),
+    row.release,
+    row.point ?? '–',
+    row.capturedAt === null ? '–' : age(row.capturedAt),
+    `${row.rpo}${met}`,
+    row.proof,
+    row.restored === null ? 'never' : `${age(row.restored)} ago ✓`,
+    row.state,
+  ];
 }
 
 /** The locks, or undefined where the cluster does not answer: status must work when it is gone. */
 async function heldLocks(kubeconfig: string | undefined, context: string | undefined): Promise<HeldLock[] | undefined> {
   try {
-    const [{ listLocks }, { openKubernetes }] = await Promise.all([import('../../activities/clients/leases.ts'), import('../../activities/clients/kubernetes.ts')]);
+    const [{ listLocks }, { openKubernetes }] = await Promise.all([
+      import('../../activities/clients/leases.ts'),
+      import('../../activities/clients/kubernetes.ts'),
+    ]);
     return await listLocks(openKubernetes({ kubeconfig, context }));
   } catch {
     return undefined;

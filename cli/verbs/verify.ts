@@ -15,14 +15,19 @@ export const verify: Verb = (program) => {
     .option('--all', 'every point')
     .action(
       act<{ release?: string; all?: boolean }>(async (session, options, [id] = []) => {
-        if (id !== undefined && options.all === true) throw failure('InputInvalid', { message: 'verify: name a point or --all, not both' });
+        if (id !== undefined && options.all === true)
+          throw failure('InputInvalid', { message: 'verify: name a point or --all, not both' });
         const named = options.release === undefined ? undefined : (await namedReleases(session, [options.release]))[0];
         const release = named ?? (id === undefined ? undefined : await findPointOwner(session, id));
         const { platform } = await session.platform();
         return await conductRun(session, {
           type: 'verifyRecoveryPoint',
           workflowId: `verify-${platform.platform}-${basicTime(new Date())}`,
-          input: { all: options.all === true, ...(id === undefined ? {} : { point: id }), ...(release === undefined ? {} : { release }) },
+          input: {
+            all: options.all === true,
+            ...(id === undefined ? {} : { point: id }),
+            ...(release === undefined ? {} : { release }),
+          },
           summary: `Verify ${id ?? (options.all === true ? 'every point' : 'the newest points')}`,
         });
       }),

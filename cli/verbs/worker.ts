@@ -8,7 +8,13 @@ export const worker: Verb = (program) => {
     .action(
       act(async (session) => {
         const loaded = await session.platform();
-        const [{ openBackends }, { startWorker }, { registerSearchAttributes }, { connectWorker }, { assertConditional }] = await Promise.all([
+        const [
+          { openBackends },
+          { startWorker },
+          { registerSearchAttributes },
+          { connectWorker },
+          { assertConditional },
+        ] = await Promise.all([
           import('../../workers/open-backends.ts'),
           import('../../workers/run-worker.ts'),
           import('../../workers/search-attributes.ts'),

@@ -5,7 +5,11 @@ import ts from 'typescript';
 export type DescribedKey = { readonly key: string; readonly comment: string; readonly type: string };
 
 /** A schema (`export const Name = z.strictObject({ … })`) of a source file. */
-export type DescribedSchema = { readonly name: string; readonly comment: string; readonly keys: readonly DescribedKey[] };
+export type DescribedSchema = {
+  readonly name: string;
+  readonly comment: string;
+  readonly keys: readonly DescribedKey[];
+};
 
 /** Reads the strict objects of a model file with the comments of their keys, in the order of the file. */
 export function describeSchemas(path: string): DescribedSchema[] {
@@ -18,7 +22,9 @@ export function describeSchemas(path: string): DescribedSchema[] {
       if (declaration.initializer === undefined) continue;
       const objects = findObjects(declaration.initializer);
       for (const [index, object] of objects.entries()) {
-        const name = declaration.name.getText(source) + (objects.length > 1 ? ` (${String(index + 1)} of ${String(objects.length)})` : '');
+        const name =
+          declaration.name.getText(source) +
+          (objects.length > 1 ? ` (${String(index + 1)} of ${String(objects.length)})` : '');
         schemas.push({ name, comment: commentOf(statement, text), keys: keysOf(object, source, text) });
       }
     }
@@ -45,8 +51,15 @@ function findObjects(node: ts.Node): ts.ObjectLiteralExpression[] {
 
 function keysOf(object: ts.ObjectLiteralExpression, source: ts.SourceFile, text: string): DescribedKey[] {
   return object.properties.flatMap((property) => {
-    if (!ts.isPropertyAssignment(property)) return [{ key: property.name?.getText(source) ?? '', comment: commentOf(property, text), type: '' }];
-    return [{ key: property.name.getText(source), comment: commentOf(property, text), type: readable(property.initializer.getText(source)) }];
+    if (!ts.isPropertyAssignment(property))
+      return [{ key: property.name?.getText(source) ?? '', comment: commentOf(property, text), type: '' }];
+    return [
+      {
+        key: property.name.getText(source),
+        comment: commentOf(property, text),
+        type: readable(property.initializer.getText(source)),
+      },
+    ];
   });
 }
 
@@ -54,7 +67,14 @@ function commentOf(node: ts.Node, text: string): string {
   const ranges = ts.getLeadingCommentRanges(text, node.getFullStart()) ?? [];
   return ranges
     .filter((range) => text.slice(range.pos, range.pos + 3) === '/**')
-    .map((range) => text.slice(range.pos, range.end).replace(/^\/\*\*|\*\/$/g, '').replace(/^\s*\* ?/gm, '').replace(/\s+/g, ' ').trim())
+    .map((range) =>
+      text
+        .slice(range.pos, range.end)
+        .replace(/^\/\*\*|\*\/$/g, '')
+        .replace(/^\s*\* ?/gm, '')
+        .replace(/\s+/g, ' ')
+        .trim(),
+    )
     .join(' ');
 }
 

@@ -22,8 +22,14 @@ export function makePages(): Page[] {
   return [
     { file: 'failures.md', text: failuresPage() },
     { file: 'cli.md', text: cliPage() },
-    { file: 'recovery-plan.md', text: schemaPage('recovery.yaml: the recovery plan', ['recovery-plan.ts'], 'recovery-plan.schema.json') },
-    { file: 'lifeboat-yaml.md', text: schemaPage('lifeboat.yaml: the platform', ['platform.ts'], 'lifeboat-yaml.schema.json') },
+    {
+      file: 'recovery-plan.md',
+      text: schemaPage('recovery.yaml: the recovery plan', ['recovery-plan.ts'], 'recovery-plan.schema.json'),
+    },
+    {
+      file: 'lifeboat-yaml.md',
+      text: schemaPage('lifeboat.yaml: the platform', ['platform.ts'], 'lifeboat-yaml.schema.json'),
+    },
     { file: 'charts.md', text: chartsPage() },
     { file: 'recovery-plan.schema.json', text: jsonSchema(RecoveryPlan, 'recovery plan') },
     { file: 'lifeboat-yaml.schema.json', text: jsonSchema(Platform, 'lifeboat.yaml') },
@@ -35,7 +41,10 @@ function jsonSchema(schema: z.ZodType, title: string): string {
 }
 
 function failuresPage(): string {
-  const rows = Object.entries(failures).map(([code, { class: kind, hint }]) => `| \`${code}\` | ${kind} | ${kind === 'transient' ? 'yes' : 'no'} | ${cell(hint)} |`);
+  const rows = Object.entries(failures).map(
+    ([code, { class: kind, hint }]) =>
+      `| \`${code}\` | ${kind} | ${kind === 'transient' ? 'yes' : 'no'} | ${cell(hint)} |`,
+  );
   const exits = Object.entries(exitCodes).map(([outcome, code]) => `| \`${outcome}\` | ${String(code)} |`);
   return [
     generated,
@@ -77,7 +86,12 @@ function helpOf(command: Command): string {
 }
 
 function schemaPage(title: string, files: readonly string[], schema: string): string {
-  const parts = [generated, `# ${title}`, '', `Every key; an unknown one is an error. JSON Schema for editors: [${schema}](${schema}).`];
+  const parts = [
+    generated,
+    `# ${title}`,
+    '',
+    `Every key; an unknown one is an error. JSON Schema for editors: [${schema}](${schema}).`,
+  ];
   for (const file of files) {
     for (const { name, comment, keys } of describeSchemas(join(root, 'model', file))) {
       parts.push('', `## ${name}`, '', comment, '', '| key | type | meaning |', '| --- | --- | --- |');
@@ -91,9 +105,14 @@ function chartsPage(): string {
   const charts = readdirSync(join(root, 'charts')).filter((name) => name !== 'common' && !name.includes('.'));
   const rows = charts.map((name) => {
     const plan = RecoveryPlan.parse(parseYaml(readFileSync(join(root, 'charts', name, 'recovery.yaml'), 'utf8')));
-    const images = parseYaml(readFileSync(join(root, 'charts', name, 'sandbox', 'image.yaml'), 'utf8')) as { image: string; packages: string[] }[];
+    const images = parseYaml(readFileSync(join(root, 'charts', name, 'sandbox', 'image.yaml'), 'utf8')) as {
+      image: string;
+      packages: string[];
+    }[];
     const methods = plan.components.map((component) => `${component.name} (${component.method})`).join(', ');
-    const tested = images.map((image) => `Debian's ${image.packages[0] ?? ''} as ${image.image.replace('lifeboat.local/', '')}`).join(', ');
+    const tested = images
+      .map((image) => `Debian's ${image.packages[0] ?? ''} as ${image.image.replace('lifeboat.local/', '')}`)
+      .join(', ');
     return `| ${name} | ${String(plan.tier)} | ${plan.objectives.rpo} / ${plan.objectives.rto} | ${methods} | ${tested} |`;
   });
   return [

@@ -26,11 +26,17 @@ describe('bad input', () => {
   });
 
   /** Runs a command with another lifeboat.yaml; it has to answer in time, in one clear line with what to do. */
-  async function refused(args: readonly string[], of: { exitCode: number; says: RegExp; config?: string; env?: Record<string, string> }): Promise<CommandResult> {
+  async function refused(
+    args: readonly string[],
+    of: { exitCode: number; says: RegExp; config?: string; env?: Record<string, string> },
+  ): Promise<CommandResult> {
     const since = Date.now();
     const path = join(ground.setting.directory, 'other.yaml');
     await writeFile(path, of.config ?? config);
-    const ran = await lifeboat({ ...ground.setting, env: { ...ground.setting.env, ...of.env, LIFEBOAT_CONFIG: path } }, args);
+    const ran = await lifeboat(
+      { ...ground.setting, env: { ...ground.setting.env, ...of.env, LIFEBOAT_CONFIG: path } },
+      args,
+    );
     const took = Date.now() - since;
     const said = `${ran.stdout}${ran.stderr}`;
     expect(said).toMatch(of.says);
@@ -41,7 +47,10 @@ describe('bad input', () => {
   }
 
   it('names the releases there are for an unknown one', async () => {
-    await refused(['backup', 'data/nothing'], { exitCode: 2, says: /unknown release data\/nothing: lifeboat\.yaml has e2e-data\/postgresql, e2e-data\/redis/ });
+    await refused(['backup', 'data/nothing'], {
+      exitCode: 2,
+      says: /unknown release data\/nothing: lifeboat\.yaml has e2e-data\/postgresql, e2e-data\/redis/,
+    });
   });
 
   it('refuses an unknown flag and points to the help', async () => {
@@ -53,7 +62,11 @@ describe('bad input', () => {
   });
 
   it('names the line of broken YAML', async () => {
-    await refused(['backup'], { exitCode: 2, config: `${config}\nreleases: [`, says: /ConfigInvalid: read .*other\.yaml: .*line/ });
+    await refused(['backup'], {
+      exitCode: 2,
+      config: `${config}\nreleases: [`,
+      says: /ConfigInvalid: read .*other\.yaml: .*line/,
+    });
   });
 
   it('lists the keys that lifeboat.yaml does not have', async () => {
@@ -89,15 +102,27 @@ describe('bad input', () => {
   });
 
   it('says that Temporal does not answer', async () => {
-    await refused(['backup'], { exitCode: 1, config: config.replace(ground.sandbox.temporal.address, '127.0.0.1:1'), says: /TemporalUnreachable: connect to Temporal at 127\.0\.0\.1:1[^]*recover --local/ });
+    await refused(['backup'], {
+      exitCode: 1,
+      config: config.replace(ground.sandbox.temporal.address, '127.0.0.1:1'),
+      says: /TemporalUnreachable: connect to Temporal at 127\.0\.0\.1:1[^]*recover --local/,
+    });
   });
 
   it('says that the bucket does not answer', async () => {
-    await refused(['points'], { exitCode: 1, config: config.replace(ground.sandbox.s3.endpoint, 'http://127.0.0.1:1'), says: /StoreUnreachable/ });
+    await refused(['points'], {
+      exitCode: 1,
+      config: config.replace(ground.sandbox.s3.endpoint, 'http://127.0.0.1:1'),
+      says: /StoreUnreachable/,
+    });
   });
 
   it('says that the bucket is not there', async () => {
-    await refused(['points'], { exitCode: 1, config: config.replace(/s3:\/\/[^/]+/, 's3://no-such-bucket'), says: /StoreNotFound/ });
+    await refused(['points'], {
+      exitCode: 1,
+      config: config.replace(/s3:\/\/[^/]+/, 's3://no-such-bucket'),
+      says: /StoreNotFound/,
+    });
   });
 
   it('says that credentials are refused', async () => {
@@ -105,20 +130,31 @@ describe('bad input', () => {
   });
 
   it('says that no worker runs a different lifeboat.yaml', async () => {
-    await refused(['backup', 'e2e-data/redis'], { exitCode: 4, config: `${config}\n# another file\n`, says: /ConfigDiffers/ });
+    await refused(['backup', 'e2e-data/redis'], {
+      exitCode: 4,
+      config: `${config}\n# another file\n`,
+      says: /ConfigDiffers/,
+    });
   });
 
   it('says that helm is too old', async () => {
     const helm = join(ground.setting.directory, 'old-helm');
     await writeFile(helm, '#!/bin/sh\necho v3.2.0\n');
     await chmod(helm, 0o755);
-    const ran = await refused(['doctor'], { exitCode: 1, env: { LIFEBOAT_HELM: helm }, says: /helm.*3\.2\.0.*too old/ });
+    const ran = await refused(['doctor'], {
+      exitCode: 1,
+      env: { LIFEBOAT_HELM: helm },
+      says: /helm.*3\.2\.0.*too old/,
+    });
     expect(ran.stdout).toContain('✗');
   });
 
   it('never overwrites a recovery kit', async () => {
     const kit = await readFile(ground.setting.kitPath, 'utf8');
-    await refused(['keys', 'create', '--platform', 'x', '--store', 'file:///tmp/x'], { exitCode: 2, says: /it is there already/ });
+    await refused(['keys', 'create', '--platform', 'x', '--store', 'file:///tmp/x'], {
+      exitCode: 2,
+      says: /it is there already/,
+    });
     expect(await readFile(ground.setting.kitPath, 'utf8')).toBe(kit);
   });
 });

@@ -44,15 +44,21 @@ describe('a cancelled run', () => {
     await client.connection.close();
   }
 
-  it.each(['captureComponent', 'verifyCapture'])('leaves nothing of a backup that is cancelled in %s', async (activity) => {
-    const before = await storedKeys();
-    await cancelAt(['backup', ground.names.postgresql], activity, false);
-    expect(await storedKeys()).toEqual(before);
-  });
+  it.each(['captureComponent', 'verifyCapture'])(
+    'leaves nothing of a backup that is cancelled in %s',
+    async (activity) => {
+      const before = await storedKeys();
+      await cancelAt(['backup', ground.names.postgresql], activity, false);
+      expect(await storedKeys()).toEqual(before);
+    },
+  );
 
-  it.each(['raiseFence', 'restoreComponent', 'compareComponent'])('puts back what a recovery did that is cancelled in %s', async (activity) => {
-    await cancelAt(['recover', ground.names.postgresql, '--data', '--on-failure', 'abort'], activity, true);
-    const listed = await ground.run(['unlock']);
-    expect(listed.stdout.trim()).toBe('[]');
-  });
+  it.each(['raiseFence', 'restoreComponent', 'compareComponent'])(
+    'puts back what a recovery did that is cancelled in %s',
+    async (activity) => {
+      await cancelAt(['recover', ground.names.postgresql, '--data', '--on-failure', 'abort'], activity, true);
+      const listed = await ground.run(['unlock']);
+      expect(listed.stdout.trim()).toBe('[]');
+    },
+  );
 });

@@ -8,16 +8,21 @@ import { RecoveryKit } from '../../model/recovery-kit.ts';
 import { layout } from '../../sandbox/layout.ts';
 import { demoPlatform } from '../../sandbox/platform/release.ts';
 import { openSandbox } from './ground.ts';
-import { clusterSecrets, findSecrets, type Leak, watchArguments, type WatchedSecret } from './secret-watch.ts';
+import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArguments } from './secret-watch.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
 describe('npm run demo', () => {
-  it('brings six releases back from the bucket alone, refuses a damaged copy and shows no secret', { timeout: 1_500_000 }, async () => {
+  it('brings six releases back from the bucket alone, refuses a damaged copy and shows no secret', {
+    timeout: 1_500_000,
+  }, async () => {
     const sandbox = await openSandbox();
     const secrets: WatchedSecret[] = [{ from: 'the key of the store', value: sandbox.s3.secretAccessKey }];
     const watched = watchArguments(() => secrets);
-    const child = spawn('npm', ['run', '--silent', 'demo', '--', '--json', '--keep'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('npm', ['run', '--silent', 'demo', '--', '--json', '--keep'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -29,7 +34,9 @@ describe('npm run demo', () => {
       const begins = (text: string): boolean => !before.includes(text) && stderr.includes(text);
       // Before the disaster takes the Secrets away: what must not be seen anywhere from here on.
       if (begins('start clients that keep writing')) {
-        void clusterSecrets(sandbox, [...new Set(demoPlatform.map((release) => release.namespace))]).then((found) => secrets.push(...found));
+        void clusterSecrets(sandbox, [...new Set(demoPlatform.map((release) => release.namespace))]).then((found) =>
+          secrets.push(...found),
+        );
       }
     });
     const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -42,7 +49,9 @@ describe('npm run demo', () => {
     expect(report.destroyed.volumes).toBeGreaterThanOrEqual(5);
     expect(report.destroyed.volumesLeft).toBe(0);
     expect(report.recovery.outcome).toBe('complete');
-    expect(report.recovery.releases.map((release) => release.release).sort()).toEqual(demoPlatform.map(({ namespace, name }) => `${namespace}/${name}`).sort());
+    expect(report.recovery.releases.map((release) => release.release).sort()).toEqual(
+      demoPlatform.map(({ namespace, name }) => `${namespace}/${name}`).sort(),
+    );
     for (const release of report.recovery.releases) {
       expect(release.facts.equal, release.release).toBe(true);
       expect(release.facts.compared, release.release).toBeGreaterThan(0);
@@ -61,16 +70,29 @@ describe('npm run demo', () => {
 });
 
 /** Histories, reports, plans and output: everything that a run leaves for people to read. */
-async function everythingWritten(report: DemoReport, secrets: WatchedSecret[], output: { stdout: string; stderr: string }): Promise<Leak[]> {
+async function everythingWritten(
+  report: DemoReport,
+  secrets: WatchedSecret[],
+  output: { stdout: string; stderr: string },
+): Promise<Leak[]> {
   const sandbox = await openSandbox();
   const kit = RecoveryKit.parse(JSON.parse(await readFile(join(report.directory, 'recovery-kit.json'), 'utf8')));
-  secrets.push({ from: 'the identity of the kit', value: kit.identity }, { from: 'the signing key', value: kit.signing.privateKey.split('\n')[1] ?? '' });
-  const leaks = [...findSecrets(secrets, 'stdout', Buffer.from(output.stdout)), ...findSecrets(secrets, 'stderr', Buffer.from(output.stderr))];
+  secrets.push(
+    { from: 'the identity of the kit', value: kit.identity },
+    { from: 'the signing key', value: kit.signing.privateKey.split('\n')[1] ?? '' },
+  );
+  const leaks = [
+    ...findSecrets(secrets, 'stdout', Buffer.from(output.stdout)),
+    ...findSecrets(secrets, 'stderr', Buffer.from(output.stderr)),
+  ];
   for (const suffix of ['', '-wal']) {
     const database = await readFile(join(layout().temporal, `temporal.db${suffix}`)).catch(() => undefined);
     if (database !== undefined) leaks.push(...findSecrets(secrets, `the histories, temporal.db${suffix}`, database));
   }
-  const store = await openStore(kit.store, { accessKeyId: sandbox.s3.accessKeyId, secretAccessKey: sandbox.s3.secretAccessKey });
+  const store = await openStore(kit.store, {
+    accessKeyId: sandbox.s3.accessKeyId,
+    secretAccessKey: sandbox.s3.secretAccessKey,
+  });
   for await (const { key } of store.list('')) {
     if (!key.endsWith('.age')) leaks.push(...findSecrets(secrets, key, await store.get(key)));
   }

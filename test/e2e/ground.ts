@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lifeboat, startWorkerProcess, type CommandResult, type WorkerProcess } from '../../demo/command.ts';
+import { type CommandResult, lifeboat, startWorkerProcess, type WorkerProcess } from '../../demo/command.ts';
 import { makeSetting, type Setting, type SettingOptions } from '../../demo/setting.ts';
 import type { RunResult } from '../../model/outcome.ts';
 import { installPlatform } from '../../sandbox/platform/install-platform.ts';
 import { kubectl } from '../../sandbox/platform/kubectl.ts';
-import { releaseLabel, smallPlatform, type SandboxRelease } from '../../sandbox/platform/release.ts';
+import { releaseLabel, type SandboxRelease, smallPlatform } from '../../sandbox/platform/release.ts';
 import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
 import { makeTemporalNamespace } from './temporal-client.ts';
 
@@ -45,7 +45,10 @@ export async function openSandbox(): Promise<Sandbox> {
 export type GroundOptions = Partial<SettingOptions> & { readonly temporalNamespace?: string };
 
 /** Opens the ground of a test file; its platform of two releases is installed once and shared by all of them. */
-export async function openGround(name: string, { temporalNamespace = 'default', ...options }: GroundOptions = {}): Promise<Ground> {
+export async function openGround(
+  name: string,
+  { temporalNamespace = 'default', ...options }: GroundOptions = {},
+): Promise<Ground> {
   const sandbox = await openSandbox();
   await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
   const releases = options.releases ?? smallPlatform('e2e');
@@ -90,6 +93,8 @@ function parse(ran: CommandResult): Ran['result'] {
   try {
     return JSON.parse(ran.stdout) as Ran['result'];
   } catch {
-    throw new Error(`the command printed no JSON (exit ${String(ran.exitCode)}): ${ran.stdout.slice(0, 500)} ${ran.stderr.slice(-1_000)}`);
+    throw new Error(
+      `the command printed no JSON (exit ${String(ran.exitCode)}): ${ran.stdout.slice(0, 500)} ${ran.stderr.slice(-1_000)}`,
+    );
   }
 }

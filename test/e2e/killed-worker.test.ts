@@ -31,7 +31,14 @@ describe('a recovery whose worker is killed', () => {
   it.each(points)('resumes at $activity (Temporal restarted: $temporalToo)', async ({ activity, temporalToo }) => {
     const before = { cluster: await clusterState(ground), data: await postgresState(ground) };
     let worker = await ground.startWorker();
-    const started = await ground.run(['recover', ground.names.postgresql, '--data', '--on-failure', 'abort', '--no-wait']);
+    const started = await ground.run([
+      'recover',
+      ground.names.postgresql,
+      '--data',
+      '--on-failure',
+      'abort',
+      '--no-wait',
+    ]);
     const { workflowId } = started.result;
     const client = await temporalClient(ground);
     await approveWhenAsked(ground, workflowId);

@@ -21,7 +21,11 @@ describe('a platform of two releases', () => {
 
   it('passes the self test from a start without any input', async () => {
     const client = await temporalClient(ground);
-    const handle = await client.workflow.start('selfTest', { taskQueue: 'lifeboat', workflowId: `self-test-${String(Date.now())}`, args: [] });
+    const handle = await client.workflow.start('selfTest', {
+      taskQueue: 'lifeboat',
+      workflowId: `self-test-${String(Date.now())}`,
+      args: [],
+    });
     const result = (await handle.result()) as { outcome: string; notes: string[] };
     expect(result.outcome).toBe('complete');
     expect(result.notes.length).toBeGreaterThan(5);
@@ -32,14 +36,21 @@ describe('a platform of two releases', () => {
     const backup = await ground.run(['backup']);
     expect(backup.result.outcome, backup.stderr).toBe('complete');
     expect(backup.exitCode).toBe(0);
-    expect(backup.result.releases.map((release) => release.release).sort()).toEqual([ground.names.postgresql, ground.names.redis].sort());
+    expect(backup.result.releases.map((release) => release.release).sort()).toEqual(
+      [ground.names.postgresql, ground.names.redis].sort(),
+    );
     expect(backup.result.notConfigured).toEqual(['replicate', 'expire']);
     const verified = await ground.run(['verify', '--all']);
     expect(verified.result.outcome, verified.stderr).toBe('complete');
     expect(verified.result.releases).toHaveLength(2);
     const status = await ground.run(['status']);
     expect(status.exitCode).toBe(0);
-    expect(JSON.parse(status.stdout)).toMatchObject({ releases: [{ proof: 'read-back', rpoMet: true }, { proof: 'read-back', rpoMet: true }] });
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      releases: [
+        { proof: 'read-back', rpoMet: true },
+        { proof: 'read-back', rpoMet: true },
+      ],
+    });
     const report = await ground.run(['report', backup.result.workflowId]);
     expect(report.result.runId).toBe(backup.result.runId);
     expect(await clusterState(ground)).toEqual(before);
@@ -54,11 +65,20 @@ describe('a platform of two releases', () => {
   });
 
   it('recovers a release into another namespace and leaves the one that runs alone', async () => {
-    const recovered = await ground.run(['recover', ground.names.redis, '--into', 'e2e-elsewhere', '--on-failure', 'abort']);
+    const recovered = await ground.run([
+      'recover',
+      ground.names.redis,
+      '--into',
+      'e2e-elsewhere',
+      '--on-failure',
+      'abort',
+    ]);
     expect(recovered.result.outcome, recovered.stderr).toBe('complete');
     expect(recovered.result.releases[0]?.release).toBe('e2e-elsewhere/redis');
     expect(recovered.result.releases[0]?.facts.equal).toBe(true);
     expect(await clusterState(ground)).toEqual(before);
-    expect((await ground.kubectl(['get', 'pods', '-n', 'e2e-elsewhere', '-o', 'name'])).trim()).toContain('pod/redis-0');
+    expect((await ground.kubectl(['get', 'pods', '-n', 'e2e-elsewhere', '-o', 'name'])).trim()).toContain(
+      'pod/redis-0',
+    );
   });
 });

@@ -21,7 +21,14 @@ describe('lifeboat repair', () => {
   it('lifts the fence of a run whose worker and Temporal are gone for good', async () => {
     const before = { cluster: await clusterState(ground), data: await postgresState(ground) };
     const worker = await ground.startWorker();
-    const started = await ground.run(['recover', ground.names.postgresql, '--data', '--on-failure', 'abort', '--no-wait']);
+    const started = await ground.run([
+      'recover',
+      ground.names.postgresql,
+      '--data',
+      '--on-failure',
+      'abort',
+      '--no-wait',
+    ]);
     const client = await temporalClient(ground);
     await approveWhenAsked(ground, started.result.workflowId);
     await waitForActivity(client, started.result.workflowId, 'restoreComponent');
@@ -40,14 +47,34 @@ describe('lifeboat repair', () => {
     const found = JSON.parse(repaired.stdout) as { what: string; undone: boolean }[];
     expect(found.map((each) => each.what)).toContain('fence');
     expect(found.every((each) => each.undone)).toBe(true);
-    expect((await clusterState(ground)).filter((line) => line.includes('lifeboat.dev/') || line.includes('fenced-by'))).toEqual([]);
+    expect(
+      (await clusterState(ground)).filter((line) => line.includes('lifeboat.dev/') || line.includes('fenced-by')),
+    ).toEqual([]);
     expect(await clusterState(ground)).toEqual(before.cluster);
 
     await startTemporal({ database: 'fresh' });
-    const unlocked = await ground.run(['unlock', ground.names.postgresql, '--by', 'test', '--reason', 'its Temporal is gone']);
+    const unlocked = await ground.run([
+      'unlock',
+      ground.names.postgresql,
+      '--by',
+      'test',
+      '--reason',
+      'its Temporal is gone',
+    ]);
     expect(unlocked.exitCode, unlocked.stderr).toBe(0);
     await ground.startWorker();
-    const again = await ground.run(['recover', ground.names.postgresql, '--data', '--on-failure', 'abort', '--yes', '--by', 'test', '--reason', 'test']);
+    const again = await ground.run([
+      'recover',
+      ground.names.postgresql,
+      '--data',
+      '--on-failure',
+      'abort',
+      '--yes',
+      '--by',
+      'test',
+      '--reason',
+      'test',
+    ]);
     expect(again.result.outcome, again.stderr).toBe('complete');
     const data = await postgresState(ground);
     expect(data.at(-1)).toBe(before.data.at(-1));

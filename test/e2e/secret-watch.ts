@@ -12,10 +12,16 @@ export type Leak = { readonly from: string; readonly form: string; readonly wher
 export async function clusterSecrets(sandbox: Sandbox, namespaces: readonly string[]): Promise<WatchedSecret[]> {
   const found: WatchedSecret[] = [];
   for (const namespace of namespaces) {
-    const { items } = JSON.parse(await kubectl(sandbox, ['get', 'secrets', '-n', namespace, '-o', 'json'])) as { items: { metadata: { name: string }; type: string; data?: Record<string, string> }[] };
+    const { items } = JSON.parse(await kubectl(sandbox, ['get', 'secrets', '-n', namespace, '-o', 'json'])) as {
+      items: { metadata: { name: string }; type: string; data?: Record<string, string> }[];
+    };
     for (const { metadata, type, data } of items) {
       if (type === 'helm.sh/release.v1') continue;
-      for (const [key, encoded] of Object.entries(data ?? {})) found.push({ from: `${namespace}/${metadata.name}/${key}`, value: Buffer.from(encoded, 'base64').toString('utf8') });
+      for (const [key, encoded] of Object.entries(data ?? {}))
+        found.push({
+          from: `${namespace}/${metadata.name}/${key}`,
+          value: Buffer.from(encoded, 'base64').toString('utf8'),
+        });
     }
   }
   return found.filter(({ value }) => value.length >= 12);
@@ -29,7 +35,9 @@ function formsOf(value: string): Map<string, string> {
     ['URL-escaped', encodeURIComponent(value)],
   ]);
   for (const offset of [0, 1, 2]) {
-    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)]).toString('base64').replace(/=+$/, '');
+    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)])
+      .toString('base64')
+      .replace(/=+$/, '');
     forms.set(`base64 at ${String(offset)}`, encoded.slice(offset === 0 ? 0 : 4, encoded.length - 2));
   }
   return forms;
@@ -37,11 +45,15 @@ function formsOf(value: string): Map<string, string> {
 
 /** Looks for secrets in bytes. */
 export function findSecrets(secrets: readonly WatchedSecret[], where: string, bytes: Buffer): Leak[] {
-  return secrets.flatMap(({ from, value }) => [...formsOf(value)].filter(([, text]) => bytes.includes(text)).map(([form]) => ({ from, form, where })));
+  return secrets.flatMap(({ from, value }) =>
+    [...formsOf(value)].filter(([, text]) => bytes.includes(text)).map(([form]) => ({ from, form, where })),
+  );
 }
 
 /** Samples the arguments of every process until it is stopped. */
-export function watchArguments(secrets: () => readonly WatchedSecret[]): { stop(): { leaks: Leak[]; samples: number } } {
+export function watchArguments(secrets: () => readonly WatchedSecret[]): {
+  stop(): { leaks: Leak[]; samples: number };
+} {
   const leaks: Leak[] = [];
   let samples = 0;
   const timer = setInterval(() => {

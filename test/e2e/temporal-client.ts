@@ -30,14 +30,26 @@ export async function makeTemporalNamespace(address: string, namespace: string):
 }
 
 /** Waits until an activity of this type runs in a run or in one of its children; `component` narrows it by its input. */
-export async function waitForActivity(client: Client, workflowId: string, activity: string, withinMs = 120_000): Promise<void> {
+export async function waitForActivity(
+  client: Client,
+  workflowId: string,
+  activity: string,
+  withinMs = 120_000,
+): Promise<void> {
   const until = Date.now() + withinMs;
   for (;;) {
-    const described = await client.workflow.getHandle(workflowId).describe().catch(() => undefined);
+    const described = await client.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch(() => undefined);
     const pending = described?.raw.pendingActivities ?? [];
     if (pending.some((each) => each.activityType?.name === activity && Number(each.state) === started)) return;
-    if (described !== undefined && described.status.name !== 'RUNNING') throw new Error(`${workflowId} ended ${described.status.name} before ${activity} ran`);
-    if (Date.now() > until) throw new Error(`${activity} did not run in ${workflowId}: ${pending.map((each) => each.activityType?.name ?? '').join(', ')}`);
+    if (described !== undefined && described.status.name !== 'RUNNING')
+      throw new Error(`${workflowId} ended ${described.status.name} before ${activity} ran`);
+    if (Date.now() > until)
+      throw new Error(
+        `${activity} did not run in ${workflowId}: ${pending.map((each) => each.activityType?.name ?? '').join(', ')}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
 }
@@ -51,8 +63,10 @@ export async function approveWhenAsked(ground: Ground, workflowId: string): Prom
   const handle = client.workflow.getHandle(workflowId);
   for (let tries = 0; tries < 200; tries += 1) {
     const progress = await handle.query<{ approval: { planDigest: string } | null }>('progress').catch(() => undefined);
-    if (progress?.approval != null) {
-      await handle.executeUpdate('approve', { args: [{ by: 'test', reason: 'test', planDigest: progress.approval.planDigest }] });
+    if (progress !== undefined && progress.approval !== null) {
+      await handle.executeUpdate('approve', {
+        args: [{ by: 'test', reason: 'test', planDigest: progress.approval.planDigest }],
+      });
       return;
     }
     await new Promise((resolve) => setTimeout(resolve, 150));

@@ -1,3 +1,4 @@
+// long because each failure of the write path stands beside its twin
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

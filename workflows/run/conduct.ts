@@ -1,7 +1,14 @@
 import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
-import { failures, type FailureView } from '../../model/failures.ts';
-import { joinCompensations, objectivesMet, type Outcome, type ReleaseResult, type RunPlan, type RunResult } from '../../model/outcome.ts';
+import { type FailureView, failures } from '../../model/failures.ts';
+import {
+  joinCompensations,
+  type Outcome,
+  objectivesMet,
+  type ReleaseResult,
+  type RunPlan,
+  type RunResult,
+} from '../../model/outcome.ts';
 import { quick } from './activity-proxies.ts';
 import { Compensations } from './compensation.ts';
 import { RunConsole } from './console.ts';
@@ -124,7 +131,12 @@ function parseInput<Schema extends z.ZodType>(type: string, schema: Schema, raw:
   throw ApplicationFailure.create({ type: 'InputInvalid', message, nonRetryable: true, details: [result] });
 }
 
-async function closeRun(type: string, run: Run<unknown>, ending: Ending, undone: Awaited<ReturnType<Compensations['run']>>): Promise<RunResult> {
+async function closeRun(
+  type: string,
+  run: Run<unknown>,
+  ending: Ending,
+  undone: Awaited<ReturnType<Compensations['run']>>,
+): Promise<RunResult> {
   const { console } = run;
   if (run.draft !== undefined) {
     run.releases.push(
@@ -158,6 +170,9 @@ async function closeRun(type: string, run: Run<unknown>, ending: Ending, undone:
     await quick.writeReport(result);
     return result;
   } catch (error) {
-    return { ...result, notes: [...(result.notes ?? []), `the report was not written to the store: ${viewFailure(error).message}`] };
+    return {
+      ...result,
+      notes: [...(result.notes ?? []), `the report was not written to the store: ${viewFailure(error).message}`],
+    };
   }
 }

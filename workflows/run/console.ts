@@ -2,33 +2,24 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import {
   ApplicationFailure,
   condition,
-  defineQuery,
-  defineSignal,
-  defineUpdate,
   getExternalWorkflowHandle,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { z } from 'zod';
-import { failure, type FailureView } from '../../model/failures.ts';
-import { type OpenApproval, type OpenQuestion, type ProgressLine, renderProgress, type RunProgress } from '../../model/progress.ts';
-import { Approval, Decision, PauseRequest } from '../../model/run-input.ts';
-import { messageNames, searchAttributes } from '../../model/run-names.ts';
+import { type FailureView, failure } from '../../model/failures.ts';
 import type { Outcome } from '../../model/outcome.ts';
-
-const progressQuery = defineQuery<RunProgress>(messageNames.progress);
-const approveUpdate = defineUpdate<string, [unknown]>(messageNames.approve);
-const decideUpdate = defineUpdate<string, [unknown]>(messageNames.decide);
-const pauseUpdate = defineUpdate<string, [unknown]>(messageNames.pause);
-const resumeUpdate = defineUpdate<string, [unknown]>(messageNames.resume);
-const approveSignal = defineSignal<[unknown]>(messageNames.approve);
-const decideSignal = defineSignal<[unknown]>(messageNames.decide);
-const pauseSignal = defineSignal<[unknown]>(messageNames.pause);
-const resumeSignal = defineSignal<[unknown]>(messageNames.resume);
-/** A run that was started by another one tells it of its questions. */
-const noteQuestion = defineSignal<[{ workflowId: string; question: OpenQuestion | null }]>('noteQuestion');
+import {
+  type OpenApproval,
+  type OpenQuestion,
+  type ProgressLine,
+  type RunProgress,
+  renderProgress,
+} from '../../model/progress.ts';
+import type { Approval, Decision, PauseRequest } from '../../model/run-input.ts';
+import { searchAttributes } from '../../model/run-names.ts';
+import { decideSignal, listenToPeople, noteQuestion, progressQuery } from './messages.ts';
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
@@ -58,7 +49,14 @@ export class RunConsole {
   private readonly title: string;
 
   /** Registers the handlers; to be made before the first await of a workflow. */
-  constructor(of: { type: string; title: string; release?: string; cluster?: string; trigger: string; point?: string }) {
+  constructor(of: {
+    type: string;
+    title: string;
+    release?: string;
+    cluster?: string;
+    trigger: string;
+    point?: string;
+  }) {
     this.type = of.type;
     this.title = of.title;
     upsertSearchAttributes([
@@ -66,11 +64,19 @@ export class RunConsole {
       { key: keyword(searchAttributes.trigger), value: of.trigger },
       ...(of.release === undefined ? [] : [{ key: keyword(searchAttributes.release), value: of.release }]),
     ]);
-    setHandler(progressQuery, () => this.view(), { description: 'The checklist of the run, what it waits for, and the command to type next.' });
-    this.handle(approveUpdate, approveSignal, Approval, (approval) => this.takeApproval(approval), 'Approve the plan whose digest the run shows: {"by", "reason", "planDigest"}.');
-    this.handle(decideUpdate, decideSignal, Decision, (decision) => this.takeDecision(decision), 'Answer a failed step: {"action": "retry" | "skip" | "abort", "by", "reason", "question"?}.');
-    this.handle(pauseUpdate, pauseSignal, PauseRequest, (by) => this.takePause(by), 'Hold the run before its next release: {"by", "reason"}.');
-    this.handle(resumeUpdate, resumeSignal, PauseRequest, () => this.takeResume(), 'Go on after a pause: {"by", "reason"}.');
+    setHandler(progressQuery, () => this.view(), {
+      description: 'The checklist of the run, what it waits for, and the command to type next.',
+    });
+    listenToPeople({
+      approve: (approval) => this.takeApproval(approval),
+      decide: (decision) => this.takeDecision(decision),
+      pause: (by) => this.takePause(by),
+      resume: () => this.takeResume(),
+      rejected: (why) => {
+        this.lastRejected = why;
+        this.show();
+      },
+    });
     setHandler(noteQuestion, ({ workflowId, question }) => {
       this.childQuestions = this.childQuestions.filter((each) => each.workflowId !== workflowId);
       if (question !== null) this.childQuestions.push(question);
@@ -79,38 +85,13 @@ export class RunConsole {
     this.show();
   }
 
-  private handle<T>(
-    update: ReturnType<typeof defineUpdate<string, [unknown]>>,
-    signal: ReturnType<typeof defineSignal<[unknown]>>,
-    schema: z.ZodType<T>,
-    take: (input: T) => Promise<string> | string,
-    description: string,
-  ): void {
-    const parse = (raw: unknown): T => {
-      const parsed = schema.safeParse(raw);
-      if (parsed.success) return parsed.data;
-      const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`).join('; ');
-      throw ApplicationFailure.nonRetryable(`${description} Got: ${problems}`, 'InputInvalid');
-    };
-    setHandler(update, async (raw) => await take(parse(raw)), { description, validator: (raw) => void parse(raw) });
-    setHandler(
-      signal,
-      async (raw) => {
-        try {
-          await take(parse(raw));
-        } catch (error) {
-          this.lastRejected = error instanceof Error ? error.message : String(error);
-          this.show();
-        }
-      },
-      { description },
-    );
-  }
-
   private takeApproval(given: Approval): string {
     if (this.approval === null) throw ApplicationFailure.nonRetryable('the run waits for no approval', 'InputInvalid');
     if (given.planDigest !== this.approval.planDigest) {
-      throw ApplicationFailure.nonRetryable(`the run shows the plan ${this.approval.planDigest}, not ${given.planDigest}`, 'PlanDigestMismatch');
+      throw ApplicationFailure.nonRetryable(
+        `the run shows the plan ${this.approval.planDigest}, not ${given.planDigest}`,
+        'PlanDigestMismatch',
+      );
     }
     this.approval.given = given;
     return `approved by ${given.by}`;
@@ -119,14 +100,23 @@ export class RunConsole {
   private async takeDecision(decision: Decision): Promise<string> {
     const open = [...this.questions.values(), ...this.childQuestions];
     const [only] = open;
-    const question = decision.question === undefined ? (open.length === 1 ? only : undefined) : open.find((each) => each.id === decision.question);
+    const question =
+      decision.question === undefined
+        ? open.length === 1
+          ? only
+          : undefined
+        : open.find((each) => each.id === decision.question);
     if (question === undefined) {
       const listed = open.map((each) => each.id).join(', ');
-      throw ApplicationFailure.nonRetryable(open.length === 0 ? 'the run asks nothing' : `name one of the open questions: ${listed}`, 'InputInvalid');
+      throw ApplicationFailure.nonRetryable(
+        open.length === 0 ? 'the run asks nothing' : `name one of the open questions: ${listed}`,
+        'InputInvalid',
+      );
     }
     const own = this.questions.get(question.id);
     if (own !== undefined) own.answer = decision;
-    else await getExternalWorkflowHandle(question.workflowId).signal(decideSignal, { ...decision, question: question.id });
+    else
+      await getExternalWorkflowHandle(question.workflowId).signal(decideSignal, { ...decision, question: question.id });
     return `${decision.action}: ${question.release} ${question.step}`;
   }
 
@@ -153,7 +143,10 @@ export class RunConsole {
       startedAt: this.started.toISOString(),
       lines: this.lines.map((line) => ({ ...line })),
       approval: this.approval === null ? null : (approval as OpenApproval),
-      questions: [...[...this.questions.values()].map(({ answer: _answer, ...question }) => question), ...this.childQuestions],
+      questions: [
+        ...[...this.questions.values()].map(({ answer: _answer, ...question }) => question),
+        ...this.childQuestions,
+      ],
       paused: this.pause,
       lastRejected: this.lastRejected,
       waitedForPeopleMs: this.waitedMs,
@@ -192,7 +185,8 @@ export class RunConsole {
     const line = this.line(title);
     const now = new Date();
     if (state === 'running') line.startedAt ??= now.toISOString();
-    if (state === 'done' || state === 'failed') line.durationMs = line.startedAt === null ? null : now.getTime() - Date.parse(line.startedAt);
+    if (state === 'done' || state === 'failed')
+      line.durationMs = line.startedAt === null ? null : now.getTime() - Date.parse(line.startedAt);
     line.state = state;
     line.note = note;
     this.show();
@@ -219,9 +213,18 @@ export class RunConsole {
   }
 
   /** Waits for the approval of a plan. @throws ApprovalTimeout */
-  async approve(plan: { planDigest: string; lines: readonly string[]; overwrites: readonly string[] }): Promise<Approval> {
+  async approve(plan: {
+    planDigest: string;
+    lines: readonly string[];
+    overwrites: readonly string[];
+  }): Promise<Approval> {
     const since = new Date();
-    this.approval = { planDigest: plan.planDigest, lines: plan.lines.slice(0, 40), overwrites: plan.overwrites.slice(0, 40), since: since.toISOString() };
+    this.approval = {
+      planDigest: plan.planDigest,
+      lines: plan.lines.slice(0, 40),
+      overwrites: plan.overwrites.slice(0, 40),
+      since: since.toISOString(),
+    };
     const before = this.phase;
     this.enter('AwaitingApproval');
     const given = await condition(() => this.approval?.given !== undefined, patience);
@@ -229,7 +232,8 @@ export class RunConsole {
     this.approval = null;
     this.waitedMs += Date.now() - since.getTime();
     this.enter(before);
-    if (!given || approval === undefined) throw failure('ApprovalTimeout', { message: `wait for approval: none within ${patience}` });
+    if (!given || approval === undefined)
+      throw failure('ApprovalTimeout', { message: `wait for approval: none within ${patience}` });
     return approval;
   }
 
@@ -238,20 +242,31 @@ export class RunConsole {
     const { workflowId, parent } = workflowInfo();
     const id = `${release}/${step}#${String((this.asked += 1))}`;
     const since = new Date();
-    const question: OpenQuestion & { answer?: Decision } = { id, release, step, failure: view, since: since.toISOString(), workflowId };
+    const question: OpenQuestion & { answer?: Decision } = {
+      id,
+      release,
+      step,
+      failure: view,
+      since: since.toISOString(),
+      workflowId,
+    };
     this.questions.set(id, question);
     const before = this.phase;
     this.enter('AwaitingDecision');
     const tell = async (open: OpenQuestion | null): Promise<void> => {
       if (parent === undefined) return;
       // The run above may have ended; then nobody is to be told.
-      await getExternalWorkflowHandle(parent.workflowId).signal(noteQuestion, { workflowId, question: open }).catch(() => undefined);
+      await getExternalWorkflowHandle(parent.workflowId)
+        .signal(noteQuestion, { workflowId, question: open })
+        .catch(() => undefined);
     };
     await tell({ id, release, step, failure: view, since: question.since, workflowId });
     try {
       const answered = await condition(() => question.answer !== undefined, patience);
       this.waitedMs += Date.now() - since.getTime();
-      return answered && question.answer !== undefined ? question.answer : { action: 'abort', by: 'lifeboat', reason: `no answer within ${patience}` };
+      return answered && question.answer !== undefined
+        ? question.answer
+        : { action: 'abort', by: 'lifeboat', reason: `no answer within ${patience}` };
     } finally {
       this.questions.delete(id);
       this.enter(before);

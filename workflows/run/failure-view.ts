@@ -1,5 +1,12 @@
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, TemporalFailure, TimeoutFailure } from '@temporalio/workflow';
-import { failures, type FailureCode, type FailureView, isFailureCode, LifeboatFailure } from '../../model/failures.ts';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  isCancellation,
+  TemporalFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import { type FailureCode, type FailureView, failures, isFailureCode, LifeboatFailure } from '../../model/failures.ts';
 import type { RunResult } from '../../model/outcome.ts';
 
 /** What an expected failure says of itself; a defect is thrown on, so that it stays loud. */
@@ -28,7 +35,12 @@ function timeoutView(error: unknown, cause: TimeoutFailure): FailureView {
   // The last attempt's own failure says more than that time ran out.
   const last = cause.cause instanceof ApplicationFailure && isFailureCode(cause.cause.type) ? cause.cause : undefined;
   const code: FailureCode = last !== undefined && isFailureCode(last.type) ? last.type : 'StepTimedOut';
-  return { code, message: last?.message ?? `${step}: no end within its bound`, hint: failures[code].hint, changed: 'unknown' };
+  return {
+    code,
+    message: last?.message ?? `${step}: no end within its bound`,
+    hint: failures[code].hint,
+    changed: 'unknown',
+  };
 }
 
 /** The result that a failed child run carries, or undefined where it died of something else. */

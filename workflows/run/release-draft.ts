@@ -50,7 +50,13 @@ export async function timed<T>(draft: ReleaseDraft, step: string, work: () => Pr
 /** The draft as it ended. */
 export function closeDraft(
   draft: ReleaseDraft,
-  ending: { outcome: Outcome; compensation: Compensation; leftBehind: readonly string[]; failure?: FailureView; startedAt: Date },
+  ending: {
+    outcome: Outcome;
+    compensation: Compensation;
+    leftBehind: readonly string[];
+    failure?: FailureView;
+    startedAt: Date;
+  },
 ): ReleaseResult {
   return {
     ...draft,

@@ -4,12 +4,22 @@ import type { Run } from './conduct.ts';
 import { childResult } from './failure-view.ts';
 
 /** Backs up what is live before a recovery overwrites it, under the recovery's own lock. @returns the id of the point */
-export async function takeSafetyCopy(run: Run<{ configDigest?: string | undefined }>, release: string): Promise<string> {
+export async function takeSafetyCopy(
+  run: Run<{ configDigest?: string | undefined }>,
+  release: string,
+): Promise<string> {
   const { input } = run;
   try {
     const result = await executeChild<typeof backUpRelease>('backUpRelease', {
       workflowId: `${run.ref.workflowId}/safety-copy-${release}`,
-      args: [{ release, trigger: 'safety copy', partOf: { lockHeld: true, verified: false }, ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }) }],
+      args: [
+        {
+          release,
+          trigger: 'safety copy',
+          partOf: { lockHeld: true, verified: false },
+          ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }),
+        },
+      ],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       staticSummary: `safety copy of ${release}`,

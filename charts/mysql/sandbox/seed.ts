@@ -3,13 +3,18 @@ import type { SeedPod } from '../../sandbox-recipe.ts';
 /** Two schemas with about 20 000 rows, one of every kind of object that a dump can lose, and accounts with grants. */
 export async function seed(pod: SeedPod): Promise<void> {
   await pod.run(
-    ['sh', '-c', 'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec "$(command -v mariadb || command -v mysql)" --protocol=socket -uroot --default-character-set=utf8mb4'],
+    [
+      'sh',
+      '-c',
+      'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec "$(command -v mariadb || command -v mysql)" --protocol=socket -uroot --default-character-set=utf8mb4',
+    ],
     `${shop}${archive}${accounts}`,
   );
 }
 
 /** Numbers 0 to 9999, without a sequence table or a recursion limit. */
-const digits = '(SELECT 0 n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
+const digits =
+  '(SELECT 0 n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
 const numbers = `(SELECT a.n + 10 * b.n + 100 * c.n + 1000 * d.n AS i FROM ${digits} a, ${digits} b, ${digits} c, ${digits} d)`;
 
 const shop = `

@@ -5,6 +5,9 @@ import type { SandboxSecret } from '../../sandbox-recipe.ts';
 export function secret(): SandboxSecret {
   return {
     name: 'postgresql-credentials',
-    data: { 'postgres-password': randomBytes(18).toString('base64url'), 'application-password': randomBytes(18).toString('base64url') },
+    data: {
+      'postgres-password': randomBytes(18).toString('base64url'),
+      'application-password': randomBytes(18).toString('base64url'),
+    },
   };
 }

@@ -37,9 +37,30 @@ const topology = {
     { vhost, durable: false, auto_delete: false, name: 'transient', arguments: {} },
   ],
   bindings: [
-    { source: 'events', vhost, destination: 'orders', destination_type: 'queue', routing_key: 'order.#', arguments: {} },
-    { source: 'events', vhost, destination: 'order archive', destination_type: 'queue', routing_key: 'archive.#', arguments: {} },
-    { source: 'events', vhost, destination: 'invoices', destination_type: 'queue', routing_key: 'invoice.*', arguments: {} },
+    {
+      source: 'events',
+      vhost,
+      destination: 'orders',
+      destination_type: 'queue',
+      routing_key: 'order.#',
+      arguments: {},
+    },
+    {
+      source: 'events',
+      vhost,
+      destination: 'order archive',
+      destination_type: 'queue',
+      routing_key: 'archive.#',
+      arguments: {},
+    },
+    {
+      source: 'events',
+      vhost,
+      destination: 'invoices',
+      destination_type: 'queue',
+      routing_key: 'invoice.*',
+      arguments: {},
+    },
     { source: 'dead', vhost, destination: 'dead-letters', destination_type: 'queue', routing_key: '', arguments: {} },
   ],
 };

@@ -2,7 +2,10 @@ import type { SeedPod } from '../../sandbox-recipe.ts';
 
 /** About five thousand keys of every type, with times to live, a second database and a function. */
 export async function seed(pod: SeedPod): Promise<void> {
-  const said = await pod.run(redisCli('--pipe'), [...dataCommands(), ['SELECT', '1'], ...secondDatabase()].map(resp).join(''));
+  const said = await pod.run(
+    redisCli('--pipe'),
+    [...dataCommands(), ['SELECT', '1'], ...secondDatabase()].map(resp).join(''),
+  );
   if (!/errors: 0,/.test(said)) throw new Error(`seed redis: ${said}`);
   await pod.run(redisCli('-x FUNCTION LOAD REPLACE'), library);
 }
@@ -17,16 +20,26 @@ function resp(command: readonly (string | number)[]): string {
 }
 
 function* dataCommands(): Generator<(string | number)[]> {
-  for (let i = 0; i < 2500; i += 1) yield ['SET', `page:${String(i)}`, `<html>${'x'.repeat(i % 300)} Zoë "${String(i)}"\r\n</html>`];
+  for (let i = 0; i < 2500; i += 1)
+    yield ['SET', `page:${String(i)}`, `<html>${'x'.repeat(i % 300)} Zoë "${String(i)}"\r\n</html>`];
   for (let i = 0; i < 800; i += 1) yield ['SET', `session:${String(i)}`, `user ${String(i)}`, 'EX', 86_400 + i * 60];
-  for (let i = 0; i < 600; i += 1) yield ['HSET', `user:${String(i)}`, 'name', `User ${String(i)}`, 'visits', i * 3, 'naïve field', '\t\n'];
-  for (let i = 0; i < 200; i += 1) yield ['RPUSH', `queue:${String(i)}`, ...Array.from({ length: 1 + (i % 40) }, (_, n) => `job ${String(n)}`)];
-  for (let i = 0; i < 200; i += 1) yield ['SADD', `tags:${String(i)}`, ...Array.from({ length: 1 + (i % 30) }, (_, n) => `tag${String(n * (i + 1))}`)];
-  for (let i = 0; i < 200; i += 1) yield ['ZADD', `board:${String(i)}`, ...Array.from({ length: 1 + (i % 25) }, (_, n) => [n / 3 - i, `player${String(n)}`]).flat()];
+  for (let i = 0; i < 600; i += 1)
+    yield ['HSET', `user:${String(i)}`, 'name', `User ${String(i)}`, 'visits', i * 3, 'naïve field', '\t\n'];
+  for (let i = 0; i < 200; i += 1)
+    yield ['RPUSH', `queue:${String(i)}`, ...Array.from({ length: 1 + (i % 40) }, (_, n) => `job ${String(n)}`)];
+  for (let i = 0; i < 200; i += 1)
+    yield ['SADD', `tags:${String(i)}`, ...Array.from({ length: 1 + (i % 30) }, (_, n) => `tag${String(n * (i + 1))}`)];
+  for (let i = 0; i < 200; i += 1)
+    yield [
+      'ZADD',
+      `board:${String(i)}`,
+      ...Array.from({ length: 1 + (i % 25) }, (_, n) => [n / 3 - i, `player${String(n)}`]).flat(),
+    ];
   // Beyond the limits of the compact encodings.
   yield ['HSET', 'big:hash', ...Array.from({ length: 2000 }, (_, n) => [`f${String(n)}`, n]).flat()];
   yield ['ZADD', 'big:board', ...Array.from({ length: 2000 }, (_, n) => [n * 1.5, `m${String(n)}`]).flat()];
-  for (let i = 0; i < 300; i += 1) yield ['XADD', 'orders', `${String(1_700_000_000_000 + i)}-0`, 'order', i, 'total', i * 7];
+  for (let i = 0; i < 300; i += 1)
+    yield ['XADD', 'orders', `${String(1_700_000_000_000 + i)}-0`, 'order', i, 'total', i * 7];
   yield ['XGROUP', 'CREATE', 'orders', 'billing', '0'];
   yield ['XREADGROUP', 'GROUP', 'billing', 'worker-1', 'COUNT', 25, 'STREAMS', 'orders', '>'];
   yield ['XACK', 'orders', 'billing', '1700000000003-0', '1700000000004-0'];
@@ -39,7 +52,8 @@ function* dataCommands(): Generator<(string | number)[]> {
 }
 
 function* secondDatabase(): Generator<(string | number)[]> {
-  for (let i = 0; i < 300; i += 1) yield ['SET', `cart:${String(i)}`, `{"items":${String(i)}}`, ...(i % 2 === 0 ? ['EX', 604_800] : [])];
+  for (let i = 0; i < 300; i += 1)
+    yield ['SET', `cart:${String(i)}`, `{"items":${String(i)}}`, ...(i % 2 === 0 ? ['EX', 604_800] : [])];
 }
 
 const library = `#!lua name=shop
