@@ -1,0 +1,85 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { expectAsItWas, expectFailedRun, expectFailure } from './expect-failure.ts';
+import { type FaultName, type FaultsGround, openFaultsGround } from './faults-ground.ts';
+
+describe('a capture that fails', () => {
+  let ground: FaultsGround;
+
+  beforeAll(async () => {
+    ground = await openFaultsGround('capture');
+  });
+
+  afterEach(async () => {
+    await ground.inject('none');
+  });
+
+  afterAll(async () => {
+    await ground.close();
+  });
+
+  it.each<{ fault: FaultName; code: 'CaptureToolMissing' | 'DumpFailed' | 'DumpEndedEarly'; message: RegExp }>([
+    { fault: 'dump tool missing', code: 'CaptureToolMissing', message: /^capture databases\.database-shop: exit 127, .*pg_dump-is-not-in-this-image.*not found/ },
+    { fault: 'dump killed half way', code: 'DumpFailed', message: /^capture databases\.database-shop: exit 137/ },
+    { fault: 'stream cut, status kept', code: 'DumpEndedEarly', message: /^capture databases\.database-shop: the 65536 bytes that arrived are not the ones that the source hashed/ },
+    { fault: 'stream cut cleanly', code: 'DumpEndedEarly', message: /^capture databases\.database-shop: after 65536 bytes / },
+  ])('is not green, with the $fault: $code', async ({ fault, code, message }) => {
+    await ground.inject(fault);
+
+    const { result } = await expectFailure(ground, ['backup', ground.names.postgresql], { outcome: 'failed', code, message, compensation: 'done' });
+
+    expect(result.releases[0]?.recoveryPoint).toBeNull();
+  });
+
+  it('is not green, with a snapshot that is cut cleanly', async () => {
+    await ground.inject('snapshot cut cleanly');
+
+    await expectFailure(ground, ['backup', ground.names.redis], { outcome: 'failed', code: 'DumpEndedEarly', message: /./, compensation: 'done' });
+  });
+
+  it('is not green, with a wrong password', async () => {
+    const before = await ground.state();
+    await ground.redis(['CONFIG', 'SET', 'requirepass', 'another']);
+    try {
+      await expectFailedRun(ground, ['backup', ground.names.redis], { outcome: 'failed', code: 'CredentialMismatch', message: /WRONGPASS|NOAUTH|AUTH failed/, compensation: 'done' });
+    } finally {
+      await ground.kubectl(['exec', '-n', ground.namespace, 'redis-0', '-c', 'redis', '--', 'sh', '-c', 'REDISCLI_AUTH=another redis-cli --no-auth-warning CONFIG SET requirepass "$REDIS_PASSWORD"']);
+    }
+    await expectAsItWas(ground, before);
+  });
+
+  it('of one release makes the backup of the platform partial; the other release has its point', async () => {
+    await ground.inject('dump tool missing');
+    const before = await ground.state();
+
+    const { result } = await expectFailedRun(ground, ['backup'], { outcome: 'partial', code: 'CaptureToolMissing', message: /not found/, compensation: 'done' });
+
+    const by = new Map(result.releases.map((release) => [release.release, release]));
+    expect(by.get(ground.names.postgresql)).toMatchObject({ outcome: 'failed', recoveryPoint: null });
+    expect(by.get(ground.names.redis)).toMatchObject({ outcome: 'complete' });
+    const point = by.get(ground.names.redis)?.recoveryPoint ?? '';
+    const after = await ground.state();
+    expect({ ...after, store: [] }).toEqual({ ...before, store: [] });
+    const added = after.store.filter((key) => !before.store.includes(key));
+    expect(added.filter((key) => key.startsWith(`manifests/sandbox/${ground.names.redis}/`))).toHaveLength(1);
+    expect(added.filter((key) => key.startsWith('points/')).every((key) => key.startsWith(`points/sandbox/${ground.names.redis}/${point}/`))).toBe(true);
+    const platformPoint = added.filter((key) => key.startsWith('platforms/'));
+    expect(platformPoint).toHaveLength(1);
+    expect((await ground.store.get(platformPoint[0] ?? '')).toString('utf8')).toContain('"complete":false');
+  });
+
+  it('is refused before anything is captured, with a recipient that is none', async () => {
+    const configPath = join(ground.setting.directory, 'bad-recipient.yaml');
+    const [operations = ''] = ground.setting.kit.recipients;
+    const text = await readFile(ground.setting.configPath, 'utf8');
+    await writeFile(configPath, text.replace(operations, `${operations.slice(0, -1)}${operations.endsWith('q') ? 'p' : 'q'}`));
+    const env = { LIFEBOAT_CONFIG: configPath };
+    await ground.startWorker(env);
+    try {
+      await expectFailure(ground, ['backup', ground.names.redis], { outcome: 'refused', code: 'RecipientInvalid', message: /is not an age recipient/, compensation: 'none', env });
+    } finally {
+      await ground.startWorker();
+    }
+  });
+});
