@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { releaseTitle } from '../../model/release-name.ts';
-import { canonicalBytes } from '../../transfer/keys.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
 import { applyExactly, createMissingClaims } from '../clients/exact-objects.ts';
 import { packChart, readRecord as readHelmRecord, readRelease, renderChart } from '../clients/helm.ts';

@@ -46,7 +46,7 @@ const cases: readonly Case[] = [
         `p() { psql -XAtq -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" "$@"; }
 p -d shop -c 'TRUNCATE sales.audit; DELETE FROM sales.events; DROP TABLE sales.invoices; CREATE TABLE intruder (n int)'
 p -d analytics -c 'CREATE TABLE intruder (n int)'
-p -d template1 -c 'ALTER ROLE analyst CONNECTION LIMIT 1' -c 'CREATE ROLE intruder'`,
+p -d template1 -c 'ALTER ROLE analyst CONNECTION LIMIT 1' -c 'DROP ROLE IF EXISTS intruder' -c 'CREATE ROLE intruder'`,
       ),
     touch: async (workload, ground) =>
       await sh(ground, workload, `psql -XAtq -U "$POSTGRES_USER" -d shop -c "INSERT INTO sales.audit VALUES (now())"`),

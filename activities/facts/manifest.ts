@@ -1,0 +1,98 @@
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { canonicalBytes } from '../../transfer/keys.ts';
+
+/** An object of a manifest, as far as it is looked at. */
+export const ManifestObject = z.looseObject({
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
+});
+export type ManifestObject = z.infer<typeof ManifestObject>;
+
+/** The objects of a manifest. Helm writes YAML 1.1, in which `0644` is octal and `yes` is true. */
+export function parseManifest(text: string): ManifestObject[] {
+  return parseAllDocuments(text, { version: '1.1', merge: true }).flatMap((document) => {
+    const parsed = ManifestObject.safeParse(document.toJS());
+    return parsed.success ? [parsed.data] : [];
+  });
+}
+
+/** What an object refers to by name in its own namespace. */
+export type Reference = { readonly kind: 'Secret' | 'ConfigMap' | 'PersistentVolumeClaim'; readonly name: string };
+
+/** Fields that name an object, by the key that holds `name` or the name itself. */
+const byName: Readonly<Record<string, Reference['kind']>> = {
+  secretKeyRef: 'Secret',
+  secretRef: 'Secret',
+  imagePullSecrets: 'Secret',
+  secret: 'Secret',
+  configMapKeyRef: 'ConfigMap',
+  configMapRef: 'ConfigMap',
+  configMap: 'ConfigMap',
+};
+const byValue: Readonly<Record<string, Reference['kind']>> = {
+  secretName: 'Secret',
+  claimName: 'PersistentVolumeClaim',
+};
+
+/** Kinds whose fields are those of pods, of the accounts that pull their images, and of the certificates before them. */
+const referring = /^(Pod|Deployment|StatefulSet|DaemonSet|ReplicaSet|Job|CronJob|ServiceAccount|Ingress)$/;
+
+/**
+ * Secrets, ConfigMaps and claims that the pods of a manifest refer to, wherever they do: environment, volumes, projected
+ * volumes, pull secrets; also those of service accounts, and the certificates of an Ingress. Each once, by kind and name.
+ */
+export function referencesOf(objects: readonly ManifestObject[]): Reference[] {
+  const found = new Map<string, Reference>();
+  const add = (kind: Reference['kind'], name: unknown): void => {
+    if (typeof name === 'string' && name !== '') found.set(`${kind}/${name}`, { kind, name });
+  };
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) for (const each of value) visit(each);
+    else if (typeof value === 'object' && value !== null) {
+      for (const [key, field] of Object.entries(value)) {
+        const named = byName[key];
+        const valued = byValue[key];
+        if (valued !== undefined) add(valued, field);
+        if (named !== undefined) for (const each of Array.isArray(field) ? field : [field]) add(named, nameIn(each));
+        visit(field);
+      }
+    }
+  };
+  for (const object of objects) if (referring.test(object.kind)) visit(object);
+  return [...found.values()].sort((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`));
+}
+
+function nameIn(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? (value as { readonly name?: unknown }).name : undefined;
+}
+
+/**
+ * Names of the objects in which two manifests differ, whatever their order. The data of Secrets is left out, since charts
+ * make passwords while they render, and so are checksums in annotations, which are made from it; hooks too.
+ */
+export function differingObjects(one: string, other: string): string[] {
+  const read = (text: string): Map<string, string> =>
+    new Map(
+      parseManifest(text).flatMap((object) =>
+        isHook(object) ? [] : [[`${object.kind}/${object.metadata.name}`, comparable(object)] as const],
+      ),
+    );
+  const [before, after] = [read(one), read(other)];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((name) => before.get(name) !== after.get(name))
+    .sort();
+}
+
+function isHook({ metadata }: ManifestObject): boolean {
+  const annotations = metadata['annotations'];
+  return typeof annotations === 'object' && annotations !== null && 'helm.sh/hook' in annotations;
+}
+
+function comparable(object: ManifestObject): string {
+  const { data: _data, stringData: _stringData, ...rest } = object;
+  const plain = JSON.parse(JSON.stringify(object.kind === 'Secret' ? rest : object), (key, value: unknown) =>
+    key.startsWith('checksum/') ? undefined : value,
+  ) as unknown;
+  return canonicalBytes(plain).toString('utf8');
+}

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { differingObjects, parseManifest, referencesOf } from '../../../activities/facts/manifest.ts';
+
+const pod = `
+spec:
+  template:
+    spec:
+      imagePullSecrets: [{ name: pull }]
+      initContainers:
+        - name: init
+          envFrom: [{ configMapRef: { name: from-map } }, { secretRef: { name: from-secret } }]
+      containers:
+        - name: main
+          env:
+            - { name: A, valueFrom: { secretKeyRef: { name: key-secret, key: a } } }
+            - { name: B, valueFrom: { configMapKeyRef: { name: key-map, key: b } } }
+            - { name: C, value: plain }
+      volumes:
+        - { name: s, secret: { secretName: volume-secret, defaultMode: 0400 } }
+        - { name: m, configMap: { name: volume-map } }
+        - { name: c, persistentVolumeClaim: { claimName: claim } }
+        - { name: p, projected: { sources: [{ secret: { name: projected-secret } }, { configMap: { name: projected-map } }] } }
+`;
+
+const manifest = `
+# Source: chart/templates/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+${pod}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: nightly }
+spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: x, envFrom: [{ secretRef: { name: cron-secret } }] }] } } } } }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web }
+spec: { tls: [{ secretName: certificate }] }
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: own }
+stringData: { password: one }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: says }
+data: { text: "secretName: not-a-reference" }
+---
+`;
+
+describe('referencesOf', () => {
+  it('finds every object that pods refer to, wherever they do', () => {
+    expect(referencesOf(parseManifest(manifest)).map(({ kind, name }) => `${kind}/${name}`)).toEqual([
+      'ConfigMap/from-map',
+      'ConfigMap/key-map',
+      'ConfigMap/projected-map',
+      'ConfigMap/volume-map',
+      'PersistentVolumeClaim/claim',
+      'Secret/certificate',
+      'Secret/cron-secret',
+      'Secret/from-secret',
+      'Secret/key-secret',
+      'Secret/projected-secret',
+      'Secret/pull',
+      'Secret/volume-secret',
+    ]);
+  });
+});
+
+describe('parseManifest', () => {
+  it('reads YAML as Helm writes it, and leaves out what is no object', () => {
+    const [deployment] = parseManifest(manifest);
+
+    expect(JSON.stringify(deployment)).toContain('"defaultMode":256');
+    expect(parseManifest('---\n# nothing\n---\nkind: X\n')).toEqual([]);
+  });
+});
+
+describe('differingObjects', () => {
+  it('is empty for the same objects in another order, with other Secret data, checksums and hooks', () => {
+    const turned = `${manifest.split('\n---\n').reverse().join('\n---\n').replace('password: one', 'password: two')}
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: probe, annotations: { helm.sh/hook: test } }
+`;
+
+    expect(differingObjects(manifest, turned)).toEqual([]);
+    expect(
+      differingObjects(
+        manifest.replace('metadata: { name: web }', 'metadata: { name: web, annotations: { checksum/secret: a } }'),
+        manifest.replace('metadata: { name: web }', 'metadata: { name: web, annotations: { checksum/secret: b } }'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('names what changed, came or went', () => {
+    expect(differingObjects(manifest, manifest.replace('value: plain', 'value: other'))).toEqual(['Deployment/web']);
+    expect(differingObjects(manifest, manifest.replace('name: says', 'name: said'))).toEqual([
+      'ConfigMap/said',
+      'ConfigMap/says',
+    ]);
+  });
+});
