@@ -23,7 +23,7 @@ export default defineConfig({
       test: {
         name,
         include,
-        ...(name === 'unit' ? {} : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
+        ...(name === 'unit' ? { testTimeout: 60_000, hookTimeout: 120_000 } : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
       },
     })),
   },

@@ -7,7 +7,7 @@ import { layout } from '../sandbox/layout.ts';
 import { installPlatform } from '../sandbox/platform/install-platform.ts';
 import { demoPlatform, type SandboxRelease } from '../sandbox/platform/release.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { startTemporal } from '../sandbox/temporal.ts';
+import { startTemporal, stopTemporal } from '../sandbox/temporal.ts';
 import { type LocalTemporal, startLocalTemporal } from '../workers/local-temporal.ts';
 import { lifeboat, startWorkerProcess, type WorkerProcess } from './command.ts';
 import { copyStore, flipOneBit } from './damage.ts';
@@ -242,8 +242,16 @@ async function tryDamaged(sandbox: Sandbox, setting: Setting, rescue: Setting): 
 
 /** Starts Temporal again on the history of the recovery, and a worker beside it that goes on after the demo. */
 async function keep(setting: Setting, rescue: Setting): Promise<string> {
+  await stopTemporal();
+  await rm(layout().temporal, { recursive: true, force: true });
   await mkdir(layout().temporal, { recursive: true });
-  await cp(join(rescue.directory, 'local', 'temporal.db'), join(layout().temporal, 'temporal.db'));
+  // With what the server had not folded into its file yet.
+  for (const suffix of ['', '-wal', '-shm']) {
+    const file = `temporal.db${suffix}`;
+    await cp(join(rescue.directory, 'local', file), join(layout().temporal, file)).catch((error: unknown) => {
+      if (suffix === '') throw error;
+    });
+  }
   const { ui } = await startTemporal({ database: 'kept' });
   await writeFile(
     join(setting.directory, 'env'),

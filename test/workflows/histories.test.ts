@@ -12,17 +12,20 @@ describe('the kept histories', () => {
   let bundle: WorkflowBundleWithSourceMap;
 
   beforeAll(async () => {
-    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } } });
+    Runtime.install({
+      logger: new DefaultLogger('ERROR'),
+      telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
+    });
     bundle = await bundleWorkflows();
   }, 60_000);
 
   it('can be read: the protobuf libraries are one', () => {
-    expect(historyToJSON(historyFromJSON({ events: [] }))).toEqual({ events: [] });
+    expect(JSON.parse(historyToJSON(historyFromJSON({ events: [] })))).toEqual({ events: [] });
   });
 
   it('hold each workflow with the outcomes that it can have', () => {
     const kept = files.map((file) => file.replace(/\.json$/, ''));
-    for (const wanted of ['backUpPlatform.complete', 'backUpRelease.complete', 'backUpRelease.cancelled', 'recoverPlatform.complete', 'recoverRelease.complete', 'recoverRelease.cancelled', 'verifyRecoveryPoint.complete', 'selfTest.complete']) {
+    for (const wanted of ['backUpRelease.complete', 'recoverPlatform.complete', 'recoverRelease.complete', 'recoverRelease.failed']) {
       expect(kept).toContain(wanted);
     }
   });
