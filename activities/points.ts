@@ -84,7 +84,7 @@ export function createPointActivities(backends: Backends) {
           broken.every((each) => each.release !== releaseTitle(release))
         ) {
           const missing = await missingPoint({ store: backends.store, trustedKeys, release, point: of.point, chain });
-          if (named) throw missing;
+          if (named && missing.code !== 'ManifestMissing') throw missing;
           broken.push({ release: releaseTitle(release), code: missing.code, message: missing.message });
         }
         points.push(...chosen.map((manifest) => reference(release, manifest)));

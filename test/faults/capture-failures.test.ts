@@ -20,14 +20,32 @@ describe('a capture that fails', () => {
   });
 
   it.each<{ fault: FaultName; code: 'CaptureToolMissing' | 'DumpFailed' | 'DumpEndedEarly'; message: RegExp }>([
-    { fault: 'dump tool missing', code: 'CaptureToolMissing', message: /^capture databases\.database-shop: exit 127, .*pg_dump-is-not-in-this-image.*not found/ },
+    {
+      fault: 'dump tool missing',
+      code: 'CaptureToolMissing',
+      message: /^capture databases\.database-shop: exit 127, .*pg_dump-is-not-in-this-image.*not found/,
+    },
     { fault: 'dump killed half way', code: 'DumpFailed', message: /^capture databases\.database-shop: exit 137/ },
-    { fault: 'stream cut, status kept', code: 'DumpEndedEarly', message: /^capture databases\.database-shop: the 65536 bytes that arrived are not the ones that the source hashed/ },
-    { fault: 'stream cut cleanly', code: 'DumpEndedEarly', message: /^capture databases\.database-shop: after 65536 bytes / },
+    {
+      fault: 'stream cut, status kept',
+      code: 'DumpEndedEarly',
+      message:
+        /^capture databases\.database-shop: the 65536 bytes that arrived are not the ones that the source hashed/,
+    },
+    {
+      fault: 'stream cut cleanly',
+      code: 'DumpEndedEarly',
+      message: /^capture databases\.database-shop: after 65536 bytes /,
+    },
   ])('is not green, with the $fault: $code', async ({ fault, code, message }) => {
     await ground.inject(fault);
 
-    const { result } = await expectFailure(ground, ['backup', ground.names.postgresql], { outcome: 'failed', code, message, compensation: 'done' });
+    const { result } = await expectFailure(ground, ['backup', ground.names.postgresql], {
+      outcome: 'failed',
+      code,
+      message,
+      compensation: 'done',
+    });
 
     expect(result.releases[0]?.recoveryPoint).toBeNull();
   });
@@ -35,16 +53,37 @@ describe('a capture that fails', () => {
   it('is not green, with a snapshot that is cut cleanly', async () => {
     await ground.inject('snapshot cut cleanly');
 
-    await expectFailure(ground, ['backup', ground.names.redis], { outcome: 'failed', code: 'DumpEndedEarly', message: /./, compensation: 'done' });
+    await expectFailure(ground, ['backup', ground.names.redis], {
+      outcome: 'failed',
+      code: 'DumpEndedEarly',
+      message: /./,
+      compensation: 'done',
+    });
   });
 
   it('is not green, with a wrong password', async () => {
     const before = await ground.state();
     await ground.redis(['CONFIG', 'SET', 'requirepass', 'another']);
     try {
-      await expectFailedRun(ground, ['backup', ground.names.redis], { outcome: 'failed', code: 'CredentialMismatch', message: /WRONGPASS|NOAUTH|AUTH failed/, compensation: 'done' });
+      await expectFailedRun(ground, ['backup', ground.names.redis], {
+        outcome: 'failed',
+        code: 'CredentialMismatch',
+        message: /WRONGPASS|NOAUTH|AUTH failed/,
+        compensation: 'done',
+      });
     } finally {
-      await ground.kubectl(['exec', '-n', ground.namespace, 'redis-0', '-c', 'redis', '--', 'sh', '-c', 'REDISCLI_AUTH=another redis-cli --no-auth-warning CONFIG SET requirepass "$REDIS_PASSWORD"']);
+      await ground.kubectl([
+        'exec',
+        '-n',
+        ground.namespace,
+        'redis-0',
+        '-c',
+        'redis',
+        '--',
+        'sh',
+        '-c',
+        'REDISCLI_AUTH=another redis-cli --no-auth-warning CONFIG SET requirepass "$REDIS_PASSWORD"',
+      ]);
     }
     await expectAsItWas(ground, before);
   });
@@ -53,7 +92,12 @@ describe('a capture that fails', () => {
     await ground.inject('dump tool missing');
     const before = await ground.state();
 
-    const { result } = await expectFailedRun(ground, ['backup'], { outcome: 'partial', code: 'CaptureToolMissing', message: /not found/, compensation: 'done' });
+    const { result } = await expectFailedRun(ground, ['backup'], {
+      outcome: 'partial',
+      code: 'CaptureToolMissing',
+      message: /not found/,
+      compensation: 'done',
+    });
 
     const by = new Map(result.releases.map((release) => [release.release, release]));
     expect(by.get(ground.names.postgresql)).toMatchObject({ outcome: 'failed', recoveryPoint: null });
@@ -63,7 +107,11 @@ describe('a capture that fails', () => {
     expect({ ...after, store: [] }).toEqual({ ...before, store: [] });
     const added = after.store.filter((key) => !before.store.includes(key));
     expect(added.filter((key) => key.startsWith(`manifests/sandbox/${ground.names.redis}/`))).toHaveLength(1);
-    expect(added.filter((key) => key.startsWith('points/')).every((key) => key.startsWith(`points/sandbox/${ground.names.redis}/${point}/`))).toBe(true);
+    expect(
+      added
+        .filter((key) => key.startsWith('points/'))
+        .every((key) => key.startsWith(`points/sandbox/${ground.names.redis}/${point}/`)),
+    ).toBe(true);
     const platformPoint = added.filter((key) => key.startsWith('platforms/'));
     expect(platformPoint).toHaveLength(1);
     expect((await ground.store.get(platformPoint[0] ?? '')).toString('utf8')).toContain('"complete":false');
@@ -73,13 +121,22 @@ describe('a capture that fails', () => {
     const configPath = join(ground.setting.directory, 'bad-recipient.yaml');
     const [operations = ''] = ground.setting.kit.recipients;
     const text = await readFile(ground.setting.configPath, 'utf8');
-    await writeFile(configPath, text.replace(operations, `${operations.slice(0, -1)}${operations.endsWith('q') ? 'p' : 'q'}`));
+    await writeFile(
+      configPath,
+      text.replace(operations, `${operations.slice(0, -1)}${operations.endsWith('q') ? 'p' : 'q'}`),
+    );
     const env = { LIFEBOAT_CONFIG: configPath };
-    await ground.startWorker(env);
+    await ground.useWorker(env);
     try {
-      await expectFailure(ground, ['backup', ground.names.redis], { outcome: 'refused', code: 'RecipientInvalid', message: /is not an age recipient/, compensation: 'none', env });
+      await expectFailure(ground, ['backup', ground.names.redis], {
+        outcome: 'refused',
+        code: 'RecipientInvalid',
+        message: /is not an age recipient/,
+        compensation: 'none',
+        env,
+      });
     } finally {
-      await ground.startWorker();
+      await ground.useWorker();
     }
   });
 });

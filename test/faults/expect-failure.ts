@@ -25,7 +25,11 @@ export type ExpectedFailure = {
 export const approved = ['--yes', '--by', 'test', '--reason', 'test', '--on-failure', 'abort'] as const;
 
 /** Runs a command that has to fail as `expected` and to leave everything as it was. */
-export async function expectFailure(ground: FaultsGround, args: readonly string[], expected: ExpectedFailure): Promise<Ran> {
+export async function expectFailure(
+  ground: FaultsGround,
+  args: readonly string[],
+  expected: ExpectedFailure,
+): Promise<Ran> {
   const before = await ground.state();
   const ran = await expectFailedRun(ground, args, expected);
   await expectAsItWas(ground, before);
@@ -38,14 +42,23 @@ export async function expectAsItWas(ground: FaultsGround, before: State): Promis
 }
 
 /** Runs a command that has to fail as `expected`: on the screen, in the JSON, by its exit code and in Temporal. */
-export async function expectFailedRun(ground: FaultsGround, args: readonly string[], expected: ExpectedFailure): Promise<Ran> {
+export async function expectFailedRun(
+  ground: FaultsGround,
+  args: readonly string[],
+  expected: ExpectedFailure,
+): Promise<Ran> {
   const ran = await ground.run(args, expected.env);
   const { result } = ran;
   const view = failureOf(result);
-  expect({ outcome: result.outcome, code: view?.code, exitCode: ran.exitCode }, ran.stderr).toEqual({ outcome: expected.outcome, code: expected.code, exitCode: exitCodes[expected.outcome] });
+  expect({ outcome: result.outcome, code: view?.code, exitCode: ran.exitCode }, ran.stderr).toEqual({
+    outcome: expected.outcome,
+    code: expected.code,
+    exitCode: exitCodes[expected.outcome],
+  });
   expect(view?.message).toMatch(expected.message);
   expect(view?.hint).toBe(failures[expected.code].hint);
-  if (expected.compensation !== undefined) expect(result.compensation, JSON.stringify(result.notes)).toBe(expected.compensation);
+  if (expected.compensation !== undefined)
+    expect(result.compensation, JSON.stringify(result.notes)).toBe(expected.compensation);
   await expectClosedAsFailed(ground, ran, expected);
   expectShown(ran, expected.code);
   return ran;
@@ -56,12 +69,20 @@ export function failureOf(result: RunResult): FailureView | undefined {
   return result.failure ?? result.releases.find((release) => release.failure !== undefined)?.failure;
 }
 
-async function expectClosedAsFailed(ground: FaultsGround, { result }: Ran, { outcome, code }: ExpectedFailure): Promise<void> {
+async function expectClosedAsFailed(
+  ground: FaultsGround,
+  { result }: Ran,
+  { outcome, code }: ExpectedFailure,
+): Promise<void> {
   const client = await temporalClient(ground);
   const handle = client.workflow.getHandle(result.workflowId);
   const described = await handle.describe();
   expect(described.status.name).toBe('FAILED');
-  expect(described.typedSearchAttributes.get(defineSearchAttributeKey(searchAttributes.outcome, SearchAttributeType.KEYWORD))).toBe(outcome);
+  expect(
+    described.typedSearchAttributes.get(
+      defineSearchAttributeKey(searchAttributes.outcome, SearchAttributeType.KEYWORD),
+    ),
+  ).toBe(outcome);
   const error: unknown = await handle.result().catch((caught: unknown) => caught);
   const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
   expect(cause).toBeInstanceOf(ApplicationFailure);

@@ -24,6 +24,8 @@ export type FaultName =
 
 /** A ground whose kubectl can be made to fail, on a platform and in a namespace of Temporal of its own. */
 export type FaultsGround = Ground & {
+  /** Has a worker with this environment run; one that runs already is kept. */
+  useWorker(env?: Readonly<Record<string, string>>): Promise<void>;
   /** From now on every call of kubectl by the worker has this fault. */
   inject(fault: FaultName): Promise<void>;
   readonly store: Store;
@@ -37,31 +39,73 @@ export type FaultsGround = Ground & {
   redis(args: readonly string[]): Promise<string>;
 };
 
-export type State = { readonly cluster: string[]; readonly postgresql: string[]; readonly redis: string[]; readonly store: string[]; readonly locks: string[] };
+export type State = {
+  readonly cluster: string[];
+  readonly postgresql: string[];
+  readonly redis: string[];
+  readonly store: string[];
+  readonly locks: string[];
+};
 
 /** Opens the ground and starts its worker. */
 export async function openFaultsGround(name: string, options: Partial<SettingOptions> = {}): Promise<FaultsGround> {
   const releases = smallPlatform('faults');
-  const opened = await openGround(`faults-${name}`, { bucket: `faults-${name}-${String(Date.now())}`, temporalNamespace: 'faults', releases, ...options });
+  const opened = await openGround(`faults-${name}`, {
+    bucket: `faults-${name}-${String(Date.now())}`,
+    temporalNamespace: 'faults',
+    releases,
+    ...options,
+  });
   const faultFile = join(opened.setting.directory, 'fault');
   await writeFile(faultFile, 'none');
-  const env = { LIFEBOAT_KUBECTL: join(import.meta.dirname, 'kubectl-with-faults.js'), KUBECTL_WITHOUT_FAULTS: opened.sandbox.tools.kubectl, FAULT_FILE: faultFile };
+  const env = {
+    LIFEBOAT_KUBECTL: join(import.meta.dirname, 'kubectl-with-faults.js'),
+    KUBECTL_WITHOUT_FAULTS: opened.sandbox.tools.kubectl,
+    FAULT_FILE: faultFile,
+  };
   const ground: Ground = { ...opened, startWorker: async (more = {}) => await opened.startWorker({ ...env, ...more }) };
   const { kit } = ground.setting;
   const { accessKeyId, secretAccessKey } = ground.sandbox.s3;
   // The endpoint of the kit, which no proxy is before.
-  const store = await openStore({ ...kit.store, endpoint: ground.sandbox.s3.endpoint }, { accessKeyId, secretAccessKey });
+  const store = await openStore(
+    { ...kit.store, endpoint: ground.sandbox.s3.endpoint },
+    { accessKeyId, secretAccessKey },
+  );
   const bucket = new URL(kit.store.url);
   const redis = async (args: readonly string[]): Promise<string> =>
-    (await ground.kubectl(['exec', '-n', ground.namespace, 'redis-0', '-c', 'redis', '--', 'sh', '-c', 'REDISCLI_AUTH=$REDIS_PASSWORD exec redis-cli --no-auth-warning "$@"', 'sh', ...args])).trim();
+    (
+      await ground.kubectl([
+        'exec',
+        '-n',
+        ground.namespace,
+        'redis-0',
+        '-c',
+        'redis',
+        '--',
+        'sh',
+        '-c',
+        'REDISCLI_AUTH=$REDIS_PASSWORD exec redis-cli --no-auth-warning "$@"',
+        'sh',
+        ...args,
+      ])
+    ).trim();
   const storedKeys = async (): Promise<string[]> => {
     const keys = (await store.listOpenUploads('')).map((key) => `open upload ${key}`);
-    for (const folder of ['points/', 'manifests/', 'platforms/']) for await (const { key } of store.list(folder)) keys.push(key);
+    for (const folder of ['points/', 'manifests/', 'platforms/'])
+      for await (const { key } of store.list(folder)) keys.push(key);
     return keys.sort();
   };
-  await ground.startWorker();
+  let runs: string | undefined;
+  const useWorker = async (more: Readonly<Record<string, string>> = {}): Promise<void> => {
+    if (runs === JSON.stringify(more)) return;
+    runs = undefined;
+    await ground.startWorker(more);
+    runs = JSON.stringify(more);
+  };
+  await useWorker();
   return {
     ...ground,
+    useWorker,
     inject: async (fault) => {
       await writeFile(faultFile, fault);
     },
@@ -72,9 +116,16 @@ export async function openFaultsGround(name: string, options: Partial<SettingOpt
     state: async () => {
       const [cluster, postgresql, keys, redisKeys, locks] = await Promise.all([
         clusterState(ground),
-        ground.names.postgresql === '' ? [] : Promise.all([postgresState(ground), serverState(ground)]).then((all) => all.flat()),
+        ground.names.postgresql === ''
+          ? []
+          : Promise.all([postgresState(ground), serverState(ground)]).then((all) => all.flat()),
         storedKeys(),
-        Promise.all([redis(['DBSIZE']), redis(['-n', '1', 'DBSIZE']), redis(['GET', 'page:7']), redis(['ROLE']).then((role) => role.split('\n')[0] ?? '')]),
+        Promise.all([
+          redis(['DBSIZE']),
+          redis(['-n', '1', 'DBSIZE']),
+          redis(['GET', 'page:7']),
+          redis(['ROLE']).then((role) => role.split('\n')[0] ?? ''),
+        ]),
         heldLocks(ground),
       ]);
       return { cluster, postgresql, store: keys, redis: redisKeys, locks };
@@ -84,8 +135,12 @@ export async function openFaultsGround(name: string, options: Partial<SettingOpt
 
 /** Locks of the releases of this ground that somebody holds. */
 async function heldLocks(ground: Ground): Promise<string[]> {
-  const { items } = JSON.parse(await ground.kubectl(['get', 'leases', '-n', ownNamespace, '-o', 'json'])) as { items: { metadata: { annotations?: Record<string, string> }; spec: { holderIdentity?: string } }[] };
-  const held = items.filter(({ spec }) => (spec.holderIdentity ?? '') !== '').map(({ metadata }) => metadata.annotations?.['lifeboat.dev/lock'] ?? '');
+  const { items } = JSON.parse(await ground.kubectl(['get', 'leases', '-n', ownNamespace, '-o', 'json'])) as {
+    items: { metadata: { annotations?: Record<string, string> }; spec: { holderIdentity?: string } }[];
+  };
+  const held = items
+    .filter(({ spec }) => (spec.holderIdentity ?? '') !== '')
+    .map(({ metadata }) => metadata.annotations?.['lifeboat.dev/lock'] ?? '');
   return held.filter((lock) => lock.includes(`/${ground.namespace}/`));
 }
 
@@ -93,5 +148,25 @@ async function heldLocks(ground: Ground): Promise<string[]> {
 async function serverState(ground: Ground): Promise<string[]> {
   const sql = `SELECT 'up since ' || pg_postmaster_start_time() UNION ALL SELECT application_name || ' is left' FROM pg_stat_activity WHERE application_name IN ('pg_dump', 'pg_restore')
 UNION ALL SELECT 'analyst ' || rolconnlimit FROM pg_roles WHERE rolname = 'analyst'`;
-  return (await ground.kubectl(['exec', '-n', ground.namespace, 'postgresql-0', '-c', 'postgresql', '--', 'psql', '-XAtq', '-U', 'postgres', '-d', 'template1', '-c', sql])).trim().split('\n');
+  return (
+    await ground.kubectl([
+      'exec',
+      '-n',
+      ground.namespace,
+      'postgresql-0',
+      '-c',
+      'postgresql',
+      '--',
+      'psql',
+      '-XAtq',
+      '-U',
+      'postgres',
+      '-d',
+      'template1',
+      '-c',
+      sql,
+    ])
+  )
+    .trim()
+    .split('\n');
 }

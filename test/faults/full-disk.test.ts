@@ -16,7 +16,9 @@ describe('a full disk in the pod', () => {
     await deleteNamespaces(sandbox, [namespace]);
     disk = await makeSmallDisk(sandbox);
     const { storageClass, size } = disk;
-    ground = await openFaultsGround('disk', { releases: [{ chart: 'redis', namespace, name: 'redis', values: { persistence: { storageClass, size } } }] });
+    ground = await openFaultsGround('disk', {
+      releases: [{ chart: 'redis', namespace, name: 'redis', values: { persistence: { storageClass, size } } }],
+    });
     expect((await ground.run(['backup', ground.names.redis])).exitCode).toBe(0);
   });
 
@@ -35,7 +37,12 @@ describe('a full disk in the pod', () => {
     const before = await ground.state();
     await disk.fill(64 * 1_024);
 
-    await expectFailedRun(ground, ['recover', ground.names.redis, '--data', ...approved], { outcome: 'failed', code: 'DiskFull', message: /No space left on device/, compensation: 'done' });
+    await expectFailedRun(ground, ['recover', ground.names.redis, '--data', ...approved], {
+      outcome: 'failed',
+      code: 'DiskFull',
+      message: /No space left on device/,
+      compensation: 'done',
+    });
 
     const after = await ground.state();
     await expectAsItWas(ground, { ...before, store: after.store });
@@ -45,6 +52,11 @@ describe('a full disk in the pod', () => {
     await ground.redis(['CONFIG', 'SET', 'repl-diskless-sync', 'no']);
     await disk.fill(64 * 1_024);
 
-    await expectFailure(ground, ['backup', ground.names.redis], { outcome: 'failed', code: 'DumpFailed', message: /./, compensation: 'done' });
+    await expectFailure(ground, ['backup', ground.names.redis], {
+      outcome: 'failed',
+      code: 'DumpFailed',
+      message: /./,
+      compensation: 'done',
+    });
   });
 });

@@ -91,7 +91,8 @@ const faults = {
 
 function loseKey() {
   const at = script('.lifeboat-generation.new');
-  if (runs(at)) wrap(at, '"$@" || exit; REDISCLI_AUTH=$REDIS_PASSWORD redis-cli --no-auth-warning DEL page:7 >/dev/null');
+  if (runs(at))
+    wrap(at, '"$@" || exit; REDISCLI_AUTH=$REDIS_PASSWORD redis-cli --no-auth-warning DEL page:7 >/dev/null');
   return runs(at);
 }
 

@@ -13,7 +13,8 @@ describe('a recovery that fails', () => {
   beforeAll(async () => {
     ground = await openFaultsGround('recovery');
     await ground.redis(['SET', 'page:7', 'as in the point']);
-    for (const release of [ground.names.postgresql, ground.names.redis]) expect((await ground.run(['backup', release])).exitCode).toBe(0);
+    for (const release of [ground.names.postgresql, ground.names.redis])
+      expect((await ground.run(['backup', release])).exitCode).toBe(0);
   });
 
   afterEach(async () => {
@@ -25,7 +26,11 @@ describe('a recovery that fails', () => {
   });
 
   it.each<{ fault: FaultName; code: 'FactsDiffer' | 'RestoreFailed'; message: RegExp }>([
-    { fault: 'row lost after the restore', code: 'FactsDiffer', message: /compare database shop: 2 of [0-9]+ facts differ: / },
+    {
+      fault: 'row lost after the restore',
+      code: 'FactsDiffer',
+      message: /compare database shop: 2 of [0-9]+ facts differ: /,
+    },
     { fault: 'restore cut cleanly', code: 'RestoreFailed', message: /pg_restore in postgresql-0: exit 1, / },
   ])('puts PostgreSQL back, with a $fault: $code', async ({ fault, code, message }) => {
     await ground.inject(fault);
@@ -41,18 +46,38 @@ describe('a recovery that fails', () => {
   });
 
   it('says what it left behind, where Redis cannot be put back', async () => {
+    await ground.useWorker();
     await ground.inject('key lost after every restore');
 
-    const { result } = await expectFailedRun(ground, ['recover', ground.names.redis, '--data', ...approved], { outcome: 'failed', code: 'FactsDiffer', message: /1 of [0-9]+ facts differ/, compensation: 'incomplete' });
+    const { result } = await expectFailedRun(ground, ['recover', ground.names.redis, '--data', ...approved], {
+      outcome: 'failed',
+      code: 'FactsDiffer',
+      message: /1 of [0-9]+ facts differ/,
+      compensation: 'incomplete',
+    });
 
-    expect(result.releases[0]?.leftBehind).toEqual([expect.stringMatching(/^put back data of faults-data\/redis: compare .* with its safety copy [^ ]+: 1 of [0-9]+ facts differ/)]);
+    expect(result.releases[0]?.leftBehind).toEqual([
+      expect.stringMatching(
+        /^put back data of faults-data\/redis: compare .* with its safety copy [^ ]+: 1 of [0-9]+ facts differ/,
+      ),
+    ]);
     await ground.redis(['SET', 'page:7', 'newer than the point']);
   });
 
   /** The safety copy that a recovery takes is a point like any other, and stays. */
-  async function expectRecoveryPutBack(release: string, code: 'FactsDiffer' | 'RestoreFailed', message: RegExp): Promise<void> {
+  async function expectRecoveryPutBack(
+    release: string,
+    code: 'FactsDiffer' | 'RestoreFailed',
+    message: RegExp,
+  ): Promise<void> {
+    await ground.useWorker();
     const before = await ground.state();
-    const { result } = await expectFailedRun(ground, ['recover', release, '--data', ...approved], { outcome: 'failed', code, message, compensation: 'done' });
+    const { result } = await expectFailedRun(ground, ['recover', release, '--data', ...approved], {
+      outcome: 'failed',
+      code,
+      message,
+      compensation: 'done',
+    });
     expect(result.releases[0]?.facts.equal).not.toBe(true);
     const after = await ground.state();
     expect({ ...after, store: [] }).toEqual({ ...before, store: [] });
@@ -62,9 +87,11 @@ describe('a recovery that fails', () => {
 
   it('takes away all that it made, with a pod that is never ready: PodNeverReady', async () => {
     const into = 'faults-scratch';
-    const nodes = JSON.parse(await ground.kubectl(['get', 'nodes', '-o', 'json'])) as { items: { metadata: { name: string } }[] };
+    const nodes = JSON.parse(await ground.kubectl(['get', 'nodes', '-o', 'json'])) as {
+      items: { metadata: { name: string } }[];
+    };
     const names = nodes.items.map((node) => node.metadata.name);
-    await ground.startWorker({ LIFEBOAT_READY_WITHIN_MS: '15000' });
+    await ground.useWorker({ LIFEBOAT_READY_WITHIN_MS: '15000' });
     await ground.kubectl(['cordon', ...names]);
     try {
       await expectFailure(ground, ['recover', ground.names.redis, '--into', into, ...approved], {
@@ -75,39 +102,63 @@ describe('a recovery that fails', () => {
       });
     } finally {
       await ground.kubectl(['uncordon', ...names]);
-      await ground.startWorker();
     }
-    const left = JSON.parse(await ground.kubectl(['get', 'namespaces', '-o', 'json'])) as { items: { metadata: { name: string }; status: { phase: string } }[] };
-    expect(left.items.filter(({ metadata, status }) => metadata.name === into && status.phase !== 'Terminating')).toEqual([]);
+    const left = JSON.parse(await ground.kubectl(['get', 'namespaces', '-o', 'json'])) as {
+      items: { metadata: { name: string }; status: { phase: string } }[];
+    };
+    expect(
+      left.items.filter(({ metadata, status }) => metadata.name === into && status.phase !== 'Terminating'),
+    ).toEqual([]);
   });
 
   it('is refused, with a kit whose identity opens nothing: KeyMissing', async () => {
     const identity = await generateX25519Identity();
-    const kit = { ...ground.setting.kit, identity, recipients: [await identityToRecipient(identity), ...ground.setting.kit.recipients] };
+    const kit = {
+      ...ground.setting.kit,
+      identity,
+      recipients: [await identityToRecipient(identity), ...ground.setting.kit.recipients],
+    };
     await expectRefusedWith(kit, { code: 'KeyMissing', message: /the identity given is none of its recipients/ });
   });
 
   it('is refused, with the kit of another platform: SignerUnknown', async () => {
     const path = join(ground.setting.directory, 'other-kit.json');
-    const made = await lifeboat(ground.setting, ['--key', path, 'keys', 'create', '--platform', 'other', '--store', ground.setting.storeUrl]);
+    const made = await lifeboat(ground.setting, [
+      '--key',
+      path,
+      'keys',
+      'create',
+      '--platform',
+      'other',
+      '--store',
+      ground.setting.storeUrl,
+    ]);
     expect(made.exitCode, made.stderr).toBe(0);
-    await expectRefusedWith(RecoveryKit.parse(JSON.parse(await readFile(path, 'utf8'))), { code: 'SignerUnknown', message: /signed by the unknown key SHA256:/ });
+    await expectRefusedWith(RecoveryKit.parse(JSON.parse(await readFile(path, 'utf8'))), {
+      code: 'SignerUnknown',
+      message: /signed by the unknown key SHA256:/,
+    });
   });
 
-  async function expectRefusedWith(kit: RecoveryKit, expected: { code: 'KeyMissing' | 'SignerUnknown'; message: RegExp }): Promise<void> {
-    const path = join(ground.setting.directory, 'wrong-kit.json');
+  async function expectRefusedWith(
+    kit: RecoveryKit,
+    expected: { code: 'KeyMissing' | 'SignerUnknown'; message: RegExp },
+  ): Promise<void> {
+    const path = join(ground.setting.directory, `${expected.code}-kit.json`);
     await writeFile(path, JSON.stringify(kit), { mode: 0o600 });
     const env = { LIFEBOAT_KEY: path };
-    await ground.startWorker(env);
-    try {
-      await expectFailure(ground, ['recover', ground.names.postgresql, '--data', ...approved], { outcome: 'refused', ...expected, compensation: 'none', env });
-    } finally {
-      await ground.startWorker();
-    }
+    await ground.useWorker(env);
+    await expectFailure(ground, ['recover', ground.names.postgresql, '--data', ...approved], {
+      outcome: 'refused',
+      ...expected,
+      compensation: 'none',
+      env,
+    });
   }
 
   it('does not begin without a kit: the worker says KeyMissing', async () => {
-    await expect(ground.startWorker({ LIFEBOAT_KEY: join(ground.setting.directory, 'no-kit.json') })).rejects.toThrow(/KeyMissing: read recovery kit .*no-kit\.json: there is no such file/);
-    await ground.startWorker();
+    await expect(ground.useWorker({ LIFEBOAT_KEY: join(ground.setting.directory, 'no-kit.json') })).rejects.toThrow(
+      /KeyMissing: read recovery kit .*no-kit\.json: there is no such file/,
+    );
   });
 });

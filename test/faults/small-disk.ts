@@ -39,7 +39,13 @@ export async function makeSmallDisk(sandbox: Sandbox): Promise<SmallDisk> {
       apiVersion: 'v1',
       kind: 'PersistentVolume',
       metadata: { name },
-      spec: { capacity: { storage: size }, accessModes: ['ReadWriteOnce'], persistentVolumeReclaimPolicy: 'Retain', storageClassName: name, hostPath: { path, type: 'Directory' } },
+      spec: {
+        capacity: { storage: size },
+        accessModes: ['ReadWriteOnce'],
+        persistentVolumeReclaimPolicy: 'Retain',
+        storageClassName: name,
+        hostPath: { path, type: 'Directory' },
+      },
     },
   ]);
   return {
