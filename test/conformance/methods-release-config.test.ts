@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installChart, uninstallRelease } from '../../activities/clients/helm.ts';
+import type { Method, MethodContext } from '../../activities/methods/method.ts';
+import { readRecord, releaseConfig, restoreObjects } from '../../activities/methods/release-config.ts';
+import type { BoundPlan } from '../../model/bound-plan.ts';
+import type { Facts } from '../../model/facts.ts';
+import type { SandboxRelease } from '../../sandbox/platform/release.ts';
+import { captureInMemory, type MemoryPoint, restoreContextOf } from './memory-point.ts';
+import { findSandbox, type MethodGround, openMethodGround } from './method-ground.ts';
+
+type Options = Parameters<typeof releaseConfig.capture>[0]['options'];
+
+const namespace = 'conformance-config';
+/** One whose Secret somebody made, and one whose Secret Helm makes, as charts do that make a password while they render. */
+const releases: readonly SandboxRelease[] = [
+  { chart: 'redis', namespace, name: 'redis' },
+  { chart: 'redis', namespace, name: 'redis-own', values: { redis: { existingSecret: '', password: 'captured-one' } } },
+];
+const sandbox = await findSandbox();
+if (sandbox === undefined)
+  process.stderr.write(
+    'SKIPPED: the conformance of release-config needs the sandbox (npm run sandbox -- up), which does not run\n',
+  );
+
+describe.skipIf(sandbox === undefined).each(releases)('release-config on a real release $name', (release) => {
+  let ground: MethodGround;
+  let bound: BoundPlan;
+  let point: MemoryPoint;
+
+  const context = (): MethodContext<Options> => ground.context(bound, 'config', 'x') as MethodContext<Options>;
+  const restoring = () => restoreContextOf(context(), point);
+  const secretName = release.name === 'redis' ? 'redis-credentials' : 'redis-own-secret';
+  const password = async (): Promise<string> =>
+    await ground.kubectl(['get', 'secret', secretName, '-n', namespace, '-o', 'jsonpath={.data.redis-password}']);
+
+  const withoutValues = (facts: Facts): Facts =>
+    Object.fromEntries(Object.entries(facts).filter(([path]) => path !== 'release/values'));
+  const capturedFacts = (): Facts => withoutValues(point.captured.facts);
+  const currentFacts = async (): Promise<Facts> => withoutValues(await releaseConfig.readFacts(restoring()));
+
+  beforeAll(async () => {
+    if (sandbox === undefined) return;
+    ground = await openMethodGround(sandbox, [release]);
+    bound = await ground.bind(release);
+  });
+
+  afterAll(async () => {
+    await ground.close();
+  });
+
+  it('captures values, manifest, the chart with its dependencies, and every object that pods refer to', async () => {
+    point = await captureInMemory(releaseConfig as Method<Options>, context());
+
+    expect(point.captured.notes).toEqual([]);
+    expect([...point.streams.keys()].sort()).toEqual(['chart', 'namespace', 'objects', 'record']);
+    expect(Object.keys(point.captured.facts).sort()).toEqual(
+      [
+        `ConfigMap/${release.name}-config/data`,
+        `PersistentVolumeClaim/data-${release.name}-0/claim`,
+        `Secret/${secretName}/data`,
+        'release/chart',
+        'release/values',
+      ].sort(),
+    );
+    const objects = point.streams.get('objects')?.toString() ?? '';
+    expect(objects).not.toMatch(/"uid"|"resourceVersion"|"managedFields"|"ownerReferences"|"volumeName"/);
+    expect(await releaseConfig.readFacts(restoring())).toEqual(point.captured.facts);
+  });
+
+  it('brings a release back that is gone, with the captured Secret and the captured chart', async () => {
+    if (sandbox === undefined) return;
+    const before = await password();
+    await uninstallRelease(ground.backends.access, namespace, release.name);
+    await ground.kubectl(['delete', 'pvc,secret,configmap', '--all', '-n', namespace]);
+
+    await restoreObjects(restoring(), 'before');
+    const { values, chartArchive } = await readRecord(restoring());
+    await installChart(ground.backends.access, {
+      archive: chartArchive ?? new Uint8Array(),
+      namespace,
+      name: release.name,
+      // another password than the captured one, as where it is made at random
+      values: values.replace('captured-one', 'rendered-anew'),
+    });
+    const changed = await restoreObjects(restoring(), 'after');
+
+    expect(changed).toEqual(release.name === 'redis' ? [] : [`Secret/${secretName}`]);
+    expect(await password()).toBe(before);
+    expect(await currentFacts()).toEqual(capturedFacts());
+    expect(await restoreObjects(restoring(), 'after')).toEqual([]);
+  });
+
+  it('takes keys away that came later, and makes what cannot be changed anew', async () => {
+    await ground.kubectl([
+      'patch',
+      'secret',
+      secretName,
+      '-n',
+      namespace,
+      '--type',
+      'merge',
+      '-p',
+      '{"data":{"redis-password":"eA==","later":"eA=="},"immutable":true}',
+    ]);
+
+    await restoreObjects(restoring(), 'before');
+    await restoreObjects(restoring(), 'after');
+
+    expect(await currentFacts()).toEqual(capturedFacts());
+  });
+});
