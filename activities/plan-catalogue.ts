@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { failure } from '../model/failures.ts';
+import { nameAllowedKeys } from '../model/name-allowed-keys.ts';
 import { RecoveryPlan } from '../model/recovery-plan.ts';
 import { methods } from './methods/index.ts';
 
@@ -63,7 +64,7 @@ export function readPlan(text: string, path: string): LoadedPlan {
       message: `read plan ${path}: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}`,
     });
   }
-  const parsed = RecoveryPlan.safeParse(document);
+  const parsed = RecoveryPlan.safeParse(document, { error: nameAllowedKeys });
   if (!parsed.success) throw failure('PlanInvalid', { message: `read plan ${path}: ${z.prettifyError(parsed.error)}` });
   const problems = planProblems(parsed.data);
   if (problems.length > 0) throw failure('PlanInvalid', { message: `read plan ${path}: ${problems.join('; ')}` });
@@ -85,7 +86,7 @@ function planProblems(plan: RecoveryPlan): string[] {
     workload(component.workload, where);
     if (component.host !== undefined && plan.parameters[component.host] === undefined)
       problems.push(`${where} names the parameter ${component.host}, which is not in parameters`);
-    const options = methods[component.method].options.safeParse(component.options);
+    const options = methods[component.method].options.safeParse(component.options, { error: nameAllowedKeys });
     if (!options.success) problems.push(`${where}: ${z.prettifyError(options.error)}`);
   }
   for (const [name, parameter] of Object.entries(plan.parameters)) workload(parameter.workload, `parameter ${name}`);

@@ -95,14 +95,13 @@ export type RunPlan = {
   readonly order: readonly { release: string; tier: number; why: string }[];
 };
 
-/** The outcome of a run from those of its releases: complete only where each is. */
+/** The outcome of a run from those of its releases: complete only where each is, partial only where something came of it. */
 export function joinOutcomes(outcomes: readonly Outcome[]): Outcome {
   if (outcomes.length === 0 || outcomes.every((outcome) => outcome === 'complete')) return 'complete';
   for (const same of ['cancelled', 'refused', 'failed'] as const) {
     if (outcomes.every((outcome) => outcome === same)) return same;
   }
-  if (outcomes.includes('cancelled')) return 'cancelled';
-  return 'partial';
+  return outcomes.some((outcome) => outcome === 'complete' || outcome === 'partial') ? 'partial' : 'failed';
 }
 
 /** The compensation of a run from those of its releases: the worst one. */

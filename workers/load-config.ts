@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { failure } from '../model/failures.ts';
+import { nameAllowedKeys } from '../model/name-allowed-keys.ts';
 import { Platform } from '../model/platform.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import { parseRecoveryKit } from '../transfer/keys.ts';
@@ -45,7 +46,7 @@ export function parsePlatform(text: string, path: string): LoadedPlatform {
       message: `read ${path}: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`,
     });
   }
-  const parsed = Platform.safeParse(document);
+  const parsed = Platform.safeParse(document, { error: nameAllowedKeys });
   if (!parsed.success) throw failure('ConfigInvalid', { message: `read ${path}: ${z.prettifyError(parsed.error)}` });
   return {
     platform: parsed.data,

@@ -7,7 +7,7 @@ import type { backUpRelease } from './back-up-release.ts';
 import { quick } from './run/activity-proxies.ts';
 import { forEachBounded } from './run/bounded.ts';
 import { conduct, type Run } from './run/conduct.ts';
-import { childResult, isCancelled, viewFailure } from './run/failure-view.ts';
+import { childRelease, isCancelled } from './run/failure-view.ts';
 import { unknownRelease } from './run/release-draft.ts';
 
 const tiers = [1, 2, 3, 4] as const;
@@ -87,10 +87,7 @@ async function backUpMember(run: Run<BackUpPlatformInput>, member: PlatformMembe
     return release;
   } catch (error) {
     if (isCancelled(error)) throw error;
-    const release = childResult(error)?.releases[0] ?? {
-      ...named,
-      failure: childResult(error)?.failure ?? viewFailure(error),
-    };
+    const release = childRelease(error, named);
     const reason =
       release.failure === undefined
         ? release.components.map((each) => each.reason).find((text) => text !== undefined)

@@ -1,4 +1,4 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { BoundSummary, ComponentSummary } from '../model/bound-plan.ts';
 import { formatDuration } from '../model/duration.ts';
 import { failure } from '../model/failures.ts';
@@ -6,7 +6,6 @@ import { measureObjective, type RunResult } from '../model/outcome.ts';
 import { BackUpReleaseInput } from '../model/run-input.ts';
 import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
 import { conduct, type Run } from './run/conduct.ts';
-import { isCancelled } from './run/failure-view.ts';
 import { draftRelease, type ReleaseDraft, timed } from './run/release-draft.ts';
 
 type Context = {
@@ -142,31 +141,33 @@ async function captureUnit(context: Context, unit: readonly ComponentSummary[]):
 
 /**
  * Clients are fenced off, what needs the running service is captured, then the service is stopped, the rest captured,
- * and everything started again: always, and within the time that lifeboat.yaml allows.
+ * and everything started again: always, and within the time that lifeboat.yaml allows. The safety copy of a recovery
+ * leaves the fence to it, which stays up until the data is back.
  */
 async function captureWithDowntime(
   context: Context,
   unit: readonly ComponentSummary[],
   allowedMs: number,
 ): Promise<void> {
-  const { run, draft } = context;
+  const { run, draft, summary } = context;
   const release = draft.release;
+  const fencedByCaller = run.isChild && run.input.partOf?.lockHeld === true && summary.fence === 'services';
   const serveAgain = async (): Promise<void> => {
     await undo.startRelease({ release });
     await undo.waitUntilServing.executeWithOptions({ summary: `wait until ${release} serves` }, [{ release }]);
-    await undo.liftFence({ release });
+    if (!fencedByCaller) await undo.liftFence({ release });
   };
   const forget = run.undo.push(`start ${release} again`, serveAgain);
   const since = Date.now();
   try {
     await CancellationScope.withTimeout(allowedMs, async () => {
-      await patient.raiseFence({ release, deadlineMs: allowedMs * 2, kind: 'services' });
+      if (!fencedByCaller) await patient.raiseFence({ release, deadlineMs: allowedMs * 2, kind: 'services' });
       for (const component of unit.filter((each) => each.captureWhile === 'running')) await capture(context, component);
       await patient.stopRelease({ release, deadlineMs: allowedMs * 2 });
       for (const component of unit.filter((each) => each.captureWhile === 'stopped')) await capture(context, component);
     });
   } catch (error) {
-    if (isCancelled(error) && Date.now() - since >= allowedMs) {
+    if (isCancellation(error) && Date.now() - since >= allowedMs) {
       throw failure('DowntimeExceeded', {
         message: `capture ${release}: not done within the ${formatDuration(allowedMs)} that it may be stopped`,
       });

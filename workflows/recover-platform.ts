@@ -9,7 +9,7 @@ import type { recoverRelease } from './recover-release.ts';
 import { patient, quick, transfer } from './run/activity-proxies.ts';
 import { forEachBounded } from './run/bounded.ts';
 import { conduct, type Run } from './run/conduct.ts';
-import { childResult, isCancelled, viewFailure } from './run/failure-view.ts';
+import { childRelease, isCancelled, viewFailure } from './run/failure-view.ts';
 import { unknownRelease } from './run/release-draft.ts';
 
 type PlatformRun = Run<RecoverPlatformInput>;
@@ -232,7 +232,7 @@ async function recoverMember(run: PlatformRun, member: RecoveryMember, digest: s
     return result.releases[0] ?? named;
   } catch (error) {
     if (isCancelled(error)) throw error;
-    return childResult(error)?.releases[0] ?? { ...named, failure: childResult(error)?.failure ?? viewFailure(error) };
+    return childRelease(error, named);
   }
 }
 

@@ -1,6 +1,7 @@
-import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
 import { type FailureView, failures } from '../../model/failures.ts';
+import { nameAllowedKeys } from '../../model/name-allowed-keys.ts';
 import {
   joinCompensations,
   type Outcome,
@@ -9,9 +10,10 @@ import {
   type RunPlan,
   type RunResult,
 } from '../../model/outcome.ts';
+import { searchAttributes } from '../../model/run-names.ts';
 import { quick } from './activity-proxies.ts';
 import { Compensations } from './compensation.ts';
-import { RunConsole } from './console.ts';
+import { keyword, RunConsole } from './console.ts';
 import { isCancelled, viewFailure } from './failure-view.ts';
 import { closeDraft, type ReleaseDraft } from './release-draft.ts';
 
@@ -111,10 +113,11 @@ function refusable(failure: FailureView): boolean {
 }
 
 function parseInput<Schema extends z.ZodType>(type: string, schema: Schema, raw: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(raw ?? {});
+  const parsed = schema.safeParse(raw ?? {}, { error: nameAllowedKeys });
   if (parsed.success) return parsed.data;
   const message = `start ${type}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`;
   const view: FailureView = { code: 'InputInvalid', message, hint: failures.InputInvalid.hint, changed: 'no' };
+  upsertSearchAttributes([{ key: keyword(searchAttributes.outcome), value: 'refused' }]);
   const now = new Date(workflowInfo().startTime).toISOString();
   const result: RunResult = {
     type,

@@ -19,9 +19,10 @@ import {
 } from '../../model/progress.ts';
 import type { Approval, Decision, PauseRequest } from '../../model/run-input.ts';
 import { searchAttributes } from '../../model/run-names.ts';
-import { decideSignal, listenToPeople, noteQuestion, progressQuery } from './messages.ts';
+import { decideSignal, listenToPeople, noteQuestion, progressQuery, QuestionNote } from './messages.ts';
 
-const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+/** Key of a search attribute; all of Lifeboat's are of type Keyword. */
+export const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
 /** How long a person has to answer before the run gives up, with nothing more changed. */
 const patience = '24h';
@@ -77,9 +78,13 @@ export class RunConsole {
         this.show();
       },
     });
-    setHandler(noteQuestion, ({ workflowId, question }) => {
-      this.childQuestions = this.childQuestions.filter((each) => each.workflowId !== workflowId);
-      if (question !== null) this.childQuestions.push(question);
+    setHandler(noteQuestion, (raw) => {
+      const note = QuestionNote.safeParse(raw);
+      if (note.success) {
+        const { workflowId, question } = note.data;
+        this.childQuestions = this.childQuestions.filter((each) => each.workflowId !== workflowId);
+        if (question !== null) this.childQuestions.push(question);
+      } else this.lastRejected = 'noteQuestion is what a run tells the one that started it; nobody else';
       this.show();
     });
     this.show();

@@ -1,13 +1,14 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   ChildWorkflowFailure,
   isCancellation,
   TemporalFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { type FailureCode, type FailureView, failures, isFailureCode, LifeboatFailure } from '../../model/failures.ts';
-import type { RunResult } from '../../model/outcome.ts';
+import type { ReleaseResult, RunResult } from '../../model/outcome.ts';
 
 /** What an expected failure says of itself; a defect is thrown on, so that it stays loud. */
 export function viewFailure(error: unknown): FailureView {
@@ -52,7 +53,15 @@ export function childResult(error: unknown): RunResult | undefined {
   return result?.outcome !== undefined && result.releases !== undefined ? (result as RunResult) : undefined;
 }
 
-/** Whether the run itself is being cancelled. */
+/** What became of a release whose own run did not complete; one that somebody cancelled is no failure of ours. */
+export function childRelease(error: unknown, named: ReleaseResult): ReleaseResult {
+  if (isCancellation(error)) return { ...named, outcome: 'cancelled' };
+  const result = childResult(error);
+  const [release] = result?.releases ?? [];
+  return release ?? { ...named, outcome: result?.outcome ?? 'failed', failure: result?.failure ?? viewFailure(error) };
+}
+
+/** Whether the run itself is being cancelled; a step that somebody else cancelled is a failure of that step. */
 export function isCancelled(error: unknown): boolean {
-  return isCancellation(error);
+  return isCancellation(error) && CancellationScope.current().consideredCancelled;
 }

@@ -1,6 +1,8 @@
 import { ApplicationFailure, defineQuery, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
-import type { z } from 'zod';
-import type { OpenQuestion, RunProgress } from '../../model/progress.ts';
+import { z } from 'zod';
+import type { FailureView } from '../../model/failures.ts';
+import { nameAllowedKeys } from '../../model/name-allowed-keys.ts';
+import type { RunProgress } from '../../model/progress.ts';
 import { Approval, Decision, PauseRequest } from '../../model/run-input.ts';
 import { messageNames } from '../../model/run-names.ts';
 
@@ -9,7 +11,26 @@ export const progressQuery = defineQuery<RunProgress>(messageNames.progress);
 /** The answer to a question, as a run passes it on to the one that asks. */
 export const decideSignal = defineSignal<[unknown]>(messageNames.decide);
 /** A run that was started by another one tells it of its questions. */
-export const noteQuestion = defineSignal<[{ workflowId: string; question: OpenQuestion | null }]>('noteQuestion');
+export const noteQuestion = defineSignal<[unknown]>('noteQuestion');
+
+const FailureInQuestion = z.custom<FailureView>(
+  (view) => z.looseObject({ code: z.string(), message: z.string(), hint: z.string() }).safeParse(view).success,
+);
+
+/** What `noteQuestion` carries: the question that is open now in the run of that id, or null where none is any more. */
+export const QuestionNote = z.object({
+  workflowId: z.string(),
+  question: z
+    .object({
+      id: z.string(),
+      release: z.string(),
+      step: z.string(),
+      failure: FailureInQuestion,
+      since: z.string(),
+      workflowId: z.string(),
+    })
+    .nullable(),
+});
 
 /** What a run does with what people say to it. */
 export type Listener = {
@@ -55,7 +76,7 @@ function listen<T>(
   description: string,
 ): void {
   const parse = (raw: unknown): T => {
-    const parsed = schema.safeParse(raw);
+    const parsed = schema.safeParse(raw, { error: nameAllowedKeys });
     if (parsed.success) return parsed.data;
     const problems = parsed.error.issues
       .map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
