@@ -12,7 +12,8 @@ const suites = {
   charts: ['test/charts/**/*.test.ts'],
   conformance: ['test/conformance/methods*.test.ts'],
   faults: ['test/faults/**/*.test.ts'],
-  e2e: ['test/e2e/**/*.test.ts'],
+  platform: ['test/e2e/platform.test.ts'],
+  e2e: ['test/e2e/!(platform).test.ts'],
 };
 
 export default defineConfig({
@@ -23,7 +24,9 @@ export default defineConfig({
       test: {
         name,
         include,
-        ...(name === 'unit' ? { testTimeout: 60_000, hookTimeout: 120_000 } : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
+        ...(name === 'unit'
+          ? { testTimeout: 60_000, hookTimeout: 120_000 }
+          : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
       },
     })),
   },

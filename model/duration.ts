@@ -17,7 +17,7 @@ export function durationMs(duration: Duration): number {
 
 /** Milliseconds as a person reads them: `412 ms`, `9 s`, `1m 32s`, `3h 5m`, `2d 4h`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1_000) return `${String(Math.round(ms))} ms`;
+  if (ms < 999.5) return `${String(Math.round(ms))} ms`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `${String(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
@@ -34,7 +34,7 @@ export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
+  while (Math.round(value) >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
   }

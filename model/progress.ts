@@ -49,11 +49,27 @@ export type RunProgress = {
 
 const signs = { waiting: ' ', running: '…', done: '✓', failed: '✗', skipped: '!' } as const;
 
+/** Characters of details that Temporal keeps, with a margin. */
+const mostCharacters = 3_900;
+
 /** A run's checklist as Markdown, for the details that the Temporal UI shows; the command to type next stands last. */
 export function renderProgress(progress: RunProgress): string {
-  const parts = [`**${progress.title}**: ${progress.outcome === 'running' ? progress.phase : progress.outcome}`, ''];
-  for (const line of progress.lines)
-    parts.push(`- ${signs[line.state]} ${line.title}${line.note === '' ? '' : `: ${line.note}`}`);
+  const title = `**${progress.title}**: ${progress.outcome === 'running' ? progress.phase : progress.outcome}`;
+  const checklist = progress.lines.map(
+    (line) => `- ${signs[line.state]} ${line.title}${line.note === '' ? '' : `: ${line.note}`}`,
+  );
+  const messages = renderMessages(progress);
+  // What has to be answered is never cut off: a list that is too long loses its oldest lines.
+  const room = mostCharacters - [title, '', '', ...messages].join('\n').length - 40;
+  let hidden = 0;
+  while (hidden < checklist.length && checklist.slice(hidden).join('\n').length > room) hidden += 1;
+  const shown = hidden === 0 ? checklist : [`- ${String(hidden)} lines before these`, ...checklist.slice(hidden)];
+  return [title, '', ...shown, ...messages].join('\n').slice(0, mostCharacters);
+}
+
+/** What the run waits for, each with the message and the command that answer it. */
+function renderMessages(progress: RunProgress): string[] {
+  const parts: string[] = [];
   if (progress.paused !== null)
     parts.push(
       '',
@@ -92,5 +108,5 @@ export function renderProgress(progress: RunProgress): string {
     );
   }
   if (progress.lastRejected !== null) parts.push('', `Last message refused: ${progress.lastRejected}`);
-  return parts.join('\n').slice(0, 3_900);
+  return parts;
 }

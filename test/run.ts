@@ -7,7 +7,8 @@ type Suite = { readonly name: string; readonly needsSandbox: boolean };
 
 const suites: readonly Suite[] = [
   { name: 'unit', needsSandbox: false },
-  { name: 'charts', needsSandbox: true },
+  { name: 'charts', needsSandbox: false },
+  { name: 'platform', needsSandbox: true },
   { name: 'conformance', needsSandbox: true },
   { name: 'faults', needsSandbox: true },
   { name: 'e2e', needsSandbox: true },

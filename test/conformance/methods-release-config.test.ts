@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installChart, uninstallRelease } from '../../activities/clients/helm.ts';
-import type { Method, MethodContext } from '../../activities/methods/method.ts';
+import type { MethodContext } from '../../activities/methods/method.ts';
 import { readRecord, releaseConfig, restoreObjects } from '../../activities/methods/release-config.ts';
 import type { BoundPlan } from '../../model/bound-plan.ts';
 import type { Facts } from '../../model/facts.ts';
@@ -49,7 +49,7 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
   });
 
   it('captures values, manifest, the chart with its dependencies, and every object that pods refer to', async () => {
-    point = await captureInMemory(releaseConfig as Method<Options>, context());
+    point = await captureInMemory(releaseConfig, context());
 
     expect(point.captured.notes).toEqual([]);
     expect([...point.streams.keys()].sort()).toEqual(['chart', 'namespace', 'objects', 'record']);

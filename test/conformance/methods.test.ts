@@ -1,3 +1,4 @@
+// long because one suite is run for every method: its cases stand beside each other
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PodAddress } from '../../activities/clients/kubectl.ts';
 import { componentRules } from '../../activities/facts/component-rules.ts';

@@ -3,11 +3,11 @@ import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } fro
 import { expect } from 'vitest';
 import { renderReport } from '../../cli/render-report.ts';
 import { openTerminal } from '../../cli/terminal.ts';
-import { failures, type FailureCode, type FailureView } from '../../model/failures.ts';
+import { type FailureCode, type FailureView, failures } from '../../model/failures.ts';
 import { type Compensation, exitCodes, type RunResult } from '../../model/outcome.ts';
 import { searchAttributes } from '../../model/run-names.ts';
-import { temporalClient } from '../e2e/temporal-client.ts';
 import type { Ran } from '../e2e/ground.ts';
+import { temporalClient } from '../e2e/temporal-client.ts';
 import type { FaultsGround, State } from './faults-ground.ts';
 
 /** How a run has to fail. */

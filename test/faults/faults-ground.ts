@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SettingOptions } from '../../demo/setting.ts';
 import { openStore } from '../../activities/open-store.ts';
-import { layout } from '../../sandbox/layout.ts';
+import type { SettingOptions } from '../../demo/setting.ts';
 import { ownNamespace } from '../../model/run-names.ts';
+import { layout } from '../../sandbox/layout.ts';
 import { smallPlatform } from '../../sandbox/platform/release.ts';
 import type { Store } from '../../transfer/store.ts';
 import { clusterState, postgresState } from '../e2e/as-it-was.ts';
@@ -14,9 +14,8 @@ export type FaultName =
   | 'none'
   | 'dump tool missing'
   | 'dump killed half way'
-  | 'stream cut, status kept'
   | 'stream cut cleanly'
-  | 'snapshot cut cleanly'
+  | 'snapshot cut, status kept'
   | 'restore cut cleanly'
   | 'row lost after the restore'
   | 'key lost after the restore'
