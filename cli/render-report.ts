@@ -20,7 +20,7 @@ function objective({ achievedSeconds, met }: Objective): string {
 }
 
 function totals(release: ReleaseResult): string {
-  const words = describeTotals(release.facts.before, 3);
+  const words = describeTotals(release.facts.before, 2);
   const sign = release.facts.equal === null ? '' : release.facts.equal ? ' ≡' : ' ≠';
   return words === '' && sign === '' ? '–' : `${words}${sign}`;
 }
@@ -35,18 +35,8 @@ export function renderReport(result: RunResult, of: { workflowId: string; runId:
     `${terminal.paint('bold', verb)}  ${terminal.paint(colour, result.outcome)} in ${formatDuration(result.durationMs)}${result.compensation === 'none' ? '' : `, compensation ${result.compensation}`}`,
   ];
   if (result.releases.length > 0) parts.push('', releaseTable(result));
-  for (const release of result.releases) {
-    for (const component of release.components.filter((each) => each.reason !== undefined))
-      parts.push(
-        '',
-        `${component.outcome === 'not captured' ? 'Not captured' : 'Not restored'}: ${release.release} ${component.component} (${component.reason ?? ''})`,
-      );
-    for (const exception of release.facts.exceptions)
-      parts.push(
-        `Excepted: ${release.release} ${String(exception.count)} of at most ${String(exception.bound)} facts ${exception.facts}: ${exception.reason}`,
-      );
-    for (const text of release.leftBehind) parts.push(`Left behind: ${release.release} ${text}`);
-  }
+  const remarks = result.releases.flatMap(remarksOf);
+  if (remarks.length > 0) parts.push('', ...remarks);
   const failures = [
     ...result.releases.flatMap((release) =>
       release.failure === undefined ? [] : [{ release: release.release, view: release.failure }],
@@ -68,6 +58,22 @@ export function renderReport(result: RunResult, of: { workflowId: string; runId:
   if (result.notConfigured.length > 0) parts.push('', `not configured: ${result.notConfigured.join(', ')}`);
   if (result.plan === undefined) parts.push('', `report runs/${of.runId}/report.json, signed   run ${of.workflowId}`);
   return parts.join('\n');
+}
+
+/** What a reader must know of a release beside its row: what is missing, what was excepted, what was left behind. */
+function remarksOf({ release, components, facts, leftBehind }: ReleaseResult): string[] {
+  const missing = components.filter((component) => component.reason !== undefined);
+  return [
+    ...missing.map(
+      ({ component, outcome, reason }) =>
+        `${outcome === 'not captured' ? 'Not captured' : 'Not restored'}: ${release} ${component} (${reason ?? ''})`,
+    ),
+    ...facts.exceptions.map(
+      (exception) =>
+        `Excepted: ${release} ${String(exception.count)} of at most ${String(exception.bound)} facts ${exception.facts}: ${exception.reason}`,
+    ),
+    ...leftBehind.map((text) => `Left behind: ${release} ${text}`),
+  ];
 }
 
 function releaseTable(result: RunResult): string {

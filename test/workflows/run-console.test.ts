@@ -58,7 +58,7 @@ describe('RunConsole', () => {
     const refused: unknown = await handle.executeUpdate(name, { args: [message] }).catch((error: unknown) => error);
 
     expect(refused).toMatchObject({ cause: { type: 'InputInvalid' } });
-    expect(String((refused as { cause: Error }).cause.message)).toContain(expected);
+    expect((refused as { cause: Error }).cause.message).toContain(expected);
     await handle.cancel();
     await ground.closed(handle);
   });

@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareFacts, describeDifferences, describeTotals, matchesPath } from '../../model/facts.ts';
+import type { CompareRule } from '../../model/recovery-plan.ts';
+
+describe('matchesPath', () => {
+  it.each([
+    ['db/app/rows', 'db/app/rows', true],
+    ['db/*/rows', 'db/app/rows', true],
+    ['db/*/rows', 'db/app/table/rows', false],
+    ['db/*', 'db/', true],
+    ['db/**/rows', 'db/app/table/orders/rows', true],
+    ['db/**', 'db/app/x', true],
+    ['db/**', 'other/app', false],
+    ['**', 'anything/at/all', true],
+    ['table/public.*/rows', 'table/public.orders/rows', true],
+    ['table/public.*/rows', 'table/publicXorders/rows', false],
+    ['a+b/(c)', 'a+b/(c)', true],
+    ['a', 'ab', false],
+  ])('%s fits %s: %s', (pattern, path, fits) => {
+    expect(matchesPath(pattern, path)).toBe(fits);
+  });
+});
+
+describe('compareFacts', () => {
+  const reason = 'counters go on while clients are away';
+
+  it('finds equal facts equal, whatever their order', () => {
+    expect(compareFacts({ a: 1, b: 'x' }, { b: 'x', a: 1 }, [])).toEqual({
+      equal: true,
+      compared: 2,
+      differences: [],
+      differenceCount: 0,
+      exceptions: [],
+    });
+  });
+
+  it('calls a fact that changed, is missing or is new a difference', () => {
+    expect(compareFacts({ a: 1, b: 2, c: 0 }, { a: 1, b: 3, d: 4 }, [])).toMatchObject({
+      equal: false,
+      compared: 4,
+      differenceCount: 3,
+      differences: [
+        { path: 'b', before: 2, after: 3 },
+        { path: 'c', before: 0, after: null },
+        { path: 'd', before: null, after: 4 },
+      ],
+    });
+  });
+
+  it('takes a number for no text', () => {
+    expect(compareFacts({ a: 1 }, { a: '1' }, []).equal).toBe(false);
+  });
+
+  it('lets a figure grow under `atLeast`, and neither shrink nor go', () => {
+    const rules: CompareRule[] = [{ facts: 'sequence/*', as: 'atLeast' }];
+
+    expect(compareFacts({ 'sequence/a': 5 }, { 'sequence/a': 9 }, rules).equal).toBe(true);
+    expect(compareFacts({ 'sequence/a': 5 }, { 'sequence/a': 4 }, rules).equal).toBe(false);
+    expect(compareFacts({ 'sequence/a': 5 }, {}, rules).equal).toBe(false);
+    expect(compareFacts({}, { 'sequence/a': 5 }, rules).equal).toBe(false);
+    expect(compareFacts({ 'sequence/a': 'x' }, { 'sequence/a': 'y' }, rules).equal).toBe(false);
+    expect(compareFacts({ other: 5 }, { other: 9 }, rules).equal).toBe(false);
+  });
+
+  it('excepts as many facts as the bound says, counts them all and calls the next one a difference', () => {
+    const rules: CompareRule[] = [{ facts: 'counter/**', as: 'equalExcept', reason, bound: 2 }];
+    const before = { 'counter/a': 1, 'counter/b/c': 1, 'counter/d': 1 };
+
+    expect(compareFacts(before, { ...before, 'counter/a': 2, 'counter/b/c': 2 }, rules)).toMatchObject({
+      equal: true,
+      exceptions: [{ facts: 'counter/**', reason, count: 2, bound: 2 }],
+    });
+    expect(compareFacts(before, {}, rules)).toMatchObject({
+      equal: false,
+      differenceCount: 1,
+      exceptions: [{ count: 3, bound: 2 }],
+    });
+    expect(compareFacts(before, before, rules).exceptions).toEqual([]);
+  });
+
+  it('follows the first rule that fits', () => {
+    const rules: CompareRule[] = [
+      { facts: 'counter/exact', as: 'equal' },
+      { facts: 'counter/*', as: 'equalExcept', reason, bound: 9 },
+    ];
+
+    expect(compareFacts({ 'counter/exact': 1 }, { 'counter/exact': 2 }, rules).equal).toBe(false);
+    expect(compareFacts({ 'counter/other': 1 }, { 'counter/other': 2 }, rules).equal).toBe(true);
+  });
+
+  it('shows twenty differences and counts all of them', () => {
+    const before = Object.fromEntries(Array.from({ length: 33 }, (_, at) => [`f${String(at)}`, at]));
+
+    const { differences, differenceCount } = compareFacts(before, {}, []);
+
+    expect(differences).toHaveLength(20);
+    expect(differenceCount).toBe(33);
+  });
+
+  it('finds every single change where no rule is', () => {
+    const facts = fc.dictionary(
+      fc.stringMatching(/^[a-z]{1,3}(\/[a-z]{1,3})?$/),
+      fc.oneof(fc.integer(), fc.string({ maxLength: 4 })),
+      { minKeys: 1 },
+    );
+    fc.assert(
+      fc.property(facts, fc.nat(), (before, pick) => {
+        const paths = Object.keys(before);
+        const path = paths[pick % paths.length] ?? '';
+        const { [path]: was, ...without } = before;
+        expect(compareFacts(before, { ...before }, []).equal).toBe(true);
+        expect(compareFacts(before, without, []).differences).toEqual([{ path, before: was, after: null }]);
+        expect(compareFacts(without, before, []).differences).toEqual([{ path, before: null, after: was }]);
+        expect(compareFacts(before, { ...before, [path]: `${String(was)}!` }, []).differenceCount).toBe(1);
+      }),
+    );
+  });
+});
+
+describe('describeDifferences', () => {
+  it('names kinds and figures, never a table, key or file', () => {
+    const comparison = compareFacts(
+      { 'db/secretdb/table/public.salaries/rows': 120 },
+      { 'db/secretdb/table/public.salaries/rows': 119 },
+      [],
+    );
+
+    const text = describeDifferences(comparison);
+
+    expect(text).toBe('1 of 1 facts differ: db…/table…/rows was 120, is 119');
+  });
+});
+
+describe('describeTotals', () => {
+  it('shows what says most first, and nothing that is zero', () => {
+    expect(describeTotals({ largeObjects: 2, rows: 3_100_000, tables: 118, keys: 0, files: 1 }, 3)).toBe(
+      '118 tables, 3,100,000 rows, 1 files',
+    );
+    expect(describeTotals({ largeObjects: 2 }, 3)).toBe('2 large objects');
+  });
+});
