@@ -1,5 +1,17 @@
 // The arrows of the house (docs/explanation/house.md): who may import whom.
-const rooms = ['model', 'transfer', 'activities', 'workflows', 'workers', 'cli', 'sandbox', 'demo', 'bench', 'test', 'scripts'];
+const rooms = [
+  'model',
+  'transfer',
+  'activities',
+  'workflows',
+  'workers',
+  'cli',
+  'sandbox',
+  'demo',
+  'bench',
+  'test',
+  'scripts',
+];
 const only = (from, allowed) => ({
   name: `${from}-imports-only-${allowed.join('-') || 'itself'}`,
   severity: 'error',
@@ -9,7 +21,12 @@ const only = (from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycle',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     only('model', []),
     only('transfer', ['model']),
     only('activities', ['transfer', 'model']),
@@ -18,7 +35,10 @@ module.exports = {
       comment: 'activities are imported as types alone',
       severity: 'error',
       from: { path: '^workflows/' },
-      to: { path: '^(transfer|activities|workers|cli|sandbox|demo|bench|test|scripts)/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^(transfer|activities|workers|cli|sandbox|demo|bench|test|scripts)/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     only('workers', ['workflows', 'activities', 'transfer', 'model']),
     only('cli', ['workers', 'workflows', 'activities', 'transfer', 'model']),
@@ -34,7 +54,12 @@ module.exports = {
       from: { path: '^(model|transfer|workflows|activities/(?!clients/))' },
       to: { path: 'node_modules/(execa|@kubernetes|@aws-sdk)', dependencyTypesNot: ['type-only'] },
     },
-    { name: 'model-imports-only-zod', severity: 'error', from: { path: '^model/' }, to: { path: 'node_modules/(?!zod)' } },
+    {
+      name: 'model-imports-only-zod',
+      severity: 'error',
+      from: { path: '^model/' },
+      to: { path: 'node_modules/(?!zod)' },
+    },
     { name: 'model-does-no-io', severity: 'error', from: { path: '^model/' }, to: { dependencyTypes: ['core'] } },
     { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -5,7 +5,7 @@ import type { PlanComponent } from '../model/recovery-plan.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { isReady, listPods } from './clients/kubernetes.ts';
+import { isReady, isRunning, listPods } from './clients/kubernetes.ts';
 import { methods } from './methods/index.ts';
 import type { Method, MethodContext } from './methods/method.ts';
 
@@ -47,15 +47,16 @@ export function methodContext(
     signal: Context.current().cancellationSignal,
     generation,
     progress: reportProgress,
-    pod: async ({ ready = true } = {}) => {
+    pod: async () => {
       if (workload === undefined)
         throw failure('BindingFailed', { message: `find pod of ${component.name}: the component has no workload` });
       const pods = await listPods(backends.kubernetes, workload.namespace, workload.selector);
-      const pod = pods.find((each) => (ready ? isReady(each) : each.status?.phase === 'Running'));
+      // where none is ready, one that runs: what its own tools say is wrong tells more than that it is not ready
+      const pod = pods.find(isReady) ?? pods.find((each) => isRunning(each, workload.container));
       const name = pod?.metadata?.name;
       if (name === undefined)
         throw failure('PodGone', {
-          message: `find pod of ${workload.kind} ${workload.namespace}/${workload.name}: none of ${String(pods.length)} is ${ready ? 'ready' : 'running'}`,
+          message: `find pod of ${workload.kind} ${workload.namespace}/${workload.name}: none of ${String(pods.length)} runs`,
         });
       return { namespace: workload.namespace, pod: name, container: workload.container };
     },

@@ -1,30 +1,14 @@
 import type { PlannedRecovery } from '../activities/plan-recovery.ts';
-import type { ComponentSummary } from '../model/bound-plan.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
 import { measureObjective, type RunResult } from '../model/outcome.ts';
 import { RecoverReleaseInput } from '../model/run-input.ts';
 import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
-import { conduct, type Ending, type Run } from './run/conduct.ts';
+import { conduct, type Ending } from './run/conduct.ts';
 import { isCancelled, viewFailure } from './run/failure-view.ts';
-import { draftRelease, type ReleaseDraft, timed } from './run/release-draft.ts';
+import { compareRest, fenceDeadlineMs, install, type RecoveryContext, restore } from './run/recovery-steps.ts';
+import { draftRelease, timed } from './run/release-draft.ts';
 import { takeSafetyCopy } from './run/safety-copy.ts';
-
-type Context = {
-  readonly run: Run<RecoverReleaseInput>;
-  readonly draft: ReleaseDraft;
-  readonly planned: PlannedRecovery;
-  readonly release: string;
-  /** Components of the point in restore order. */
-  readonly components: readonly ComponentSummary[];
-  /** The component that holds the release itself. */
-  readonly config: ComponentSummary | undefined;
-  /** The point that was made of what was live; null where nothing was. */
-  safetyCopy: string | null;
-};
-
-/** How long a fence of a recovery may stand before anybody may lift it. */
-const fenceDeadlineMs = 12 * 3_600_000;
 
 /**
  * Recovers one release from a recovery point: captured Secrets, chart, data, then the facts compared while clients are
@@ -39,7 +23,14 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
     (input) => ({ title: `Recover ${input.release}`, release: input.release, trigger: input.trigger }),
     async (run) => {
       const { input, console } = run;
-      const request = { release: input.release, point: input.point, to: input.to ?? null, into: input.into ?? null, scope: input.scope, configDigest: input.configDigest ?? null };
+      const request = {
+        release: input.release,
+        point: input.point,
+        to: input.to ?? null,
+        into: input.into ?? null,
+        scope: input.scope,
+        configDigest: input.configDigest ?? null,
+      };
       console.enter('planning');
       const planned = await quick.planRelease(request);
       const draft = draftRelease(planned.summary);
@@ -52,8 +43,18 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       console.attribute('release', draft.release);
       console.attribute('point', planned.point.id);
       if (input.dryRun) return { outcome: 'complete', plan: planned.plan };
-      const captured = planned.summary.components.filter((component) => planned.point.components.includes(component.name));
-      const context: Context = { run, draft, planned, release: draft.release, components: captured, config: captured.find((each) => each.method === 'release-config'), safetyCopy: null };
+      const captured = planned.summary.components.filter((component) =>
+        planned.point.components.includes(component.name),
+      );
+      const context: RecoveryContext = {
+        run,
+        draft,
+        planned,
+        release: draft.release,
+        components: captured,
+        config: captured.find((each) => each.method === 'release-config'),
+        safetyCopy: null,
+      };
       announce(context);
       await consent(context);
       if (!run.isChild) await requirePlanUnchanged(context, await quick.planRelease(request));
@@ -64,7 +65,11 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       if (!(run.isChild && input.partOf?.verified === true)) {
         console.enter('verifying the point');
         console.mark('verify the point', 'running');
-        const read = await timed(draft, 'verify', () => transfer.verifyPoint.executeWithOptions({ summary: `read back ${planned.point.id}` }, [{ release: input.release, point: planned.point.id }]));
+        const read = await timed(draft, 'verify', () =>
+          transfer.verifyPoint.executeWithOptions({ summary: `read back ${planned.point.id}` }, [
+            { release: input.release, point: planned.point.id },
+          ]),
+        );
         console.mark('verify the point', 'done', `${formatBytes(read.plainBytes)} read back`);
       }
       run.begin();
@@ -73,7 +78,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
   );
 }
 
-function announce({ run, components, planned, config }: Context): void {
+function announce({ run, components, planned, config }: RecoveryContext): void {
   const { input, console } = run;
   const data = components.filter((component) => component !== config);
   console.announce([
@@ -87,25 +92,34 @@ function announce({ run, components, planned, config }: Context): void {
 }
 
 /** Overwriting live data needs a person: here, or in the run that this one is a part of. */
-async function consent({ run, planned }: Context): Promise<void> {
+async function consent({ run, planned }: RecoveryContext): Promise<void> {
   const { input, console } = run;
   if (planned.plan.overwrites.length === 0) return;
   const approved = run.isChild ? input.partOf?.approvedDigest : undefined;
   if (approved !== undefined) {
-    if (approved !== planned.plan.digest) throw failure('BindingChanged', { message: `recover ${input.release}: the plan ${planned.plan.digest.slice(0, 12)} is not the approved ${approved.slice(0, 12)}` });
+    if (approved !== planned.plan.digest)
+      throw failure('BindingChanged', {
+        message: `recover ${input.release}: the plan ${planned.plan.digest.slice(0, 12)} is not the approved ${approved.slice(0, 12)}`,
+      });
     return;
   }
-  const approval = await console.approve({ planDigest: planned.plan.digest, lines: planned.plan.lines, overwrites: planned.plan.overwrites });
+  const approval = await console.approve({
+    planDigest: planned.plan.digest,
+    lines: planned.plan.lines,
+    overwrites: planned.plan.overwrites,
+  });
   run.notes.push(`approved by ${approval.by}: ${approval.reason}`);
 }
 
-async function requirePlanUnchanged({ planned, release }: Context, again: PlannedRecovery): Promise<void> {
+async function requirePlanUnchanged({ planned, release }: RecoveryContext, again: PlannedRecovery): Promise<void> {
   await Promise.resolve();
   if (again.plan.digest === planned.plan.digest) return;
-  throw failure('BindingChanged', { message: `recover ${release}: it changed since the plan ${planned.plan.digest.slice(0, 12)} was made` });
+  throw failure('BindingChanged', {
+    message: `recover ${release}: it changed since the plan ${planned.plan.digest.slice(0, 12)} was made`,
+  });
 }
 
-async function recover(context: Context): Promise<Ending> {
+async function recover(context: RecoveryContext): Promise<Ending> {
   const { run, draft, planned, release, components, config } = context;
   const { input, console } = run;
   const data = components.filter((component) => component !== config);
@@ -130,8 +144,12 @@ async function recover(context: Context): Promise<Ending> {
   await step(context, 'serve', async () => {
     await undo.liftFence({ release });
     await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} serves` }, [{ release }]);
-    const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [{ release, kind: 'login' }]);
-    const health = await patient.runChecks.executeWithOptions({ summary: `check the health of ${release}` }, [{ release, kind: 'health' }]);
+    const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [
+      { release, kind: 'login' },
+    ]);
+    const health = await patient.runChecks.executeWithOptions({ summary: `check the health of ${release}` }, [
+      { release, kind: 'health' },
+    ]);
     console.mark('log in and check health', 'done', `${String(logins)} logins, ${String(health)} checks`);
   });
   run.undo.clear();
@@ -143,13 +161,18 @@ async function recover(context: Context): Promise<Ending> {
   const missing = planned.point.notCaptured;
   draft.components = [
     ...draft.components,
-    ...missing.map(({ component, reason }) => ({ component, method: planned.summary.components.find((each) => each.name === component)?.method ?? '', outcome: 'not restored' as const, reason: `not in the point: ${reason}` })),
+    ...missing.map(({ component, reason }) => ({
+      component,
+      method: planned.summary.components.find((each) => each.name === component)?.method ?? '',
+      outcome: 'not restored' as const,
+      reason: `not in the point: ${reason}`,
+    })),
   ];
   return { outcome: missing.length === 0 ? 'complete' : 'partial' };
 }
 
 /** Fences a live release and takes the copy that a failed restore goes back to. */
-async function holdLiveRelease(context: Context): Promise<void> {
+async function holdLiveRelease(context: RecoveryContext): Promise<void> {
   const { run, draft, planned, release } = context;
   const { console } = run;
   const safety = async (): Promise<void> => {
@@ -170,7 +193,11 @@ async function holdLiveRelease(context: Context): Promise<void> {
       await undo.liftFence({ release });
       await undo.waitUntilServing({ release });
     });
-    await step(context, 'fence', () => patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [{ release, deadlineMs: fenceDeadlineMs, kind: 'plan' }]));
+    await step(context, 'fence', () =>
+      patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [
+        { release, deadlineMs: fenceDeadlineMs, kind: 'plan' },
+      ]),
+    );
     console.mark('fence', 'done');
   };
   // A fence that scales to nothing leaves no pod to copy from: the copy goes first there.
@@ -183,85 +210,11 @@ async function holdLiveRelease(context: Context): Promise<void> {
   }
 }
 
-/** Secrets first, then the chart; clients are kept out from the moment that its Services exist. */
-async function install(context: Context): Promise<void> {
-  const { run, draft, planned, release, config } = context;
-  if (config === undefined) throw failure('PointUnknown', { message: `recover ${release}: the point does not hold the release itself; recover its data into a release that runs` });
-  run.console.enter('installing');
-  await timed(draft, 'install the chart', async () => {
-    if (!planned.live) run.undo.push(`remove the namespace of ${release}`, () => undo.removeNamespace({ release }));
-    let made: readonly string[] = [];
-    run.undo.push(`remove the configuration of ${release}`, () => undo.removeConfiguration({ release, objects: made }));
-    made = await quick.restoreConfiguration({ release, component: config.name });
-    run.undo.push(`take back the installation of ${release}`, () => undo.undoInstall({ release }));
-    await patient.installRelease.executeWithOptions({ summary: `install ${planned.summary.chart} as ${release}` }, [{ release, component: config.name }]);
-    await patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [{ release, deadlineMs: fenceDeadlineMs, kind: 'plan' }]);
-  });
-}
-
-/** Restores one component into a workload that runs or is stopped, as its plan says. */
-async function restore(context: Context, component: ComponentSummary): Promise<void> {
-  const { run, draft, planned, release } = context;
-  run.console.enter(`restoring ${component.name}`);
-  await timed(draft, `restore ${component.name}`, async () => {
-    if (component.restoreWhile === 'stopped') await patient.stopRelease({ release, deadlineMs: fenceDeadlineMs });
-    else if (component.host === null) await serveFenced(context);
-    run.undo.push(`put back ${component.name} of ${release}`, () => putBack(context, component));
-    await transfer.restoreComponent.executeWithOptions({ summary: `restore ${release} ${component.name} (${component.method}, ${formatBytes(planned.point.plainBytes)} in all)` }, [{ release, component: component.name }]);
-  });
-  // A service that starts changes its own files: what was restored into a stopped one is compared before it starts.
-  if (component.restoreWhile === 'stopped') await compare(context, component);
-}
-
-/** What a restore replaced comes back, the workload being as the restore needs it. Where nothing was, nothing comes. */
-async function putBack({ planned, release, safetyCopy }: Context, component: ComponentSummary): Promise<void> {
-  if (planned.plan.overwrites.length === 0) return;
-  if (component.restoreWhile === 'stopped') await undo.stopRelease({ release, deadlineMs: fenceDeadlineMs });
-  else if (component.host === null && planned.summary.fence !== 'scale') {
-    await undo.startRelease({ release });
-    await undo.waitUntilServing({ release });
-  }
-  await undo.undoRestore({ release, component: component.name, safetyCopy });
-}
-
-/** The pods run, and clients are still kept out. A fence that scales to nothing keeps the pods away. */
-async function serveFenced({ planned, release }: Context): Promise<void> {
-  if (planned.summary.fence === 'scale') return;
-  await patient.startRelease({ release });
-  await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} runs, fenced` }, [{ release }]);
-}
-
-/** Compares what was not compared at its restore: the release itself, and what a running service is asked for. */
-async function compareRest(context: Context, data: readonly ComponentSummary[]): Promise<void> {
-  const { run, config, draft } = context;
-  await serveFenced(context);
-  const withConfig = config === undefined || run.input.scope === 'data' ? data : [config, ...data];
-  for (const component of withConfig) {
-    if (!draft.components.some((each) => each.component === component.name)) await compare(context, component);
-  }
-}
-
-/** Compares the facts of one restored component with those that were captured with it. */
-async function compare({ draft, release, planned }: Context, component: ComponentSummary): Promise<void> {
-  const found = await timed(draft, 'compare facts', () =>
-    transfer.compareComponent.executeWithOptions({ summary: `compare the facts of ${release} ${component.name}` }, [{ release, component: component.name }]),
-  );
-  const durationMs = draft.steps[`restore ${component.name}`] ?? 0;
-  draft.components = [...draft.components, { component: component.name, method: component.method, outcome: 'complete', totals: found.totals, durationMs }];
-  draft.facts = {
-    before: planned.point.totals,
-    after: { ...draft.facts.after, ...found.totals },
-    equal: true,
-    compared: draft.facts.compared + found.compared,
-    exceptions: [...draft.facts.exceptions, ...found.exceptions],
-  };
-}
-
 /**
  * Runs a step; one that failed asks, where somebody can be asked. `retry` runs it again, `skip` gives this release up
  * and `abort` puts everything back.
  */
-async function step(context: Context, name: string, work: () => Promise<unknown>): Promise<void> {
+async function step(context: RecoveryContext, name: string, work: () => Promise<unknown>): Promise<void> {
   const { run, release, draft } = context;
   for (;;) {
     try {
@@ -273,11 +226,23 @@ async function step(context: Context, name: string, work: () => Promise<unknown>
       if (view.code === 'FactsDiffer') draft.facts = { ...draft.facts, equal: false };
       run.console.mark(name, 'failed', `${view.code}: ${view.message}`);
       if (run.input.onFailure === 'abort') throw error;
-      const decision = run.input.onFailure === 'skip' ? { action: 'skip' as const, by: 'onFailure', reason: 'skip' } : await run.console.ask(release, name, view);
-      draft.notes = [...draft.notes, `${name}: ${view.code}; ${decision.by} decided to ${decision.action}: ${decision.reason}`];
+      const decision =
+        run.input.onFailure === 'skip'
+          ? { action: 'skip' as const, by: 'onFailure', reason: 'skip' }
+          : await run.console.ask(release, name, view);
+      draft.notes = [
+        ...draft.notes,
+        `${name}: ${view.code}; ${decision.by} decided to ${decision.action}: ${decision.reason}`,
+      ];
       if (decision.action === 'abort') throw error;
       if (decision.action === 'skip') {
-        throw new LifeboatFailure('ComponentSkipped', `recover ${release}: ${decision.by} skipped it at ${name} (${view.code}: ${view.message})`, 'yes', release, error);
+        throw new LifeboatFailure(
+          'ComponentSkipped',
+          `recover ${release}: ${decision.by} skipped it at ${name} (${view.code}: ${view.message})`,
+          'yes',
+          release,
+          error,
+        );
       }
       run.console.mark(name, 'running', 'again');
     }

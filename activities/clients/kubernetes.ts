@@ -158,6 +158,12 @@ export function isReady(pod: V1Pod): boolean {
   );
 }
 
+/** Whether a container of a pod runs and the pod is not going away. */
+export function isRunning(pod: V1Pod, container: string): boolean {
+  const status = (pod.status?.containerStatuses ?? []).find((each) => each.name === container);
+  return pod.metadata?.deletionTimestamp === undefined && status?.state?.running !== undefined;
+}
+
 /** A workload by kind and name, or undefined. */
 export async function readWorkload(
   kubernetes: Kubernetes,

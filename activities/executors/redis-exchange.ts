@@ -28,12 +28,13 @@ export function snapshotCommand(server: RedisServer): string[] {
   return ['sh', '-c', `${preamble(server)}exec "$client" --no-auth-warning --rdb -`];
 }
 
-/** Runs a script with the functions above. @throws what redisFailure makes of its complaint */
+/** Runs a script with the functions above. @throws what redisFailure makes of its complaint, `otherwise` where it knows none */
 export async function runRedisScript(
   server: RedisServer,
   verb: string,
   script: string,
   args: readonly string[] = [],
+  otherwise: 'DumpFailed' | 'RestoreFailed' = 'RestoreFailed',
 ): Promise<string> {
   const { exitCode, stdout, stderr } = await runInPod(
     server.access,
@@ -41,20 +42,24 @@ export async function runRedisScript(
     ['sh', '-c', `${preamble(server)}${script}`, 'sh', ...args],
     { signal: server.signal },
   );
-  if (exitCode !== 0) throw redisFailure(verb, stderr);
+  if (exitCode !== 0) throw redisFailure(verb, stderr, otherwise);
   return stdout;
 }
 
 /** Turns a complaint of the client, the server or the shell into a failure of the table. */
-export function redisFailure(verb: string, stderr: string): LifeboatFailure {
+export function redisFailure(
+  verb: string,
+  stderr: string,
+  otherwise: 'DumpFailed' | 'RestoreFailed' = 'RestoreFailed',
+): LifeboatFailure {
   const line = lastLine(stderr);
   if (/executable file not found|not found in \$PATH/i.test(stderr))
     return failure('CaptureToolMissing', { message: `${verb}: ${line}` });
   if (/NOAUTH|WRONGPASS|NOPERM|AUTH failed|invalid password|called without any password/i.test(stderr))
     return failure('CredentialMismatch', { message: `${verb}: ${line}` });
-  if (/No space left on device/i.test(stderr))
+  if (/No space left on device|MISCONF .*unable to persist to disk/i.test(stderr))
     return failure('DiskFull', { message: `${verb}: ${line}`, changed: 'unknown' });
-  return failure('RestoreFailed', { message: `${verb}: ${line}`, changed: 'unknown' });
+  return failure(otherwise, { message: `${verb}: ${line}`, changed: otherwise === 'DumpFailed' ? 'no' : 'unknown' });
 }
 
 /**

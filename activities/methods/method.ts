@@ -21,8 +21,8 @@ export type MethodContext<Options> = {
   readonly generation: string;
   /** Tells the activity how far it is, for heartbeats. */
   readonly progress: (doing: string, bytes?: number) => void;
-  /** A pod of the workload that serves (or runs, where `ready` is false). @throws PodGone */
-  pod(options?: { ready?: boolean }): Promise<PodAddress>;
+  /** A pod of the workload that serves, else one that runs. @throws PodGone */
+  pod(): Promise<PodAddress>;
 };
 
 /** How one stream is stored. */

@@ -46,7 +46,8 @@ export const redisRdb: Method<Options> = {
 
   async capture(context) {
     const server = await serverOf(context);
-    await runRedisScript(server, 'ask redis', 'ask PING >/dev/null');
+    // not PING: a server that cannot write its own snapshots refuses it, and is the one to be backed up
+    await runRedisScript(server, 'ask redis', 'ask DBSIZE >/dev/null', [], 'DumpFailed');
     const gathered = gatherRedisFacts();
     const parser = pushParser(readRdb(gathered.visitor));
     context.progress('take snapshot');

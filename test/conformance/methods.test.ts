@@ -304,6 +304,20 @@ describe.skipIf(sandbox === undefined).each([...Map.groupBy(chosen, ({ chart }) 
         expect(helpers.items).toEqual([]);
       });
 
+      it.runIf(of.chart === 'postgresql')('puts back what it replaced', async () => {
+        await of.damage(workload(), ground);
+        const ofDatabases = (facts: Facts): Facts =>
+          Object.fromEntries(Object.entries(facts).filter(([path]) => path.startsWith('db/')));
+        const before = ofDatabases(await readFacts());
+        await method().restore(restoreContext('undone'));
+        expect(ofDatabases(await readFacts())).not.toEqual(before);
+        await method().undoRestore?.(restoreContext('undone'));
+        expect(ofDatabases(await readFacts())).toEqual(before);
+        await method().undoRestore?.(restoreContext('undone'));
+        expect(ofDatabases(await readFacts())).toEqual(before);
+        await method().restore(restoreContext('after-undone'));
+      });
+
       it.runIf(of.writer)('captures one instant under a continuous writer', async () => {
         if (sandbox === undefined) return;
         const writer = await startWriter(sandbox, release);

@@ -55,10 +55,18 @@ describe('a capture that fails', () => {
     });
   });
 
-  it('is not green, with a wrong password', async () => {
+  it('is not green, with a wrong password, though the pod is not ready any more', async () => {
     const before = await ground.state();
     await ground.redis(['CONFIG', 'SET', 'requirepass', 'another']);
     try {
+      await ground.kubectl([
+        'wait',
+        'pod/redis-0',
+        '-n',
+        ground.namespace,
+        '--for=condition=Ready=false',
+        '--timeout=90s',
+      ]);
       await expectFailedRun(ground, ['backup', ground.names.redis], {
         outcome: 'failed',
         code: 'CredentialMismatch',
@@ -79,6 +87,7 @@ describe('a capture that fails', () => {
         'REDISCLI_AUTH=another redis-cli --no-auth-warning CONFIG SET requirepass "$REDIS_PASSWORD"',
       ]);
     }
+    await ground.kubectl(['wait', 'pod/redis-0', '-n', ground.namespace, '--for=condition=Ready', '--timeout=90s']);
     await expectAsItWas(ground, before);
   });
 

@@ -27,7 +27,12 @@ describe('the kept histories', () => {
 
   it('hold each workflow with the outcomes that it can have', () => {
     const kept = files.map((file) => file.replace(/\.json$/, ''));
-    for (const wanted of ['backUpRelease.complete', 'recoverRelease.complete', 'recoverRelease.failed', 'recoverRelease.refused']) {
+    for (const wanted of [
+      'backUpRelease.complete',
+      'recoverRelease.complete',
+      'recoverRelease.failed',
+      'recoverRelease.refused',
+    ]) {
       expect(kept).toContain(wanted);
     }
   });
