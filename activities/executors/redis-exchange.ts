@@ -28,6 +28,13 @@ export function snapshotCommand(server: RedisServer): string[] {
   return ['sh', '-c', `${preamble(server)}exec "$client" --no-auth-warning --rdb -`];
 }
 
+/** Complains of a server that takes its snapshot to a disk that has no room for it. */
+export const snapshotTroubleScript = `
+[ "$(info persistence rdb_last_bgsave_status)" = ok ] && exit
+dir=$(setting dir)
+echo "the server cannot write its snapshot to $dir, where $(df -Pk "$dir" | awk 'END { print $4 }') KiB are free" >&2
+exit 1`;
+
 /** Runs a script with the functions above. @throws what redisFailure makes of its complaint, `otherwise` where it knows none */
 export async function runRedisScript(
   server: RedisServer,
@@ -57,7 +64,7 @@ export function redisFailure(
     return failure('CaptureToolMissing', { message: `${verb}: ${line}` });
   if (/NOAUTH|WRONGPASS|NOPERM|AUTH failed|invalid password|called without any password/i.test(stderr))
     return failure('CredentialMismatch', { message: `${verb}: ${line}` });
-  if (/No space left on device|MISCONF .*unable to persist to disk/i.test(stderr))
+  if (/No space left on device|MISCONF .*unable to persist to disk|cannot write its snapshot/i.test(stderr))
     return failure('DiskFull', { message: `${verb}: ${line}`, changed: 'unknown' });
   return failure(otherwise, { message: `${verb}: ${line}`, changed: otherwise === 'DumpFailed' ? 'no' : 'unknown' });
 }

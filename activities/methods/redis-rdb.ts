@@ -12,6 +12,7 @@ import {
   receiveScript,
   runRedisScript,
   snapshotCommand,
+  snapshotTroubleScript,
 } from '../executors/redis-exchange.ts';
 import { type PushParser, pushParser } from '../facts/push-parser.ts';
 import { type RdbHead, readRdb } from '../facts/rdb.ts';
@@ -54,11 +55,15 @@ export const redisRdb: Method<Options> = {
     const source = streamFromPod(server.access, server.pod, snapshotCommand(server), context.signal, (line) =>
       chatter.test(line),
     );
-    await context.write('rdb', onlySnapshot(source, parser), {
+    const stored = context.write('rdb', onlySnapshot(source, parser), {
       minimumProofs: ['status', 'trailer'],
       trailer: { kind: 'rdb' },
       restoreCommand:
         'cat >dump.rdb   # into the directory of a stopped server with appendonly no; start it, then CONFIG SET appendonly yes where wanted',
+    });
+    await stored.catch(async (error: unknown) => {
+      await runRedisScript(server, 'take snapshot', snapshotTroubleScript, [], 'DumpFailed');
+      throw error;
     });
     const { aux } = finished(parser);
     const seconds = Number(aux.get('ctime'));

@@ -50,14 +50,14 @@ describe('a full disk in the pod', () => {
     await expectAsItWas(ground, { ...before, store: after.store });
   });
 
-  it('fails a backup of a server that writes its snapshot there first', async () => {
+  it('fails a backup of a server that writes its snapshot there first: DiskFull', async () => {
     await ground.redis(['CONFIG', 'SET', 'repl-diskless-sync', 'no']);
     await disk.fill(64 * 1_024);
 
     await expectFailure(ground, ['backup', ground.names.redis], {
       outcome: 'failed',
-      code: 'DumpFailed',
-      message: /./,
+      code: 'DiskFull',
+      message: /cannot write its snapshot to \/data, where [0-9]+ KiB are free/,
       compensation: 'done',
     });
   });
