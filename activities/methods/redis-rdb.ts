@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { formatBytes } from '../../model/duration.ts';
 import type { Facts } from '../../model/facts.ts';
-import { failure } from '../../model/failures.ts';
+import { failure, LifeboatFailure } from '../../model/failures.ts';
 import type { ByteSource } from '../../transfer/source.ts';
 import { streamFromPod, streamToPod } from '../executors/pod-exec.ts';
 import {
@@ -62,7 +62,8 @@ export const redisRdb: Method<Options> = {
         'cat >dump.rdb   # into the directory of a stopped server with appendonly no; start it, then CONFIG SET appendonly yes where wanted',
     });
     await stored.catch(async (error: unknown) => {
-      await runRedisScript(server, 'take snapshot', snapshotTroubleScript, [], 'DumpFailed');
+      if (error instanceof LifeboatFailure && error.code === 'DumpFailed')
+        await runRedisScript(server, 'take snapshot', snapshotTroubleScript, [], 'DumpFailed');
       throw error;
     });
     const { aux } = finished(parser);
