@@ -64,5 +64,7 @@ export async function restoreContext(
     readText: async (stream) =>
       (await readBytes({ store, artifact: find(stream), identity: kit.identity, signal })).toString('utf8'),
     capturedFacts: await readCapturedFacts(backends, record),
+    // A release that runs may have a newer password in its Secret; the captured one would lock it out.
+    keepsCredentials: document.recovery?.scope === 'data',
   };
 }
