@@ -19,18 +19,13 @@ describe('a capture that fails', () => {
     await ground.close();
   });
 
-  it.each<{ fault: FaultName; code: 'CaptureToolMissing' | 'DumpFailed' | 'DumpEndedEarly'; message: RegExp }>([
+  it.each<{ fault: FaultName; code: 'CaptureToolMissing' | 'DumpFailed'; message: RegExp }>([
     {
       fault: 'dump tool missing',
       code: 'CaptureToolMissing',
       message: /^capture databases\.database-shop: exit 127, .*pg_dump-is-not-in-this-image.*not found/,
     },
     { fault: 'dump killed half way', code: 'DumpFailed', message: /^capture databases\.database-shop: exit 137/ },
-    {
-      fault: 'stream cut cleanly',
-      code: 'DumpEndedEarly',
-      message: /^capture databases\.database-shop: after 65536 bytes /,
-    },
   ])('is not green, with the $fault: $code', async ({ fault, code, message }) => {
     await ground.inject(fault);
 
@@ -44,15 +39,22 @@ describe('a capture that fails', () => {
     expect(result.releases[0]?.recoveryPoint).toBeNull();
   });
 
-  it('is not green, with a snapshot that is cut although its command ends well: DumpEndedEarly', async () => {
-    await ground.inject('snapshot cut, status kept');
+  it('of every release, with streams that are cut cleanly, makes the backup of the platform failed: DumpEndedEarly', async () => {
+    await ground.inject('streams cut cleanly');
 
-    await expectFailure(ground, ['backup', ground.names.redis], {
+    const { result } = await expectFailure(ground, ['backup'], {
       outcome: 'failed',
       code: 'DumpEndedEarly',
-      message: /./,
+      message: /65536 bytes/,
       compensation: 'done',
     });
+
+    const messages = new Map(result.releases.map(({ release, failure }) => [release, failure?.message]));
+    expect(messages.get(ground.names.postgresql)).toMatch(/^capture databases\.database-shop: after 65536 bytes /);
+    expect(messages.get(ground.names.redis)).toMatch(
+      /^capture data\.rdb: the 65536 bytes that arrived are not the ones that the source hashed/,
+    );
+    expect(result.platformPoint).toBeUndefined();
   });
 
   it('is not green, with a wrong password, though the pod is not ready any more', async () => {

@@ -101,7 +101,7 @@ export async function conduct<Schema extends z.ZodType>(
   const named = result.releases.filter((release) => release.outcome !== 'complete').map((release) => release.release);
   throw ApplicationFailure.create({
     type: first?.code ?? 'CaptureIncomplete',
-    message: `${result.outcome}: ${named.join(', ')}${first === undefined ? '' : `: ${first.message}`}`,
+    message: [result.outcome, named.join(', '), first?.message ?? ''].filter((part) => part !== '').join(': '),
     nonRetryable: true,
     details: [result],
   });
