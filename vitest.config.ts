@@ -1,14 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Suites by what they need. `unit` needs nothing but the machine; the others need the sandbox and say so when it is
+ * Suites by what they need. `unit` and `workflows` need nothing but the machine; the others need the sandbox and say so when it is
  * not there. `npm test` runs them all, see test/run.ts.
  */
 const suites = {
-  unit: [
-    'test/{model,transfer,activities,workflows,workers,cli,scripts}/**/*.test.ts',
-    'test/conformance/store.test.ts',
-  ],
+  unit: ['test/{model,transfer,activities,workers,cli,scripts}/**/*.test.ts', 'test/conformance/store.test.ts'],
+  workflows: ['test/workflows/**/*.test.ts'],
   charts: ['test/charts/**/*.test.ts'],
   conformance: ['test/conformance/methods*.test.ts'],
   faults: ['test/faults/**/*.test.ts'],
@@ -19,12 +17,14 @@ const suites = {
 export default defineConfig({
   test: {
     pool: 'forks',
+    maxWorkers: '100%',
     projects: Object.entries(suites).map(([name, include]) => ({
       extends: true,
       test: {
         name,
         include,
-        ...(name === 'unit'
+        ...(name === 'workflows' ? { globalSetup: 'test/workflows/bundle-once.ts' } : {}),
+        ...(name === 'unit' || name === 'workflows'
           ? { testTimeout: 60_000, hookTimeout: 120_000 }
           : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
       },

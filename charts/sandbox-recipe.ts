@@ -7,8 +7,8 @@ export type SeedPod = {
 /** A Secret of the sandbox that a chart's values name as existingSecret. */
 export type SandboxSecret = { readonly name: string; readonly data: Record<string, string> };
 
-/** Passwords that two releases must agree on, made once by whoever installs both. */
-export type SharedSecrets = { readonly wordpressDatabasePassword?: string };
+/** Reads a key of a Secret of the namespace: of a release that this one requires, which is there before it. */
+export type ReadSecretKey = (name: string, key: string) => Promise<string>;
 
 /** A continuous writer: each acknowledged transaction prints its id, and the sum of its ledger never changes. */
 export type Writer = {

@@ -1,5 +1,5 @@
 import { releaseLabel, type SandboxRelease } from '../sandbox/platform/release.ts';
-import { checkWriter, type RunningWriter, startWriter } from '../sandbox/platform/writer.ts';
+import { checkWriter, hasWriter, type RunningWriter, startWriter } from '../sandbox/platform/writer.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 
 /** Writers beside each other, one a database. */
@@ -17,19 +17,15 @@ export type LedgerVerdict = {
   readonly consistent: boolean;
 };
 
-/** Charts that come with a continuous writer. */
-export const chartsWithWriter = ['postgresql', 'mysql', 'redis'];
-
 /** The sum of every writer's ledger. */
 const wholeSum = 100_000;
 
 /** Starts the writers of the releases that have one. */
 export async function startWriters(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<Writers> {
-  return await Promise.all(
-    releases
-      .filter((release) => chartsWithWriter.includes(release.chart))
-      .map(async (release) => ({ release, writer: await startWriter(sandbox, release) })),
-  );
+  const written = (
+    await Promise.all(releases.map(async (release) => ((await hasWriter(release)) ? [release] : [])))
+  ).flat();
+  return await Promise.all(written.map(async (release) => ({ release, writer: await startWriter(sandbox, release) })));
 }
 
 /** Reads the recovered ledgers. */

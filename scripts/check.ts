@@ -34,7 +34,7 @@ const steps: readonly Step[] = [
   { name: 'dead code', command: [bin('knip'), '--no-progress'] },
   { name: 'house', command: [node, 'scripts/house.ts'] },
   { name: 'generated', command: [node, 'scripts/generate.ts', '--check'] },
-  { name: 'tests', command: [bin('vitest'), 'run', '--project', 'unit'] },
+  { name: 'tests', command: [bin('vitest'), 'run', '--project', 'unit', '--project', 'workflows'] },
 ];
 
 async function run({

@@ -7,6 +7,7 @@ type Suite = { readonly name: string; readonly needsSandbox: boolean };
 
 const suites: readonly Suite[] = [
   { name: 'unit', needsSandbox: false },
+  { name: 'workflows', needsSandbox: false },
   { name: 'charts', needsSandbox: false },
   { name: 'platform', needsSandbox: true },
   { name: 'conformance', needsSandbox: true },

@@ -1,6 +1,7 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { isMap, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { failure, type LifeboatFailure } from '../../model/failures.ts';
 import type { ClusterAccess } from './kubectl.ts';
@@ -105,14 +106,61 @@ export async function packChart(
   signal?: AbortSignal,
 ): Promise<string> {
   const local = reference.startsWith('/') || reference.startsWith('.');
-  const args = local
-    ? ['package', reference, '--dependency-update', '-d', directory]
-    : ['pull', reference, '-d', directory];
-  const result = await helm(access, args, { signal, timeoutMs: 120_000 });
-  if (result.exitCode !== 0) throw helmFailure(`pack chart ${reference}`, result.stderr, 'no');
+  const about = `pack chart ${reference}`;
+  if (local) {
+    const copy = join(directory, 'chart');
+    await cp(reference, copy, { recursive: true });
+    await fetchDependencies(access, about, copy, reference, signal);
+    await helmOrFail(access, about, ['package', copy, '-d', directory], signal);
+    await rm(copy, { recursive: true });
+  } else await helmOrFail(access, about, ['pull', reference, '-d', directory], signal);
   const archive = (await readdir(directory)).find((file) => file.endsWith('.tgz'));
   if (archive === undefined) throw failure('HelmFailed', { message: `pack chart ${reference}: helm wrote no archive` });
   return join(directory, archive);
+}
+
+/** Puts the dependencies of a chart's copy into it, where they are not all there. */
+async function fetchDependencies(
+  access: ClusterAccess,
+  about: string,
+  copy: string,
+  original: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const file = join(copy, 'Chart.yaml');
+  const text = await readFile(file, 'utf8');
+  const chart = parseDocument(text);
+  const there = await readdir(join(copy, 'charts')).catch(() => []);
+  const dependencies = chart.get('dependencies');
+  if (!isSeq(dependencies)) return;
+  let missing = false;
+  for (const item of dependencies.items) {
+    if (!isMap(item)) continue;
+    const name = String(item.get('name'));
+    missing ||= !there.some((entry) => entry === name || entry.startsWith(`${name}-`));
+    const repository = item.get('repository');
+    // A path is meant from where the chart lies, not from its copy.
+    if (typeof repository === 'string' && repository.startsWith('file://'))
+      item.set('repository', `file://${resolve(original, repository.slice('file://'.length))}`);
+  }
+  if (!missing) return;
+  const lockFile = join(copy, 'Chart.lock');
+  const lock = await readFile(lockFile, 'utf8').catch(() => undefined);
+  await writeFile(file, String(chart));
+  await helmOrFail(access, about, ['dependency', 'update', copy], signal);
+  await writeFile(file, text);
+  if (lock === undefined) await rm(lockFile, { force: true });
+  else await writeFile(lockFile, lock);
+}
+
+async function helmOrFail(
+  access: ClusterAccess,
+  about: string,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const result = await helm(access, args, { signal, timeoutMs: 120_000 });
+  if (result.exitCode !== 0) throw helmFailure(about, result.stderr, 'no');
 }
 
 /**

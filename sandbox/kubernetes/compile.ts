@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { startProcess } from '../../activities/clients/process.ts';
 import { toolCache } from '../../workers/tools/find-tool.ts';
 import { checkout } from '../layout.ts';
 import { type Progress, run, timed } from '../run.ts';
@@ -50,9 +52,11 @@ export async function compileKubernetes(progress: Progress): Promise<KubernetesP
       await mkdir(parent, { recursive: true });
       const building = await mkdtemp(join(parent, '.building-'));
       try {
-        await build(source, building, [...programs.map((program) => `k8s.io/kubernetes/cmd/${program}`), './dns']);
+        const main = [...programs.map((program) => `k8s.io/kubernetes/cmd/${program}`), './dns'];
+        progress(`Kubernetes ${kubernetesVersion}: fetching its modules, then compiling them, once for this machine`);
+        await build(source, building, main, progress);
         // Alone: it imports a package whose path differs from another one's only in case, which one build refuses.
-        await build(source, building, ['github.com/rancher/local-path-provisioner']);
+        await build(source, building, ['github.com/rancher/local-path-provisioner'], progress);
         await rename(building, cached).catch(async (error: unknown) => {
           if (!(await exists(cached))) throw error;
         });
@@ -65,9 +69,33 @@ export async function compileKubernetes(progress: Progress): Promise<KubernetesP
   return Object.fromEntries(names.map((name) => [name, join(cached, name)])) as KubernetesPrograms;
 }
 
-async function build(source: string, target: string, packages: readonly string[]): Promise<void> {
+async function build(source: string, target: string, packages: readonly string[], progress: Progress): Promise<void> {
   const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' };
-  await run('go', ['-C', source, 'build', ...flags, '-o', `${target}/`, ...packages], { env, timeoutMs: 60 * 60_000 });
+  const listed = await run('go', ['-C', source, 'list', '-deps', ...packages], { env, timeoutMs: 30 * 60_000 });
+  const all = listed.trim().split('\n').length;
+  // With -v the compiler names each package that it compiles, and those only.
+  const compiler = startProcess({
+    file: 'go',
+    args: ['-C', source, 'build', '-v', ...flags, '-o', `${target}/`, ...packages],
+    env,
+  });
+  let compiled = 0;
+  let last = '';
+  const lines = createInterface({ input: compiler.stderr });
+  lines.on('line', (line) => {
+    compiled += 1;
+    last = line;
+  });
+  const every = setInterval(() => {
+    progress(`Kubernetes ${kubernetesVersion}: ${String(compiled)} of at most ${String(all)} packages compiled`);
+  }, 60_000);
+  try {
+    const { exitCode } = await compiler.ended;
+    if (exitCode !== 0) throw new Error(`compile ${packages.at(-1) ?? ''} of Kubernetes ${kubernetesVersion}: ${last}`);
+  } finally {
+    clearInterval(every);
+    lines.close();
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -2,17 +2,15 @@ import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { SandboxSecret, SeedPod, SharedSecrets } from '../../charts/sandbox-recipe.ts';
+import type { ReadSecretKey, SandboxSecret, SeedPod } from '../../charts/sandbox-recipe.ts';
 import { checkout } from '../layout.ts';
-import { type Progress, run, timed, tryRun } from '../run.ts';
+import { type Progress, run, timed } from '../run.ts';
 import { applyObjects, type ClusterOfSandbox, kubectl } from './kubectl.ts';
 import { execArgs, mainPod } from './main-pod.ts';
 import { releaseLabel, type SandboxRelease } from './release.ts';
 
 /** How a release is installed. */
 export type InstallOptions = {
-  /** Passwords that it shares with another release. */
-  readonly shared?: SharedSecrets;
   /** `false` installs it empty. */
   readonly seed?: boolean;
 };
@@ -29,7 +27,7 @@ export async function installRelease(
 ): Promise<void> {
   await timed(progress, `${releaseLabel(release)} installed`, async () => {
     await applyObjects(sandbox, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: release.namespace } }]);
-    await makeSecret(sandbox, release, options.shared ?? {});
+    await makeSecret(sandbox, release);
     await installChart(sandbox, release);
   });
   if (options.seed === false || (await isSeeded(sandbox, release))) return;
@@ -57,13 +55,13 @@ export async function sandboxPart<T>(chart: string, file: string): Promise<T> {
   return (await import(pathToFileURL(join(checkout, 'charts', chart, 'sandbox', file)).href)) as T;
 }
 
-async function makeSecret(
-  sandbox: ClusterOfSandbox,
-  { chart, namespace }: SandboxRelease,
-  shared: SharedSecrets,
-): Promise<void> {
-  const part = await sandboxPart<{ secret: (shared: SharedSecrets) => SandboxSecret | undefined }>(chart, 'secret.ts');
-  const secret = part.secret(shared);
+type SecretPart = {
+  readonly secret: (read: ReadSecretKey) => SandboxSecret | undefined | Promise<SandboxSecret | undefined>;
+};
+
+async function makeSecret(sandbox: ClusterOfSandbox, { chart, namespace }: SandboxRelease): Promise<void> {
+  const part = await sandboxPart<SecretPart>(chart, 'secret.ts');
+  const secret = await part.secret(async (name, key) => await readSecretKey(sandbox, namespace, name, key));
   if (secret === undefined) return;
   const there = await kubectl(sandbox, [
     'get',
@@ -134,26 +132,9 @@ async function markSeeded(sandbox: ClusterOfSandbox, release: SandboxRelease): P
   await kubectl(sandbox, ['annotate', 'namespace', release.namespace, '--overwrite', `${seedMark(release)}=true`]);
 }
 
-/** The value of a Secret's key; undefined where it is not. */
-export async function readSecretKey(
-  sandbox: ClusterOfSandbox,
-  namespace: string,
-  name: string,
-  key: string,
-): Promise<string | undefined> {
-  const text = await tryRun(sandbox.tools.kubectl, [
-    '--kubeconfig',
-    sandbox.kubeconfig,
-    '--context',
-    sandbox.context,
-    'get',
-    'secret',
-    name,
-    '-n',
-    namespace,
-    '-o',
-    'json',
-  ]);
-  const value = text === undefined ? undefined : (JSON.parse(text) as { data?: Record<string, string> }).data?.[key];
-  return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
+async function readSecretKey(sandbox: ClusterOfSandbox, namespace: string, name: string, key: string): Promise<string> {
+  const text = await kubectl(sandbox, ['get', 'secret', name, '-n', namespace, '-o', 'json']);
+  const value = (JSON.parse(text) as { data?: Record<string, string> }).data?.[key];
+  if (value === undefined) throw new Error(`read Secret ${namespace}/${name}: it has no key ${key}`);
+  return Buffer.from(value, 'base64').toString('utf8');
 }

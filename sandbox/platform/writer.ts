@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Writer } from '../../charts/sandbox-recipe.ts';
+import { checkout } from '../layout.ts';
 import { sandboxPart } from './install-release.ts';
 import { type ClusterOfSandbox, clusterArgs, kubectl } from './kubectl.ts';
 import { execArgs, findMainPod, mainPod } from './main-pod.ts';
@@ -28,6 +31,14 @@ const stopWithinMs = 20_000;
  */
 const supervised =
   'exec 3<&0; "$@" </dev/null & writer=$!; cat <&3 >/dev/null; kill -TERM "$writer" 2>/dev/null; wait "$writer" 2>/dev/null; exit 0';
+
+/** Whether the chart of a release brings a continuous writer. */
+export async function hasWriter({ chart }: SandboxRelease): Promise<boolean> {
+  return await access(join(checkout, 'charts', chart, 'sandbox', 'writer.ts')).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Starts the continuous writer of a release; when its pod goes away it goes on in the next one. */
 export async function startWriter(sandbox: ClusterOfSandbox, release: SandboxRelease): Promise<RunningWriter> {

@@ -1,23 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../../workers/run-worker.ts';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
 
 const folder = join(import.meta.dirname, '..', 'histories');
 const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
 
 describe('the kept histories', () => {
-  let bundle: WorkflowBundleWithSourceMap;
-
-  beforeAll(async () => {
+  beforeAll(() => {
     Runtime.install({
       logger: new DefaultLogger('ERROR'),
       telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
     });
-    bundle = await bundleWorkflows();
-  }, 60_000);
+  });
 
   it('can be read: the protobuf libraries are one', () => {
     const kept = JSON.parse(readFileSync(join(folder, 'backUpRelease.complete.json'), 'utf8')) as { events: object[] };
@@ -39,6 +35,6 @@ describe('the kept histories', () => {
 
   it.each(files)('%s replays', async (file) => {
     const history = JSON.parse(readFileSync(join(folder, file), 'utf8')) as unknown;
-    await Worker.runReplayHistory({ workflowBundle: bundle }, history);
+    await Worker.runReplayHistory({ workflowBundle: { codePath: inject('workflowBundle') } }, history);
   });
 });

@@ -1,13 +1,12 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { vi } from 'vitest';
+import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { inject, vi } from 'vitest';
 import { ActivityInterceptor } from '../../activities/activity-interceptor.ts';
 import type { RunResult } from '../../model/outcome.ts';
 import type { RunProgress } from '../../model/progress.ts';
 import { controlQueue, searchAttributes, transferQueue } from '../../model/run-names.ts';
-import { bundleWorkflows } from '../../workers/run-worker.ts';
 import { installRuntime } from '../../workers/temporal-runtime.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
 import { type ActivityName, activityNames, FakeActivities } from './fake-activities.ts';
@@ -36,10 +35,10 @@ export class RunGround {
   private running: Promise<void>[] = [];
   private count = 0;
   private readonly environment: TestWorkflowEnvironment;
-  private readonly bundle: WorkflowBundleWithSourceMap;
+  private readonly bundle: WorkflowBundleOption;
   private readonly workers: Worker[];
 
-  private constructor(environment: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap, workers: Worker[]) {
+  private constructor(environment: TestWorkflowEnvironment, bundle: WorkflowBundleOption, workers: Worker[]) {
     this.environment = environment;
     this.bundle = bundle;
     this.workers = workers;
@@ -56,7 +55,7 @@ export class RunGround {
       namespace: 'default',
       searchAttributes: Object.fromEntries(Object.values(searchAttributes).map((name) => [name, indexedAsKeyword])),
     });
-    const bundle = await bundleWorkflows();
+    const bundle = { codePath: inject('workflowBundle') };
     const ground = new RunGround(environment, bundle, []);
     const activities = Object.fromEntries(
       activityNames.map((name: ActivityName) => [name, (of: unknown) => ground.fakes.run(name, of)]),

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import type { SandboxSecret, SharedSecrets } from '../../sandbox-recipe.ts';
+import type { ReadSecretKey, SandboxSecret } from '../../sandbox-recipe.ts';
 
 /** The Secret that `sandbox/values.yaml` names; the password is that of the account in the mysql release. */
-export function secret(shared: SharedSecrets = {}): SandboxSecret {
+export async function secret(read: ReadSecretKey): Promise<SandboxSecret> {
   return {
     name: 'wordpress-credentials',
-    data: { 'database-password': shared.wordpressDatabasePassword ?? randomBytes(18).toString('base64url') },
+    data: { 'database-password': await read('mysql-credentials', 'wordpress-password') },
   };
 }

@@ -1,0 +1,24 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { bundleWorkflows } from '../../workers/run-worker.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Path of the bundle of the workflows. */
+    workflowBundle: string;
+  }
+}
+
+/** Bundles the workflows once for all test files of the suite. */
+export default async function bundleOnce(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'lifeboat-workflows-'));
+  const path = join(folder, 'bundle.js');
+  const { code } = await bundleWorkflows();
+  await writeFile(path, code);
+  project.provide('workflowBundle', path);
+  return async () => {
+    await rm(folder, { recursive: true });
+  };
+}
