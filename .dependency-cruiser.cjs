@@ -45,7 +45,7 @@ module.exports = {
     {
       name: 'methods-do-not-import-methods',
       severity: 'error',
-      from: { path: '^activities/methods/(?!index)' },
+      from: { path: '^activities/methods/(?!index|registry)' },
       to: { path: '^activities/methods/(?!method\\.ts)' },
     },
     {

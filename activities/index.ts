@@ -7,6 +7,7 @@ import { createPlatformActivities } from './platform.ts';
 import { createPointActivities } from './points.ts';
 import { createPrerequisiteActivities } from './prerequisites.ts';
 import { createRecoverActivities } from './recover.ts';
+import { createRenewalActivities } from './renewal.ts';
 
 /** The registry of the activities: every group, spread into one object. */
 export function createActivities(backends: Backends) {
@@ -19,6 +20,7 @@ export function createActivities(backends: Backends) {
     ...createPointActivities(backends),
     ...createPrerequisiteActivities(backends),
     ...createRecoverActivities(backends),
+    ...createRenewalActivities(backends),
   };
 }
 

@@ -6,8 +6,8 @@ import { releaseTitle } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { isReady, isRunning, listPods } from './clients/kubernetes.ts';
-import { methods } from './methods/index.ts';
 import type { Method, MethodContext } from './methods/method.ts';
+import { methods } from './methods/registry.ts';
 
 /** A component of a bound plan. @throws BindingFailed */
 export function componentOf(bound: BoundPlan, name: string): PlanComponent {
@@ -25,9 +25,14 @@ export function workloadOf(bound: BoundPlan, component: PlanComponent): BoundWor
   return component.workload === undefined ? undefined : bound.workloads[component.workload];
 }
 
-/** The method of a component. Each reads its own options by its own schema. */
+/** The method of a component. Each reads its own options by its own schema. @throws BindingFailed */
 export function methodOf(component: PlanComponent): Method<unknown> {
-  return methods[component.method];
+  const method = methods.get(component.method);
+  if (method === undefined)
+    throw failure('BindingFailed', {
+      message: `find method ${component.method} of component ${component.name}: this version of Lifeboat has none of that name`,
+    });
+  return method;
 }
 
 /** What every call of a method is given. */

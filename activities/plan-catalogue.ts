@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { failure } from '../model/failures.ts';
 import { nameAllowedKeys } from '../model/name-allowed-keys.ts';
 import { RecoveryPlan } from '../model/recovery-plan.ts';
-import { methods } from './methods/index.ts';
+import { methods } from './methods/registry.ts';
 
 /** A plan, where it was read and the SHA-256 of its text. */
 export type LoadedPlan = {
@@ -86,7 +86,12 @@ function planProblems(plan: RecoveryPlan): string[] {
     workload(component.workload, where);
     if (component.host !== undefined && plan.parameters[component.host] === undefined)
       problems.push(`${where} names the parameter ${component.host}, which is not in parameters`);
-    const options = methods[component.method].options.safeParse(component.options, { error: nameAllowedKeys });
+    const method = methods.get(component.method);
+    if (method === undefined) {
+      problems.push(`${where}: unknown method ${component.method}; there are ${[...methods.keys()].sort().join(', ')}`);
+      continue;
+    }
+    const options = method.options.safeParse(component.options, { error: nameAllowedKeys });
     if (!options.success) problems.push(`${where}: ${z.prettifyError(options.error)}`);
   }
   for (const [name, parameter] of Object.entries(plan.parameters)) workload(parameter.workload, `parameter ${name}`);

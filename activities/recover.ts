@@ -1,7 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { describeDifferences, type FactsComparison, type FactTotals } from '../model/facts.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
-import type { Manifest } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
@@ -12,8 +11,15 @@ import { compareTarget } from './compare-target.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
 import { capturedNamespace, readRecord, restoreObjects } from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
+import {
+  contextOfConfiguration,
+  contextOfRestore,
+  currentRunId,
+  generationOf,
+  readRecovery,
+} from './recovery-document.ts';
 import { recordOf, restoreContext } from './restore-context.ts';
-import { type RunDocument, readRunDocument } from './run-record.ts';
+import { readRunDocument } from './run-record.ts';
 
 /** What the comparison of a component's facts found. Paths stay out: they name tables and keys. */
 export type ComparedComponent = {
@@ -25,32 +31,25 @@ export type ComparedComponent = {
 
 /** The activities that bring a release back. Each is idempotent by markers in the target. */
 export function createRecoverActivities(backends: Backends) {
-  const runId = (): string => Context.current().info.workflowExecution?.runId ?? '';
-
   return {
     /**
      * Makes the namespace and the Secrets and ConfigMaps that the release refers to, exactly as captured.
      * @returns the objects that were not there before, as `Secret/name`
      */
     async restoreConfiguration(of: { release: string; component: string }): Promise<readonly string[]> {
-      const { document, manifest } = await recovery();
-      const { namespace } = document.bound.release;
-      await ensureNamespace(
-        await capturedNamespace(
-          (await contextOf(document, manifest, of.component)) as Parameters<typeof capturedNamespace>[0],
-        ),
-      );
+      const recovery = await readRecovery(backends);
+      const { namespace } = recovery.document.bound.release;
+      const context = (): ReturnType<typeof contextOfConfiguration> =>
+        contextOfConfiguration(backends, recovery, of.component);
+      await ensureNamespace(await capturedNamespace(await context()));
       const before = new Set(await listConfiguration(namespace));
-      await restoreObjects(
-        (await contextOf(document, manifest, of.component)) as Parameters<typeof restoreObjects>[0],
-        'before',
-      );
+      await restoreObjects(await context());
       return (await listConfiguration(namespace)).filter((object) => !before.has(object));
     },
 
     /** Deletes the Secrets and ConfigMaps that this run made. Idempotent. */
     async removeConfiguration(of: { release: string; objects: readonly string[] }): Promise<void> {
-      const { bound } = await document();
+      const { bound } = await readRunDocument(backends, currentRunId());
       const { namespace } = bound.release;
       for (const [kind, name = ''] of of.objects.map((object) => object.split('/'))) {
         await gone(`delete ${of.release} ${kind ?? ''} ${name}`, () =>
@@ -62,20 +61,16 @@ export function createRecoverActivities(backends: Backends) {
     },
 
     /**
-     * Installs the captured chart with the captured values; then the captured Secrets win over rendered ones.
+     * Installs the captured chart with the captured values.
      * Idempotent because: a second install of the same chart and values changes nothing but the revision, and one that
      * this run made already is found by its description. @throws HelmFailed, HelmBusy
      */
     async installRelease(of: { release: string; component: string }): Promise<void> {
-      const { document, manifest } = await recovery();
+      const { document, manifest } = await readRecovery(backends);
       const { namespace, name } = document.bound.release;
-      const context = (await contextOf(document, manifest, of.component)) as Parameters<typeof readRecord>[0];
-      const record = await readRecord(context);
+      const record = await readRecord(await contextOfConfiguration(backends, { document, manifest }, of.component));
       const live = await readRelease(backends.access, namespace, name);
-      if (live?.status === 'deployed' && live.revision > (document.recovery?.liveRevision ?? 0)) {
-        await restoreObjects(context, 'after');
-        return;
-      }
+      if (live?.status === 'deployed' && live.revision > (document.recovery?.liveRevision ?? 0)) return;
       if (record.chartArchive === undefined) {
         throw failure('HelmFailed', {
           message: `install ${releaseTitle(document.bound.release)}: the point has no chart archive; name the chart in lifeboat.yaml before the backup`,
@@ -88,20 +83,19 @@ export function createRecoverActivities(backends: Backends) {
         values: record.values,
         signal: Context.current().cancellationSignal,
       });
-      await restoreObjects(context, 'after');
     },
 
     /** Brings the streams of a component into its target. A second call finds the marker of the first and does nothing. */
     async restoreComponent(of: { release: string; component: string }): Promise<void> {
-      const { document, manifest } = await recovery();
+      const { document, manifest } = await readRecovery(backends);
       const component = componentOf(document.bound, of.component);
-      await methodOf(component).restore(await contextOf(document, manifest, of.component));
+      await methodOf(component).restore(await contextOfRestore(backends, { document, manifest }, of.component));
     },
 
     /** Reads the facts of the restored target and compares them with the captured ones. @throws FactsDiffer */
     async compareComponent(of: { release: string; component: string }): Promise<ComparedComponent> {
-      const { document, manifest } = await recovery();
-      const comparison = await compareTarget(await contextOf(document, manifest, of.component));
+      const { document, manifest } = await readRecovery(backends);
+      const comparison = await compareTarget(await contextOfRestore(backends, { document, manifest }, of.component));
       if (!comparison.equal) {
         throw failure('FactsDiffer', {
           message: `compare ${of.release} ${of.component}: ${describeDifferences(comparison)}`,
@@ -123,12 +117,12 @@ export function createRecoverActivities(backends: Backends) {
      * @throws FactsDiffer where the target is not as the safety copy says in the end
      */
     async undoRestore(of: { release: string; component: string; safetyCopy: string | null }): Promise<void> {
-      const { document, manifest } = await recovery();
+      const { document, manifest } = await readRecovery(backends);
       const { bound } = document;
       const component = componentOf(bound, of.component);
       const method = methodOf(component);
       if (method.undoRestore !== undefined) {
-        await method.undoRestore(methodContext(backends, bound, component, generation(manifest, of.component)));
+        await method.undoRestore(methodContext(backends, bound, component, generationOf(manifest, of.component)));
         return;
       }
       if (of.safetyCopy === null) return;
@@ -138,7 +132,7 @@ export function createRecoverActivities(backends: Backends) {
         document,
         copy,
         of.component,
-        `${generation(manifest, of.component)}-undo`,
+        `${generationOf(manifest, of.component)}-undo`,
       );
       if (await isAsCaptured(context)) return;
       await method.restore(context);
@@ -153,7 +147,7 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Takes back the installation: to the revision that was live before, or to nothing. Idempotent. */
     async undoInstall(of: { release: string }): Promise<void> {
-      const { bound, recovery: target } = await document();
+      const { bound, recovery: target } = await readRunDocument(backends, currentRunId());
       reportProgress(`take back the installation of ${of.release}`);
       const { namespace, name } = bound.release;
       const live = await readRelease(backends.access, namespace, name);
@@ -176,7 +170,7 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Deletes the namespace that this run made, where nothing of another release is in it. Idempotent. */
     async removeNamespace(of: { release: string }): Promise<void> {
-      const { bound, recovery: target } = await document();
+      const { bound, recovery: target } = await readRunDocument(backends, currentRunId());
       reportProgress(`remove the namespace of ${of.release}`);
       const { namespace } = bound.release;
       if (target === null || target.namespaceExisted) return;
@@ -192,7 +186,7 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Says beside the point that it was restored and its facts were equal: the highest proof. */
     async markRestored(of: { release: string }): Promise<void> {
-      const { manifest } = await recovery();
+      const { manifest } = await readRecovery(backends);
       reportProgress(`mark the point of ${of.release} restored`);
       await writeVerification({
         store: backends.store,
@@ -208,32 +202,11 @@ export function createRecoverActivities(backends: Backends) {
           plainBytes: manifest.plainBytes,
           storedBytes: manifest.storedBytes,
           failure: null,
-          run: runId(),
+          run: currentRunId(),
         },
       });
     },
   };
-
-  async function document(): Promise<RunDocument> {
-    return await readRunDocument(backends, runId());
-  }
-
-  async function recovery(): Promise<{ document: RunDocument; manifest: Manifest }> {
-    const read = await document();
-    if (read.recovery === null)
-      throw failure('BindingFailed', { message: `read plan of run ${runId()}: it is not of a recovery` });
-    const { manifest, sha256 } = await locatePoint(
-      backends,
-      { ...read.bound.release, namespace: read.recovery.from },
-      read.recovery.point,
-      null,
-    );
-    if (sha256 !== read.recovery.manifestSha256)
-      throw failure('BindingChanged', {
-        message: `read point ${manifest.id}: its manifest is another one than when the plan was made`,
-      });
-    return { document: read, manifest };
-  }
 
   /** A target that cannot even be read is not as it was. */
   async function isAsCaptured(context: Awaited<ReturnType<typeof restoreContext>>): Promise<boolean> {
@@ -243,18 +216,6 @@ export function createRecoverActivities(backends: Backends) {
       if (error instanceof LifeboatFailure) return false;
       throw error;
     }
-  }
-
-  function generation(manifest: Manifest, component: string): string {
-    return `${runId()}-${manifest.id}-${component}`;
-  }
-
-  async function contextOf(
-    read: RunDocument,
-    manifest: Manifest,
-    component: string,
-  ): ReturnType<typeof restoreContext> {
-    return await restoreContext(backends, read, manifest, component, generation(manifest, component));
   }
 
   async function listConfiguration(namespace: string): Promise<string[]> {

@@ -24,15 +24,12 @@ type Live = {
 /**
  * Gives Secrets and ConfigMaps exactly their captured data: keys that came later are taken away, which server-side apply
  * leaves to whoever added them; an object that cannot be changed is made anew. Idempotent.
- * @returns the names of those whose data was another before, as `Secret/name`
  */
-export async function applyExactly(of: ExactObjects, objects: readonly StoredObject[]): Promise<string[]> {
-  const changed: string[] = [];
+export async function applyExactly(of: ExactObjects, objects: readonly StoredObject[]): Promise<void> {
   for (const object of objects) {
     const live = await readLive(of, object);
-    const isSame = live !== undefined && sameData(live, object);
-    if (!isSame) changed.push(`${object.kind}/${object.metadata.name}`);
-    if (live !== undefined && !isSame && (live.immutable || live.type !== object.type)) await deleteObject(of, object);
+    if (live !== undefined && !sameData(live, object) && (live.immutable || live.type !== object.type))
+      await deleteObject(of, object);
   }
   const moved = objects.map((object) => inNamespace(object, of.namespace));
   await applyObjects(of.backends.access, moved, {
@@ -41,7 +38,16 @@ export async function applyExactly(of: ExactObjects, objects: readonly StoredObj
     signal: of.signal,
   });
   for (const object of objects) await removeOtherKeys(of, object);
-  return changed;
+}
+
+/** Which Secrets and ConfigMaps are not there or have other data, as `Secret/name`. */
+export async function listDiffering(of: ExactObjects, objects: readonly StoredObject[]): Promise<string[]> {
+  const differing: string[] = [];
+  for (const object of objects) {
+    const live = await readLive(of, object);
+    if (live === undefined || !sameData(live, object)) differing.push(`${object.kind}/${object.metadata.name}`);
+  }
+  return differing;
 }
 
 /** Makes the claims that are missing, with their captured size and class; one that is there is left as it is. */

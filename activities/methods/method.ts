@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
 import type { Facts, FactTotals } from '../../model/facts.ts';
-import type { MethodName, PlanComponent } from '../../model/recovery-plan.ts';
+import type { PlanComponent } from '../../model/recovery-plan.ts';
 import type { Artifact } from '../../model/recovery-point.ts';
 import type { ByteSource, EndProofKind } from '../../transfer/source.ts';
 import type { TrailerRule } from '../../transfer/write-artifact.ts';
@@ -77,7 +77,8 @@ export type RestoreContext<Options> = MethodContext<Options> & {
  * - `undoRestore` puts back what `restore` replaced, where the plan says `overLiveData: swap`
  */
 export type Method<Options> = {
-  readonly name: MethodName;
+  /** The name that plans use. */
+  readonly name: string;
   readonly options: z.ZodType<Options>;
   capture(context: CaptureContext<Options>): Promise<Captured>;
   restore(context: RestoreContext<Options>): Promise<void>;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { releaseTitle } from '../../model/release-name.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
-import { applyExactly, createMissingClaims } from '../clients/exact-objects.ts';
+import { applyExactly, createMissingClaims, type ExactObjects, listDiffering } from '../clients/exact-objects.ts';
 import { packChart, readRecord as readHelmRecord, readRelease, renderChart } from '../clients/helm.ts';
 import { request } from '../clients/kubernetes.ts';
 import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
@@ -92,7 +92,7 @@ export const releaseConfig: Method<Options> = {
   },
 
   async restore(context) {
-    await restoreObjects(context, 'before');
+    await restoreObjects(context);
   },
 
   async readFacts(context) {
@@ -208,32 +208,44 @@ async function captureChart(
 }
 
 /**
- * Brings captured Secrets and ConfigMaps, exactly, into the namespace that the release is recovered into: `before` the
- * chart those that Helm does not own, and the claims that are missing; `after` it the Secrets that Helm rendered.
- * Idempotent.
- * @returns the objects whose data was another, as `Secret/name`: pods that began before have read the other
+ * Brings the captured Secrets and ConfigMaps that Helm does not own, exactly, into the namespace that the release is
+ * recovered into, and makes the claims that are missing. Idempotent.
  */
-export async function restoreObjects(context: RestoreContext<Options>, when: 'before' | 'after'): Promise<string[]> {
-  const { namespace } = context.bound.release;
-  const { items } = z
-    .looseObject({ items: z.array(StoredObject) })
-    .parse(JSON.parse(await context.readText('objects')));
-  const of = { backends: context.backends, namespace, signal: context.signal } as const;
-  if (when === 'after')
-    return await applyExactly(
-      { ...of, fieldManager: 'helm' },
-      items.filter((object) => object.kind === 'Secret' && isHelmOwned(object)),
-    );
-  const own = items.filter((object) => !isHelmOwned(object));
-  const manager = { ...of, fieldManager: 'lifeboat' } as const;
+export async function restoreObjects(context: RestoreContext<Options>): Promise<void> {
+  const own = (await capturedObjects(context)).filter((object) => !isHelmOwned(object));
+  const target = { ...targetOf(context), fieldManager: 'lifeboat' } as const;
   await createMissingClaims(
-    manager,
+    target,
     own.filter(({ kind }) => kind === 'PersistentVolumeClaim'),
   );
-  return await applyExactly(
-    manager,
+  await applyExactly(
+    target,
     own.filter(({ kind }) => kind !== 'PersistentVolumeClaim'),
   );
+}
+
+/** The Secrets that Helm rendered with other data than captured, as `Secret/name`; changes nothing. */
+export async function listReplacedSecrets(context: RestoreContext<Options>): Promise<string[]> {
+  const target = { ...targetOf(context), fieldManager: 'helm' } as const;
+  return await listDiffering(target, await renderedSecrets(context));
+}
+
+/** Gives the Secrets that Helm rendered exactly their captured data. Idempotent. */
+export async function restoreSecrets(context: RestoreContext<Options>): Promise<void> {
+  await applyExactly({ ...targetOf(context), fieldManager: 'helm' }, await renderedSecrets(context));
+}
+
+async function renderedSecrets(context: RestoreContext<Options>): Promise<StoredObject[]> {
+  return (await capturedObjects(context)).filter((object) => object.kind === 'Secret' && isHelmOwned(object));
+}
+
+async function capturedObjects(context: RestoreContext<Options>): Promise<StoredObject[]> {
+  const list = z.looseObject({ items: z.array(StoredObject) });
+  return list.parse(JSON.parse(await context.readText('objects'))).items;
+}
+
+function targetOf(context: RestoreContext<Options>): Omit<ExactObjects, 'fieldManager'> {
+  return { backends: context.backends, namespace: context.bound.release.namespace, signal: context.signal };
 }
 
 /** What Helm installs the release from. @throws NamespaceMismatch where the manifest names another namespace */

@@ -6,7 +6,7 @@ import { bindRelease } from '../../activities/binding/bind-release.ts';
 import type { PodAddress } from '../../activities/clients/kubectl.ts';
 import { isReady, listPods, openKubernetes } from '../../activities/clients/kubernetes.ts';
 import { runInPod } from '../../activities/executors/pod-exec.ts';
-import { methods } from '../../activities/methods/index.ts';
+import { methodOf } from '../../activities/method-context.ts';
 import type { Method, MethodContext } from '../../activities/methods/method.ts';
 import { loadPlans } from '../../activities/plan-catalogue.ts';
 import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
@@ -97,7 +97,7 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     backends,
     kubectl: cluster,
     bind: async ({ namespace, name }) => await bindRelease(backends, { cluster: 'sandbox', namespace, name }),
-    method: (bound, component) => methods[componentOf(bound, component).method],
+    method: (bound, component) => methodOf(componentOf(bound, component)),
     context: (bound, name, generation, over = {}) => {
       const component = { ...componentOf(bound, name), ...over.component };
       const workload =
@@ -112,7 +112,7 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
           parameters: { ...bound.parameters, ...over.parameters },
         },
         component,
-        options: methods[component.method].options.parse(over.options ?? component.options),
+        options: methodOf(component).options.parse(over.options ?? component.options),
         workload,
         signal: over.signal ?? new AbortController().signal,
         generation,

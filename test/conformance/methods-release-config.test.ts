@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installChart, uninstallRelease } from '../../activities/clients/helm.ts';
 import type { MethodContext } from '../../activities/methods/method.ts';
-import { readRecord, releaseConfig, restoreObjects } from '../../activities/methods/release-config.ts';
+import {
+  listReplacedSecrets,
+  readRecord,
+  releaseConfig,
+  restoreObjects,
+  restoreSecrets,
+} from '../../activities/methods/release-config.ts';
 import type { BoundPlan } from '../../model/bound-plan.ts';
 import type { Facts } from '../../model/facts.ts';
 import type { SandboxRelease } from '../../sandbox/platform/release.ts';
@@ -73,7 +79,7 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
     await uninstallRelease(ground.backends.access, namespace, release.name);
     await ground.kubectl(['delete', 'pvc,secret,configmap', '--all', '-n', namespace]);
 
-    await restoreObjects(restoring(), 'before');
+    await restoreObjects(restoring());
     const { values, chartArchive } = await readRecord(restoring());
     await installChart(ground.backends.access, {
       archive: chartArchive ?? new Uint8Array(),
@@ -82,12 +88,13 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
       // another password than the captured one, as where it is made at random
       values: values.replace('captured-one', 'rendered-anew'),
     });
-    const changed = await restoreObjects(restoring(), 'after');
+    const changed = await listReplacedSecrets(restoring());
+    await restoreSecrets(restoring());
 
     expect(changed).toEqual(release.name === 'redis' ? [] : [`Secret/${secretName}`]);
     expect(await password()).toBe(before);
     expect(await currentFacts()).toEqual(capturedFacts());
-    expect(await restoreObjects(restoring(), 'after')).toEqual([]);
+    expect(await listReplacedSecrets(restoring())).toEqual([]);
   });
 
   it('takes keys away that came later, and makes what cannot be changed anew', async () => {
@@ -103,8 +110,8 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
       '{"data":{"redis-password":"eA==","later":"eA=="},"immutable":true}',
     ]);
 
-    await restoreObjects(restoring(), 'before');
-    await restoreObjects(restoring(), 'after');
+    await restoreObjects(restoring());
+    await restoreSecrets(restoring());
 
     expect(await currentFacts()).toEqual(capturedFacts());
   });

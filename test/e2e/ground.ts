@@ -42,17 +42,21 @@ export async function openSandbox(): Promise<Sandbox> {
 }
 
 /** What a ground is made with: the setting of its platform, and a namespace of Temporal that is made when missing. */
-export type GroundOptions = Partial<SettingOptions> & { readonly temporalNamespace?: string };
+export type GroundOptions = Partial<SettingOptions> & {
+  readonly temporalNamespace?: string;
+  /** `false` leaves the installation of the releases to the test. */
+  readonly install?: boolean;
+};
 
 /** Opens the ground of a test file; its platform of two releases is installed once and shared by all of them. */
 export async function openGround(
   name: string,
-  { temporalNamespace = 'default', ...options }: GroundOptions = {},
+  { temporalNamespace = 'default', install = true, ...options }: GroundOptions = {},
 ): Promise<Ground> {
   const sandbox = await openSandbox();
   await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
   const releases = options.releases ?? smallPlatform('e2e');
-  await installPlatform(sandbox, releases);
+  if (install) await installPlatform(sandbox, releases);
   await mkdir(folder, { recursive: true });
   const setting = await makeSetting(sandbox, join(folder, name), {
     platform: name,

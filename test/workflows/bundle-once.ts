@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestProject } from 'vitest/node';
 import { bundleWorkflows } from '../../workers/run-worker.ts';
 
 declare module 'vitest' {
@@ -12,7 +11,9 @@ declare module 'vitest' {
 }
 
 /** Bundles the workflows once for all test files of the suite. */
-export default async function bundleOnce(project: TestProject): Promise<() => Promise<void>> {
+export default async function bundleOnce(project: {
+  provide(key: 'workflowBundle', path: string): void;
+}): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'lifeboat-workflows-'));
   const path = join(folder, 'bundle.js');
   const { code } = await bundleWorkflows();

@@ -1,4 +1,5 @@
 import type { PlannedRecovery } from '../../activities/plan-recovery.ts';
+import type { Renewal } from '../../activities/renewal.ts';
 import type { ComponentSummary } from '../../model/bound-plan.ts';
 import { formatBytes } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
@@ -41,10 +42,33 @@ export async function install(context: RecoveryContext): Promise<void> {
     await patient.installRelease.executeWithOptions({ summary: `install ${planned.summary.chart} as ${release}` }, [
       { release, component: config.name },
     ]);
-    await patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [
-      { release, deadlineMs: fenceDeadlineMs, kind: 'plan' },
-    ]);
+    const renewal = await quick.findRenewal({ release, component: config.name });
+    await quick.restoreSecrets({ release, component: config.name });
+    await raiseFence(context);
+    if (renewal.secrets.length > 0) await beginAnew(context, renewal);
   });
+}
+
+/**
+ * The chart made up Secrets at its installation: its pods, and the new volumes that they initialised, know these, not
+ * the captured ones.
+ */
+async function beginAnew(context: RecoveryContext, { secrets, claims }: Renewal): Promise<void> {
+  const { draft, release } = context;
+  await patient.stopRelease({ release, deadlineMs: fenceDeadlineMs });
+  if (claims.length > 0)
+    await patient.renewClaims.executeWithOptions({ summary: `make the new volumes of ${release} anew` }, [
+      { release, claims },
+    ]);
+  await patient.startRelease({ release });
+  await raiseFence(context);
+  draft.notes = [...draft.notes, `started anew with the captured ${secrets.join(', ')}`];
+}
+
+async function raiseFence({ release }: RecoveryContext): Promise<void> {
+  await patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [
+    { release, deadlineMs: fenceDeadlineMs, kind: 'plan' },
+  ]);
 }
 
 /** Restores one component into a workload that runs or is stopped, as its plan says. */

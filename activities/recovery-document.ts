@@ -1,0 +1,57 @@
+import { Context } from '@temporalio/activity';
+import { failure } from '../model/failures.ts';
+import type { Manifest } from '../model/recovery-point.ts';
+import type { Backends } from './backends.ts';
+import type { restoreObjects } from './methods/release-config.ts';
+import { locatePoint } from './plan-recovery.ts';
+import { restoreContext } from './restore-context.ts';
+import { type RunDocument, readRunDocument } from './run-record.ts';
+
+/** What a recovery was bound to, and the point that it recovers. */
+export type RecoveryDocument = { readonly document: RunDocument; readonly manifest: Manifest };
+
+type ConfigurationContext = Parameters<typeof restoreObjects>[0];
+
+/** Id of the run that the activity belongs to. */
+export function currentRunId(): string {
+  return Context.current().info.workflowExecution?.runId ?? '';
+}
+
+/** The plan of this run's recovery with its point. @throws BindingFailed, BindingChanged, and as `locatePoint` */
+export async function readRecovery(backends: Backends): Promise<RecoveryDocument> {
+  const runId = currentRunId();
+  const document = await readRunDocument(backends, runId);
+  const { bound, recovery } = document;
+  if (recovery === null)
+    throw failure('BindingFailed', { message: `read plan of run ${runId}: it is not of a recovery` });
+  const captured = { ...bound.release, namespace: recovery.from };
+  const { manifest, sha256 } = await locatePoint(backends, captured, recovery.point, null);
+  if (sha256 !== recovery.manifestSha256)
+    throw failure('BindingChanged', {
+      message: `read point ${manifest.id}: its manifest is another one than when the plan was made`,
+    });
+  return { document, manifest };
+}
+
+/** What this run's restore of a component is given. */
+export async function contextOfRestore(
+  backends: Backends,
+  { document, manifest }: RecoveryDocument,
+  component: string,
+): ReturnType<typeof restoreContext> {
+  return await restoreContext(backends, document, manifest, component, generationOf(manifest, component));
+}
+
+/** As `contextOfRestore`, of the component that holds the release itself. */
+export async function contextOfConfiguration(
+  backends: Backends,
+  recovery: RecoveryDocument,
+  component: string,
+): Promise<ConfigurationContext> {
+  return (await contextOfRestore(backends, recovery, component)) as ConfigurationContext;
+}
+
+/** Names the scratch objects of a component's restore, and its marker in the target. */
+export function generationOf(manifest: Manifest, component: string): string {
+  return `${currentRunId()}-${manifest.id}-${component}`;
+}

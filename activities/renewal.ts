@@ -1,0 +1,89 @@
+import { Context } from '@temporalio/activity';
+import { reportProgress } from './activity-interceptor.ts';
+import type { Backends } from './backends.ts';
+import { createMissingClaims } from './clients/exact-objects.ts';
+import { isNotFound, optional, request } from './clients/kubernetes.ts';
+import { StoredObject, strip } from './facts/configuration.ts';
+import { listReplacedSecrets, restoreSecrets } from './methods/release-config.ts';
+import { contextOfConfiguration, currentRunId, readRecovery } from './recovery-document.ts';
+import { type RunDocument, readRunDocument } from './run-record.ts';
+
+/** A volume claim that this run made: who it is, and how to make it anew. */
+export type FreshClaim = { readonly uid: string; readonly claim: StoredObject };
+
+/** What a chart that makes up passwords at its installation leaves to be put right. */
+export type Renewal = {
+  /** Secrets that the chart rendered with other data than captured, as `Secret/name`. */
+  readonly secrets: readonly string[];
+  /** Volumes that pods may have initialised with that data. */
+  readonly claims: readonly FreshClaim[];
+};
+
+/**
+ * The activities for a chart that renders another password at each installation: its Secrets become the captured ones,
+ * and pods that began before, and what these wrote into new volumes, begin anew.
+ */
+export function createRenewalActivities(backends: Backends) {
+  const { core } = backends.kubernetes;
+
+  return {
+    /** Says what has to begin anew. Reads only: what it found stays in the history of the run. */
+    async findRenewal(of: { release: string; component: string }): Promise<Renewal> {
+      const recovery = await readRecovery(backends);
+      const secrets = await listReplacedSecrets(await contextOfConfiguration(backends, recovery, of.component));
+      if (secrets.length === 0) return { secrets, claims: [] };
+      const { namespace } = recovery.document.bound.release;
+      const claims: FreshClaim[] = [];
+      for (const name of freshClaims(recovery.document)) {
+        const raw = await optional(`read claim ${name}`, () =>
+          core.readNamespacedPersistentVolumeClaim({ namespace, name }),
+        );
+        if (raw?.metadata?.uid === undefined) continue;
+        const whole = { ...raw, apiVersion: 'v1', kind: 'PersistentVolumeClaim' };
+        claims.push({ uid: raw.metadata.uid, claim: strip(StoredObject.parse(whole)) });
+      }
+      return { secrets, claims };
+    },
+
+    /** Gives the Secrets that Helm rendered exactly their captured data. Idempotent. */
+    async restoreSecrets(of: { release: string; component: string }): Promise<void> {
+      await restoreSecrets(await contextOfConfiguration(backends, await readRecovery(backends), of.component));
+    },
+
+    /** Makes the volume claims of a stopped release anew. Idempotent because: a claim of another uid is the new one. */
+    async renewClaims(of: { release: string; claims: readonly FreshClaim[] }): Promise<void> {
+      const { bound } = await readRunDocument(backends, currentRunId());
+      const { namespace } = bound.release;
+      const { cancellationSignal: signal } = Context.current();
+      for (const { uid, claim } of of.claims) {
+        const { name } = claim.metadata;
+        const live = async (): Promise<string | undefined> =>
+          (await optional(`read claim ${name}`, () => core.readNamespacedPersistentVolumeClaim({ namespace, name })))
+            ?.metadata?.uid;
+        if ((await live()) === uid) {
+          try {
+            await request(`delete claim ${name}`, () =>
+              core.deleteNamespacedPersistentVolumeClaim({ namespace, name, body: { preconditions: { uid } } }),
+            );
+          } catch (error) {
+            if (!isNotFound(error)) throw error;
+          }
+        }
+        while ((await live()) === uid) {
+          signal.throwIfAborted();
+          reportProgress(`wait until claim ${name} is gone`);
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+        await createMissingClaims({ backends, namespace, fieldManager: 'lifeboat', signal }, [claim]);
+      }
+    },
+  };
+}
+
+/** Claims of the release that were not there before the run. */
+function freshClaims({ bound, recovery }: RunDocument): string[] {
+  if (recovery === null) return [];
+  return Object.values(bound.workloads)
+    .flatMap((workload) => workload.claims.map(({ claim }) => claim))
+    .filter((claim) => !recovery.claims.includes(claim));
+}
