@@ -39,17 +39,19 @@ export function renderReport(result: RunResult, of: { workflowId: string; runId:
   if (remarks.length > 0) parts.push('', ...remarks);
   const failures = [
     ...result.releases.flatMap((release) =>
-      release.failure === undefined ? [] : [{ release: release.release, view: release.failure }],
+      release.failure === undefined
+        ? []
+        : [{ release: release.release, view: release.failure, compensation: release.compensation }],
     ),
-    ...(result.failure === undefined ? [] : [{ release: '', view: result.failure }]),
+    ...(result.failure === undefined ? [] : [{ release: '', view: result.failure, compensation: result.compensation }]),
   ];
   const seen = new Set<string>();
-  for (const { release, view } of failures) {
+  for (const { release, view, compensation } of failures) {
     if (seen.has(view.message)) continue;
     seen.add(view.message);
     parts.push(
       '',
-      ...describeFailure(view).map((line, index) =>
+      ...describeFailure(view, compensation).map((line, index) =>
         index === 0 && release !== '' ? line.replace('✗ ', `✗ ${release}  `) : line,
       ),
     );

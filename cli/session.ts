@@ -1,6 +1,7 @@
 import type { Client, Connection } from '@temporalio/client';
 import type { Backends } from '../activities/backends.ts';
 import { type FailureView, LifeboatFailure } from '../model/failures.ts';
+import type { Compensation } from '../model/outcome.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Store } from '../transfer/store.ts';
 import { configPath, kitPath, type LoadedPlatform, loadKit, loadPlatform } from '../workers/load-config.ts';
@@ -68,8 +69,15 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof LifeboatFailure && before.includes(error.code) ? 2 : 1;
 }
 
-/** An error as a person reads it: what failed, whether anything changed, what to do next. */
-export function describeFailure(view: FailureView): string[] {
-  const changed = { no: 'nothing', yes: 'yes', unknown: 'perhaps; the run was compensated' }[view.changed];
+/**
+ * An error as a person reads it: what failed, whether anything changed, what to do next. `compensation` says what
+ * became of the changes of the run that failed.
+ */
+export function describeFailure(view: FailureView, compensation: Compensation = 'none'): string[] {
+  const changed = {
+    none: { no: 'nothing', yes: 'yes', unknown: 'perhaps' }[view.changed],
+    done: 'what the run had changed was put back',
+    incomplete: 'yes, and not all of it could be put back: what was left behind is listed here',
+  }[compensation];
   return [`✗ ${view.code}: ${view.message}`, `    changed: ${changed}`, `    ${view.hint}`];
 }

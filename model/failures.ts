@@ -78,7 +78,7 @@ export const failures = {
     'Tables outside InnoDB cannot be read consistently; convert them or allow the lock for the whole dump.',
   ),
   PodGone: transient('The pod went away; it is tried again on its successor.'),
-  QuiesceFailed: precondition('The service could not be held still; its state was put back.'),
+  QuiesceFailed: precondition('The service could not be held still; read what its command says in the message.'),
   CaptureIncomplete: precondition('At least one component was not captured; the result lists each with its reason.'),
   // store and points
   ObjectExists: integrity('Another writer made this object; list the points and look at who ran.'),
@@ -102,12 +102,12 @@ export const failures = {
     'No point of this release has passed verification; `lifeboat verify --all` tries them.',
   ),
   // recovery
-  HelmFailed: precondition("Read helm's last line in the message; the release was put back as it was."),
+  HelmFailed: precondition("Read helm's last line in the message."),
   HelmBusy: transient('Another helm operation holds the release; it is tried again.'),
   PodNeverReady: precondition(
     'Look at the events of the pod named in the message; the data was not touched after that.',
   ),
-  RestoreFailed: precondition("Read the tool's last line in the message; the target was put back as it was."),
+  RestoreFailed: precondition("Read the tool's last line in the message."),
   RestoreTargetInUse: transient('Sessions still hold the target; they are ended and it is tried again.'),
   FactsDiffer: integrity(
     'The restored data is not the captured data; the release stays fenced. The message lists the differences.',

@@ -95,12 +95,13 @@ export type RunPlan = {
   readonly order: readonly { release: string; tier: number; why: string }[];
 };
 
-/** The outcome of a run from those of its releases: complete only where each is, partial only where something came of it. */
+/**
+ * The outcome of a run from those of its releases: complete only where each is, partial only where something came of it.
+ * Never cancelled: a run is that only where somebody cancelled it itself.
+ */
 export function joinOutcomes(outcomes: readonly Outcome[]): Outcome {
   if (outcomes.length === 0 || outcomes.every((outcome) => outcome === 'complete')) return 'complete';
-  for (const same of ['cancelled', 'refused', 'failed'] as const) {
-    if (outcomes.every((outcome) => outcome === same)) return same;
-  }
+  if (outcomes.every((outcome) => outcome === 'refused')) return 'refused';
   return outcomes.some((outcome) => outcome === 'complete' || outcome === 'partial') ? 'partial' : 'failed';
 }
 

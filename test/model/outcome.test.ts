@@ -21,7 +21,7 @@ describe('joinOutcomes', () => {
     [['failed', 'failed'], 'failed'],
     [['failed', 'refused'], 'failed'],
     [['refused', 'refused'], 'refused'],
-    [['cancelled', 'cancelled'], 'cancelled'],
+    [['cancelled', 'cancelled'], 'failed'],
     [['cancelled', 'failed'], 'failed'],
   ] as const)('makes %j %s', (outcomes, joined) => {
     expect(joinOutcomes(outcomes)).toBe(joined);
