@@ -1,3 +1,4 @@
+import { formatBytes } from '../model/duration.ts';
 import { failure, failures, isFailureCode } from '../model/failures.ts';
 import { joinOutcomes, type RunResult } from '../model/outcome.ts';
 import { VerifyRecoveryPointInput } from '../model/run-input.ts';
@@ -56,7 +57,7 @@ export async function verifyRecoveryPoint(raw?: unknown): Promise<RunResult> {
           const read = await transfer.verifyPoint.executeWithOptions({ summary: `read back ${line}` }, [
             { release: each.release, point: each.point },
           ]);
-          console.mark(line, 'done', `${String(read.plainBytes)} bytes, proof ${read.proof}`);
+          console.mark(line, 'done', `${formatBytes(read.plainBytes)}, proof ${read.proof}`);
           run.releases.push({
             ...draft,
             outcome: 'complete',
