@@ -36,6 +36,8 @@ export async function takeNamespaces(
   }
   await applyObjects(
     sandbox,
-    names.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, annotations: { [mark]: 'true' } } })),
+    names.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
   );
+  // Not by the apply: the next one, of an installation that knows nothing of the mark, would take it away.
+  await kubectl(sandbox, ['annotate', 'namespace', ...names, '--overwrite', `${mark}=true`]);
 }
