@@ -95,7 +95,7 @@ function shorten(value: string | number | null): string {
 }
 
 /** Totals that say most to a reader, before the others. */
-const telling = ['tables', 'rows', 'keys', 'files', 'queues', 'messages', 'users'];
+const telling = ['tables', 'rows', 'keys', 'queues', 'messages', 'files', 'users', 'settings'];
 
 /** The totals that are not zero, those that say most first: `3 tables, 12 rows`. */
 export function describeTotals(totals: FactTotals, most: number): string {

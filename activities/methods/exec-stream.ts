@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { Duration, durationMs } from '../../model/duration.ts';
-import { compareFacts, type Facts } from '../../model/facts.ts';
+import { compareFacts, type Facts, type FactTotals } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
 import type { EndProofKind } from '../../transfer/source.ts';
 import { readPodClock, streamFromPod, streamToPod } from '../executors/pod-exec.ts';
@@ -21,6 +21,10 @@ const Options = z.strictObject({
   facts: z.strictObject({
     /** `lines`: path, TAB or space, value. `json-sets`: an object of lists, each compared as a set. `none`: nothing. */
     format: z.enum(['lines', 'json-sets', 'none']),
+    /** What one line is, as the report names it: `settings`. */
+    unit: z.string().default('facts'),
+    /** What the numbers of all lines add up to, as the report names it: `messages`. */
+    sum: z.string().optional(),
   }),
   minimumProofs: z.array(z.enum(['status', 'trailer', 'count', 'digest'])).default(['status']),
   /** How long the service may take to work in what `restore` gave it; the facts are polled so long. */
@@ -60,7 +64,7 @@ export const execStream: Method<Options> = {
       },
     );
     const facts = readFormat(options, output.text());
-    return { capturedAt, facts, totals: { bytes: artifact.plainBytes, facts: Object.keys(facts).length } };
+    return { capturedAt, facts, totals: { bytes: artifact.plainBytes, ...totalsOf(options, facts) } };
   },
 
   async restore(context) {
@@ -105,6 +109,22 @@ async function currentFacts(context: MethodContext<Options>): Promise<Facts> {
   throw failure('DumpFailed', {
     message: `read facts of ${context.component.name}: exit ${String(report.exitCode)}, ${report.lastLine ?? 'no message'}`,
   });
+}
+
+/** How many lines, or how many items of each list. */
+function totalsOf({ facts: { format, unit, sum } }: Options, facts: Facts): FactTotals {
+  const entries = Object.entries(facts);
+  if (format === 'json-sets')
+    return Object.fromEntries(
+      entries.flatMap(([path, value]) =>
+        path.endsWith('/count') && typeof value === 'number' ? [[path.slice(0, -'/count'.length), value]] : [],
+      ),
+    );
+  const numbers = entries.flatMap(([, value]) => (typeof value === 'number' ? [value] : []));
+  return {
+    [unit]: entries.length,
+    ...(sum === undefined ? {} : { [sum]: numbers.reduce((total, each) => total + each, 0) }),
+  };
 }
 
 function readFormat(options: Options, text: string): Facts {
