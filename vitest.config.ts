@@ -25,7 +25,7 @@ export default defineConfig({
         include,
         ...(name === 'workflows' ? { globalSetup: 'test/workflows/bundle-once.ts' } : {}),
         ...(name === 'unit' || name === 'workflows'
-          ? { testTimeout: 60_000, hookTimeout: 120_000 }
+          ? { testTimeout: 60_000, hookTimeout: 120_000, isolate: false }
           : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
       },
     })),

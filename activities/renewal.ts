@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
+import { readConfigurationObject } from './clients/configuration-objects.ts';
 import { createMissingClaims } from './clients/exact-objects.ts';
 import { isNotFound, optional, request } from './clients/kubernetes.ts';
 import { StoredObject, strip } from './facts/configuration.ts';
@@ -35,12 +36,13 @@ export function createRenewalActivities(backends: Backends) {
       const { namespace } = recovery.document.bound.release;
       const claims: FreshClaim[] = [];
       for (const name of freshClaims(recovery.document)) {
-        const raw = await optional(`read claim ${name}`, () =>
-          core.readNamespacedPersistentVolumeClaim({ namespace, name }),
-        );
-        if (raw?.metadata?.uid === undefined) continue;
-        const whole = { ...raw, apiVersion: 'v1', kind: 'PersistentVolumeClaim' };
-        claims.push({ uid: raw.metadata.uid, claim: strip(StoredObject.parse(whole)) });
+        const raw = await readConfigurationObject(backends.kubernetes, namespace, {
+          kind: 'PersistentVolumeClaim',
+          name,
+        });
+        if (raw === undefined) continue;
+        const claim = StoredObject.parse(raw);
+        claims.push({ uid: String(claim.metadata['uid']), claim: strip(claim) });
       }
       return { secrets, claims };
     },

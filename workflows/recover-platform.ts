@@ -42,6 +42,7 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
       const configDigest = input.configDigest ?? null;
       console.announce(phases);
       const located = await prerequisites(run, configDigest);
+      console.announce(checklist(located));
       const plan = await planAll(run, located, configDigest);
       if (input.dryRun) return { outcome: 'complete', plan: plan.whole };
       await verifyPoints(run, located);
@@ -67,6 +68,14 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
       return { outcome: whole, platformPoint: located.id };
     },
   );
+}
+
+/** The phases, each tier with its releases below it. */
+function checklist({ members }: Located): string[] {
+  return phases.flatMap((phase, index) => [
+    phase,
+    ...members.filter(({ tier }) => tier === index - 1).map(({ release }) => release),
+  ]);
 }
 
 /** Phase 1: every problem at once, before the first change. */
@@ -169,31 +178,26 @@ async function recoverTier(
   }
   console.enter(phase);
   console.mark(phase, 'running');
-  const said = new Map<string, string>();
+  const isBack = ({ release }: RecoveryMember): boolean =>
+    run.releases.some((each) => each.release === release && each.outcome === 'complete');
+  const count = (): string => `${String(members.filter(isBack).length)} of ${String(members.length)} recovered`;
   for (const wave of [...new Set(members.map((member) => member.wave))].sort((a, b) => a - b)) {
     await forEachBounded(
       members.filter((member) => member.wave === wave),
       located.parallelism,
       async (member) => {
         await console.holdWhilePaused();
-        said.set(member.release, `${member.release} recovering`);
-        console.mark(phase, 'running', [...said.values()].join(' · '));
+        console.mark(member.release, 'running', 'recovering');
         const release = await recoverMember(run, member, digests.get(member.release) ?? '');
         run.releases.push(release);
-        said.set(
-          member.release,
-          release.outcome === 'complete'
-            ? `${member.release} ${describeTotals(release.facts.before, 2)} ≡`
-            : `${member.release} ${release.outcome}: ${release.failure?.code ?? ''}`,
-        );
-        console.mark(phase, 'running', [...said.values()].join(' · '));
+        if (release.outcome === 'complete')
+          console.mark(member.release, 'done', `${describeTotals(release.facts.before, 2)} ≡`);
+        else console.mark(member.release, 'failed', [release.outcome, release.failure?.code ?? ''].join(' ').trim());
+        console.mark(phase, 'running', count());
       },
     );
   }
-  const good = members.every(
-    (member) => run.releases.find((release) => release.release === member.release)?.outcome === 'complete',
-  );
-  console.mark(phase, good ? 'done' : 'failed', [...said.values()].join(' · '));
+  console.mark(phase, members.every(isBack) ? 'done' : 'failed', count());
 }
 
 async function recoverMember(run: PlatformRun, member: RecoveryMember, digest: string): Promise<ReleaseResult> {

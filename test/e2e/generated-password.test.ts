@@ -61,7 +61,7 @@ describe('a release whose chart makes up its passwords', () => {
     expect(recovered.result.outcome, recovered.stderr).toBe('complete');
     const [result] = recovered.result.releases;
     expect(result?.facts).toMatchObject({ equal: true });
-    expect(result?.notes?.join('\n')).toMatch(/started anew with the captured Secret\/mysql-secret/);
+    expect(result?.notes.join('\n')).toMatch(/started anew with the captured Secret\/mysql-secret/);
     expect(await passwords()).toEqual(before);
     expect(await sql('SELECT COUNT(*), SUM(LENGTH(note)) FROM shop.orders')).toBe('500\t125250');
     const asApplication =

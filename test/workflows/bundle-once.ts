@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { bundleWorkflows } from '../../workers/run-worker.ts';
 
 declare module 'vitest' {
+  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be merged
   interface ProvidedContext {
     /** Path of the bundle of the workflows. */
     workflowBundle: string;
@@ -11,7 +12,7 @@ declare module 'vitest' {
 }
 
 /** Bundles the workflows once for all test files of the suite. */
-export default async function bundleOnce(project: {
+export async function setup(project: {
   provide(key: 'workflowBundle', path: string): void;
 }): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'lifeboat-workflows-'));

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { FreshClaim } from '../../activities/renewal.ts';
 import {
   component,
   config,
@@ -64,39 +63,6 @@ describe('recoverRelease', () => {
       'runChecks shop/db',
       'markRestored shop/db',
       'releaseLock shop/db',
-    ]);
-  });
-
-  it('lets pods and new volumes begin anew where the chart made up a password at its installation', async () => {
-    const claim = { uid: '1', claim: { kind: 'PersistentVolumeClaim' } } as FreshClaim;
-    fakes.on('findRenewal', () => ({ secrets: ['Secret/db'], claims: [claim] }));
-
-    const { result } = await ground.run('recoverRelease', { release });
-
-    expect(result?.outcome).toBe('complete');
-    expect(result?.releases[0]?.notes).toContain('started anew with the captured Secret/db');
-    expect(
-      fakes.only(
-        'installRelease',
-        'findRenewal',
-        'restoreSecrets',
-        'raiseFence',
-        'stopRelease',
-        'renewClaims',
-        'startRelease',
-        'restoreComponent',
-      ),
-    ).toEqual([
-      'installRelease config',
-      'findRenewal config',
-      'restoreSecrets config',
-      'raiseFence shop/db',
-      'stopRelease shop/db',
-      'renewClaims shop/db',
-      'startRelease shop/db',
-      'raiseFence shop/db',
-      'startRelease shop/db',
-      'restoreComponent data',
     ]);
   });
 

@@ -35,7 +35,7 @@ type Line = { -readonly [Key in keyof ProgressLine]: ProgressLine[Key] };
  */
 export class RunConsole {
   private readonly started = new Date();
-  private readonly lines: Line[] = [];
+  private lines: Line[] = [];
   private outcome: Outcome | 'running' = 'running';
   private phase = 'starting';
   private approval: (OpenApproval & { given?: Approval }) | null = null;
@@ -171,9 +171,10 @@ export class RunConsole {
     return this.started;
   }
 
-  /** Adds lines that wait for their turn. */
+  /** Orders the checklist by these titles, which come first; those that it lacks wait for their turn. */
   announce(titles: readonly string[]): void {
-    for (const title of titles) this.line(title);
+    const named = titles.map((title) => this.line(title));
+    this.lines = [...named, ...this.lines.filter((line) => !named.includes(line))];
     this.show();
   }
 
