@@ -14,6 +14,9 @@ const suites = {
   e2e: ['test/e2e/!(platform).test.ts'],
 };
 
+/** Suites that replay histories. */
+const replaying = ['workflows', 'platform', 'faults', 'e2e'];
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -23,7 +26,7 @@ export default defineConfig({
       test: {
         name,
         include,
-        ...(name === 'workflows' ? { globalSetup: 'test/workflows/bundle-once.ts' } : {}),
+        ...(replaying.includes(name) ? { globalSetup: 'test/bundle-once.ts' } : {}),
         ...(name === 'unit' || name === 'workflows'
           ? { testTimeout: 60_000, hookTimeout: 120_000, isolate: false }
           : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),

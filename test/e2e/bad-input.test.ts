@@ -2,8 +2,12 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CommandResult, lifeboat } from '../../demo/command.ts';
+import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
+import { run } from '../../sandbox/run.ts';
 import { clusterState } from './as-it-was.ts';
 import { type Ground, openGround } from './ground.ts';
+
+const strange = 'e2e-strange';
 
 /** How long bad input may take to be refused. */
 const limitMs = 10_000;
@@ -23,6 +27,7 @@ describe('bad input', () => {
   afterAll(async () => {
     expect(await clusterState(ground)).toEqual(before);
     await ground.close();
+    await deleteNamespaces(ground.sandbox, [strange]);
   });
 
   /** Runs a command with another lifeboat.yaml; it has to answer in time, in one clear line with what to do. */
@@ -81,7 +86,7 @@ describe('bad input', () => {
     await refused(['plan', 'check', plans], { exitCode: 2, says: /PlanInvalid[^]*method/ });
   });
 
-  it('says which charts have a plan for one that has none', async () => {
+  it('says that a folder holds no plan', async () => {
     await refused(['plan', 'check', join(import.meta.dirname)], { exitCode: 2, says: /PlanNotFound/ });
   });
 
@@ -147,6 +152,24 @@ describe('bad input', () => {
       says: /helm.*3\.2\.0.*too old/,
     });
     expect(ran.stdout).toContain('✗');
+  });
+
+  it('says which charts have a plan, for a release whose chart has none', async () => {
+    const chart = join(ground.setting.directory, 'strange');
+    await mkdir(join(chart, 'templates'), { recursive: true });
+    await writeFile(join(chart, 'Chart.yaml'), 'apiVersion: v2\nname: strange\nversion: 1.0.0\n');
+    const { sandbox } = ground;
+    const cluster = ['--kubeconfig', sandbox.kubeconfig, '--kube-context', sandbox.context];
+    await run(sandbox.tools.helm, ['install', 'strange', chart, '-n', strange, '--create-namespace', ...cluster]);
+    const withStrange = `${config}  - { release: ${strange}/strange, chart: ${chart} }\n`;
+    await writeFile(join(ground.setting.directory, 'strange.yaml'), withStrange);
+    await ground.startWorker({ LIFEBOAT_CONFIG: join(ground.setting.directory, 'strange.yaml') });
+
+    await refused(['backup', `${strange}/strange`], {
+      exitCode: 4,
+      config: withStrange,
+      says: /PlanNotFound: find plan of chart strange[^]*there are plans for memcached, [^]*recovery\.yaml/,
+    });
   });
 
   it('never overwrites a recovery kit', async () => {

@@ -8,6 +8,7 @@ import { RecoveryKit } from '../../model/recovery-kit.ts';
 import { layout } from '../../sandbox/layout.ts';
 import { demoPlatform } from '../../sandbox/platform/release.ts';
 import { openSandbox } from './ground.ts';
+import { replayRuns } from './replay-runs.ts';
 import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArguments } from './secret-watch.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -61,6 +62,10 @@ describe('npm run demo', () => {
     for (const ledger of report.ledgers) expect(ledger.consistent, JSON.stringify(ledger)).toBe(true);
     expect(report.damage.refused).toBe(true);
     expect((await fetch(report.temporalUi ?? '')).ok).toBe(true);
+
+    // The Temporal that recovered is the one that stays: the run of the platform, one of each release, and the refused one.
+    const runs = { address: sandbox.temporal.address, namespace: 'default', since: new Date(0) };
+    expect(await replayRuns(runs)).toBeGreaterThanOrEqual(demoPlatform.length + 1);
 
     expect(samples).toBeGreaterThan(1_000);
     expect(secrets.length).toBeGreaterThan(5);

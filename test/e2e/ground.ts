@@ -7,6 +7,7 @@ import { installPlatform } from '../../sandbox/platform/install-platform.ts';
 import { kubectl } from '../../sandbox/platform/kubectl.ts';
 import { releaseLabel, type SandboxRelease, smallPlatform } from '../../sandbox/platform/release.ts';
 import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
+import { replayRuns } from './replay-runs.ts';
 import { makeTemporalNamespace } from './temporal-client.ts';
 
 /** What a run of the command line ended with. */
@@ -27,7 +28,7 @@ export type Ground = {
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ran>;
   /** Runs kubectl against the sandbox. */
   kubectl(args: readonly string[], input?: string): Promise<string>;
-  /** Ends what the ground started; the platform stays for the next test. */
+  /** Ends what the ground started and replays its runs; the platform stays for the next test. */
   close(): Promise<void>;
 };
 
@@ -53,6 +54,7 @@ export async function openGround(
   name: string,
   { temporalNamespace = 'default', install = true, ...options }: GroundOptions = {},
 ): Promise<Ground> {
+  const since = new Date();
   const sandbox = await openSandbox();
   await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
   const releases = options.releases ?? smallPlatform('e2e');
@@ -89,6 +91,7 @@ export async function openGround(
     kubectl: async (args, input) => await kubectl(sandbox, args, input === undefined ? {} : { input }),
     close: async () => {
       await worker?.stop('SIGKILL').catch(() => undefined);
+      await replayRuns({ address: sandbox.temporal.address, namespace: temporalNamespace, since });
     },
   };
 }

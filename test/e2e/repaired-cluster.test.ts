@@ -14,8 +14,8 @@ describe('lifeboat repair', () => {
   });
 
   afterAll(async () => {
-    await ground.close();
     await startTemporal();
+    await ground.close();
   });
 
   it('lifts the fence of a run whose worker and Temporal are gone for good', async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundleWorkflows } from '../../workers/run-worker.ts';
+import { bundleWorkflows } from '../workers/run-worker.ts';
 
 declare module 'vitest' {
   // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be merged
@@ -11,7 +11,7 @@ declare module 'vitest' {
   }
 }
 
-/** Bundles the workflows once for all test files of the suite. */
+/** Bundles the workflows once for all test files of a suite. */
 export async function setup(project: {
   provide(key: 'workflowBundle', path: string): void;
 }): Promise<() => Promise<void>> {
