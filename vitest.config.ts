@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Suites by what they need. `unit` and `workflows` need nothing but the machine; the others need the sandbox and say so when it is
- * not there. `npm test` runs them all, see test/run.ts.
+ * Suites by what they need. `unit`, `workflows` and `charts` need nothing but the machine, the others the sandbox.
+ * `npm test` runs them all, see test/run.ts.
  */
 const suites = {
   unit: ['test/{model,transfer,activities,workers,cli,scripts}/**/*.test.ts', 'test/conformance/store.test.ts'],
@@ -10,12 +10,16 @@ const suites = {
   charts: ['test/charts/**/*.test.ts'],
   conformance: ['test/conformance/methods*.test.ts'],
   faults: ['test/faults/**/*.test.ts'],
-  platform: ['test/e2e/platform.test.ts'],
-  e2e: ['test/e2e/!(platform).test.ts'],
+  e2e: ['test/e2e/*.test.ts'],
+  alone: ['test/alone/*.test.ts'],
 };
 
+/** Files at once, by suite. They wait more than they compute; what kills the shared Temporal server, or is timed, runs
+ * alone. */
+const filesAtOnce: Readonly<Record<string, number>> = { conformance: 3, faults: 3, e2e: 2, charts: 1, alone: 1 };
+
 /** Suites that replay histories. */
-const replaying = ['workflows', 'platform', 'faults', 'e2e'];
+const replaying = ['workflows', 'faults', 'e2e', 'alone'];
 
 export default defineConfig({
   test: {
@@ -29,7 +33,7 @@ export default defineConfig({
         ...(replaying.includes(name) ? { globalSetup: 'test/bundle-once.ts' } : {}),
         ...(name === 'unit' || name === 'workflows'
           ? { testTimeout: 60_000, hookTimeout: 120_000, isolate: false }
-          : { fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 }),
+          : { maxWorkers: filesAtOnce[name] ?? 1, testTimeout: 600_000, hookTimeout: 900_000 }),
       },
     })),
   },

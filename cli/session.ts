@@ -60,6 +60,7 @@ export function exitCodeOf(error: unknown): number {
     'ConfigInvalid',
     'PlanInvalid',
     'PlanNotFound',
+    'ScheduleUnfit',
     'ReleaseUnknown',
     'KeyInvalid',
     'ToolMissing',

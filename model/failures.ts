@@ -28,6 +28,7 @@ export const failures = {
   PlanNotFound: plan('Add charts/<chart>/recovery.yaml, or name the directory of your plans in lifeboat.yaml.'),
   ReleaseUnknown: plan('Name a release of lifeboat.yaml; `lifeboat status` lists them.'),
   PointUnknown: plan('Name a recovery point of this release; `lifeboat points RELEASE` lists them.'),
+  ScheduleUnfit: plan('Correct `schedules` in lifeboat.yaml: more often, or with another objective.'),
   DependencyCycle: plan('Remove one of the named dependencies from the plans.'),
   // what must be there before a run
   ToolMissing: precondition('Install the named tool, or set its path; `lifeboat doctor` shows what was looked for.'),

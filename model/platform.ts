@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
 import type { ReleaseName } from './release-name.ts';
+import { PlatformSchedule } from './schedules.ts';
 
 const Label = z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
 
@@ -55,6 +56,8 @@ export const Platform = z.strictObject({
   /** RTO objective of the whole platform. */
   objectives: z.strictObject({ rto: Duration }).prefault({ rto: '4h' }),
   releases: z.array(PlatformRelease).min(1),
+  /** What runs by itself: `lifeboat schedules apply` makes Temporal Schedules of it. */
+  schedules: z.array(PlatformSchedule).default([]),
 });
 export type Platform = z.infer<typeof Platform>;
 

@@ -9,10 +9,10 @@ const suites: readonly Suite[] = [
   { name: 'unit', needsSandbox: false },
   { name: 'workflows', needsSandbox: false },
   { name: 'charts', needsSandbox: false },
-  { name: 'platform', needsSandbox: true },
+  { name: 'e2e', needsSandbox: true },
   { name: 'conformance', needsSandbox: true },
   { name: 'faults', needsSandbox: true },
-  { name: 'e2e', needsSandbox: true },
+  { name: 'alone', needsSandbox: true },
 ];
 
 const root = join(import.meta.dirname, '..');

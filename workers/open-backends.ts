@@ -4,6 +4,7 @@ import { clusterAccess } from '../activities/clients/kubectl.ts';
 import { openKubernetes } from '../activities/clients/kubernetes.ts';
 import { openStore } from '../activities/open-store.ts';
 import { loadPlans } from '../activities/plan-catalogue.ts';
+import { checkSchedules } from '../activities/schedule-check.ts';
 import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { LoadedPlatform } from './load-config.ts';
@@ -39,6 +40,8 @@ export async function openBackends(
     await toolPath('helm', options.installTools),
   ];
   const directories = [...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]), builtInPlans];
+  const plans = await loadPlans(directories);
+  checkSchedules(platform, plans);
   return {
     platform: { ...platform, cluster, releases: platform.releases.map((entry) => absoluteChart(entry, directory)) },
     platformText: loaded.text,
@@ -48,7 +51,7 @@ export async function openBackends(
     kubernetes: openKubernetes({ kubeconfig, context: platform.cluster.context }),
     store: await openStore(platform.store),
     kit,
-    plans: await loadPlans(directories),
+    plans,
     temporalAddress: options.temporalAddress ?? platform.temporal.address,
   };
 }

@@ -8,6 +8,7 @@ import { points } from './points.ts';
 import { recover } from './recover.ts';
 import { repair, unlock } from './repair.ts';
 import { report, runs, watch } from './runs.ts';
+import { schedules } from './schedules.ts';
 import { status } from './status.ts';
 import { verify } from './verify.ts';
 import { worker } from './worker.ts';
@@ -29,6 +30,7 @@ export const verbs: readonly Verb[] = [
   cancel,
   repair,
   unlock,
+  schedules,
   doctor,
   plan,
   keys,

@@ -19,7 +19,7 @@ export type Ground = {
   readonly releases: readonly SandboxRelease[];
   readonly names: { readonly postgresql: string; readonly redis: string };
   readonly namespace: string;
-  /** Of Temporal: `default`, or one of the test's own, whose tasks no other worker takes. */
+  /** Of Temporal: one of the test's own, whose tasks no other worker takes. */
   readonly temporalNamespace: string;
   readonly setting: Setting;
   /** Starts the worker, ending the one before. */
@@ -52,12 +52,12 @@ export type GroundOptions = Partial<SettingOptions> & {
 /** Opens the ground of a test file; its platform of two releases is installed once and shared by all of them. */
 export async function openGround(
   name: string,
-  { temporalNamespace = 'default', install = true, ...options }: GroundOptions = {},
+  { temporalNamespace = `e2e-${name}`, install = true, ...options }: GroundOptions = {},
 ): Promise<Ground> {
   const since = new Date();
   const sandbox = await openSandbox();
   await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
-  const releases = options.releases ?? smallPlatform('e2e');
+  const releases = options.releases ?? smallPlatform(`e2e-${name}`);
   if (install) await installPlatform(sandbox, releases);
   await mkdir(folder, { recursive: true });
   const setting = await makeSetting(sandbox, join(folder, name), {

@@ -47,10 +47,10 @@ export type State = {
 
 /** Opens the ground and starts its worker. */
 export async function openFaultsGround(name: string, options: Partial<SettingOptions> = {}): Promise<FaultsGround> {
-  const releases = smallPlatform('faults');
+  const releases = smallPlatform(`faults-${name}`);
   const opened = await openGround(`faults-${name}`, {
     bucket: `faults-${name}-${String(Date.now())}`,
-    temporalNamespace: 'faults',
+    temporalNamespace: `faults-${name}`,
     releases,
     ...options,
   });

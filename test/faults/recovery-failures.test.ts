@@ -58,7 +58,7 @@ describe('a recovery that fails', () => {
 
     expect(result.releases[0]?.leftBehind).toEqual([
       expect.stringMatching(
-        /^put back data of faults-data\/redis: compare .* with its safety copy [^ ]+: 1 of [0-9]+ facts differ/,
+        /^put back data of faults-recovery-data\/redis: compare .* with its safety copy [^ ]+: 1 of [0-9]+ facts differ/,
       ),
     ]);
     await ground.redis(['SET', 'page:7', 'newer than the point']);

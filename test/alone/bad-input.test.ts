@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CommandResult, lifeboat } from '../../demo/command.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { run } from '../../sandbox/run.ts';
-import { clusterState } from './as-it-was.ts';
-import { type Ground, openGround } from './ground.ts';
+import { clusterState } from '../e2e/as-it-was.ts';
+import { type Ground, openGround } from '../e2e/ground.ts';
 
 const strange = 'e2e-strange';
 
@@ -54,7 +54,7 @@ describe('bad input', () => {
   it('names the releases there are for an unknown one', async () => {
     await refused(['backup', 'data/nothing'], {
       exitCode: 2,
-      says: /unknown release data\/nothing: lifeboat\.yaml has e2e-data\/postgresql, e2e-data\/redis/,
+      says: /unknown release data\/nothing: lifeboat\.yaml has e2e-bad-input-data\/postgresql, e2e-bad-input-data\/redis/,
     });
   });
 
@@ -135,7 +135,7 @@ describe('bad input', () => {
   });
 
   it('says that no worker runs a different lifeboat.yaml', async () => {
-    await refused(['backup', 'e2e-data/redis'], {
+    await refused(['backup', 'e2e-bad-input-data/redis'], {
       exitCode: 4,
       config: `${config}\n# another file\n`,
       says: /ConfigDiffers/,

@@ -7,9 +7,9 @@ import type { DemoReport } from '../../demo/run-demo.ts';
 import { RecoveryKit } from '../../model/recovery-kit.ts';
 import { layout } from '../../sandbox/layout.ts';
 import { demoPlatform } from '../../sandbox/platform/release.ts';
-import { openSandbox } from './ground.ts';
-import { replayRuns } from './replay-runs.ts';
-import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArguments } from './secret-watch.ts';
+import { openSandbox } from '../e2e/ground.ts';
+import { replayRuns } from '../e2e/replay-runs.ts';
+import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArguments } from '../e2e/secret-watch.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTemporal, stopTemporal } from '../../sandbox/temporal.ts';
-import { clusterState, postgresState } from './as-it-was.ts';
-import { type Ground, openGround } from './ground.ts';
-import { approveWhenAsked, temporalClient, waitForActivity } from './temporal-client.ts';
+import { clusterState, postgresState } from '../e2e/as-it-was.ts';
+import { type Ground, openGround } from '../e2e/ground.ts';
+import { approveWhenAsked, temporalClient, waitForActivity } from '../e2e/temporal-client.ts';
 
 describe('lifeboat repair', () => {
   let ground: Ground;
 
   beforeAll(async () => {
-    ground = await openGround('repaired');
+    ground = await openGround('repaired', { temporalNamespace: 'default' });
     await ground.startWorker();
     expect((await ground.run(['backup', ground.names.postgresql])).exitCode).toBe(0);
   });

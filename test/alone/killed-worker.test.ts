@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTemporal, stopTemporal } from '../../sandbox/temporal.ts';
-import { clusterState, postgresState } from './as-it-was.ts';
-import { type Ground, openGround } from './ground.ts';
-import { approveWhenAsked, temporalClient, waitForActivity } from './temporal-client.ts';
+import { clusterState, postgresState } from '../e2e/as-it-was.ts';
+import { type Ground, openGround } from '../e2e/ground.ts';
+import { approveWhenAsked, temporalClient, waitForActivity } from '../e2e/temporal-client.ts';
 
 /** How long a killed step may stay unnoticed: its heartbeat timeout. */
 const heartbeatTimeoutMs = 20_000;
@@ -11,7 +11,7 @@ describe('a recovery whose worker is killed', () => {
   let ground: Ground;
 
   beforeAll(async () => {
-    ground = await openGround('killed');
+    ground = await openGround('killed', { temporalNamespace: 'default' });
     await ground.startWorker();
     expect((await ground.run(['backup', ground.names.postgresql])).exitCode).toBe(0);
   });

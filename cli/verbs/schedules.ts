@@ -1,0 +1,163 @@
+import { failure } from '../../model/failures.ts';
+import type { PlatformSchedule } from '../../model/schedules.ts';
+import type { ScheduleChange } from '../../workers/schedules.ts';
+import type { Session } from '../session.ts';
+import { table, when } from '../terminal.ts';
+import { act, type Verb } from '../verb.ts';
+
+const signs = { create: '+', update: '~', remove: '-', none: '=' } as const;
+
+/** `lifeboat schedules apply|list|pause|resume|trigger|remove` */
+export const schedules: Verb = (program) => {
+  const command = program.command('schedules').description('work with the schedules of lifeboat.yaml in Temporal');
+
+  command
+    .command('apply')
+    .description('make the schedules of Temporal those of lifeboat.yaml; shows every difference first')
+    .option('--dry-run', 'only show the differences')
+    .action(
+      act<{ dryRun?: boolean }>(async (session, { dryRun }) => {
+        const { platform } = await session.platform();
+        // Opened for its check of the objectives: a schedule that cannot meet them is not applied.
+        await session.backends();
+        const [{ planSchedules, applyChange }, client] = await Promise.all([
+          import('../../workers/schedules.ts'),
+          session.client(),
+        ]);
+        const changes = await planSchedules(client, platform);
+        const { terminal } = session;
+        const differing = changes.filter(({ change }) => change !== 'none');
+        if (terminal.json) terminal.printJson(changes);
+        else {
+          for (const change of differing) terminal.print(describeChange(change));
+          const same = changes.length - differing.length;
+          terminal.print(differing.length === 0 ? `nothing to change, ${String(same)} as they are` : '');
+        }
+        if (dryRun === true) return 0;
+        for (const change of differing) await applyChange(client, platform.platform, change);
+        if (!terminal.json && differing.length > 0) terminal.print(`✓ ${String(differing.length)} applied`);
+        return 0;
+      }),
+    );
+
+  command
+    .command('list')
+    .description('list the schedules, with their next and their last start')
+    .action(
+      act(async (session) => {
+        const { platform } = await session.platform();
+        const [{ listSchedules }, client] = await Promise.all([import('../../workers/schedules.ts'), session.client()]);
+        const live = await listSchedules(client, platform.platform);
+        const lacking = platform.schedules.filter(({ name }) => live.every((each) => each.name !== name));
+        if (session.terminal.json) {
+          session.terminal.printJson({ schedules: live, notApplied: lacking });
+          return 0;
+        }
+        const rows = live.map(({ name, line, next, last, paused, note, skipped }) => [
+          name,
+          describeLine(line),
+          paused ? '–' : next === null ? '–' : `${next.slice(0, 16).replace('T', ' ')}`,
+          last === null ? '–' : when(last.at),
+          [
+            paused ? `paused: ${note}` : 'on',
+            ...(skipped.overlap > 0 ? [`${String(skipped.overlap)} skipped, the run before went on`] : []),
+            ...(skipped.missed > 0 ? [`${String(skipped.missed)} missed`] : []),
+          ].join(', '),
+        ]);
+        session.terminal.print(table(['NAME', 'RUNS', 'NEXT (UTC)', 'LAST', 'STATE'], rows));
+        for (const { name } of lacking)
+          session.terminal.print(`! ${name} is in lifeboat.yaml and not in Temporal: lifeboat schedules apply`);
+        return 0;
+      }),
+    );
+
+  command
+    .command('pause')
+    .description('let a schedule start nothing until it is resumed')
+    .argument('<name>')
+    .requiredOption('--by <name>')
+    .requiredOption('--reason <text>')
+    .action(
+      act<{ by: string; reason: string }>(async (session, { by, reason }, [name = '']) => {
+        const handle = await findSchedule(session, name);
+        await handle.pause(`${reason} (${by})`);
+        session.terminal.print(`paused ${name}`);
+        return 0;
+      }),
+    );
+
+  command
+    .command('resume')
+    .description('let a paused schedule go on')
+    .argument('<name>')
+    .action(
+      act(async (session, _options, [name = ''] = []) => {
+        const handle = await findSchedule(session, name);
+        await handle.unpause('resumed');
+        session.terminal.print(`resumed ${name}`);
+        return 0;
+      }),
+    );
+
+  command
+    .command('trigger')
+    .description('start what a schedule runs now; skipped while its run before goes on')
+    .argument('<name>')
+    .action(
+      act(async (session, _options, [name = ''] = []) => {
+        const handle = await findSchedule(session, name);
+        // Without it the SDK would allow two at once.
+        await handle.trigger('SKIP');
+        session.terminal.print(`triggered ${name}: lifeboat runs`);
+        return 0;
+      }),
+    );
+
+  command
+    .command('remove')
+    .description('remove a schedule; the next apply makes it again while lifeboat.yaml has it')
+    .argument('<name>')
+    .action(
+      act(async (session, _options, [name = ''] = []) => {
+        const handle = await findSchedule(session, name);
+        await handle.delete();
+        session.terminal.print(`removed ${name}`);
+        return 0;
+      }),
+    );
+};
+
+/** The handle of a schedule by its name in lifeboat.yaml. @throws InputInvalid naming those that are there */
+async function findSchedule(
+  session: Session,
+  name: string,
+): Promise<ReturnType<Awaited<ReturnType<Session['client']>>['schedule']['getHandle']>> {
+  const { platform } = await session.platform();
+  const { listSchedules, readSchedule, scheduleId } = await import('../../workers/schedules.ts');
+  const client = await session.client();
+  const id = scheduleId(platform.platform, name);
+  if ((await readSchedule(client, id)) !== undefined) return client.schedule.getHandle(id);
+  const there = (await listSchedules(client, platform.platform)).map((each) => each.name);
+  throw failure('InputInvalid', {
+    message: `find schedule ${name}: Temporal has ${there.length === 0 ? 'none' : there.join(', ')} of ${platform.platform}`,
+  });
+}
+
+/** A change in one line; an update names what becomes of each key. */
+export function describeChange({ name, change, wanted, current }: ScheduleChange): string {
+  const head = `${signs[change]} ${name}`;
+  if (wanted === null || current === null) {
+    const line = wanted ?? current;
+    return line === null ? head : `${head}   ${describeLine(line)}`;
+  }
+  const keys = [...new Set([...Object.keys(current), ...Object.keys(wanted)])] as (keyof PlatformSchedule)[];
+  const shown = (line: PlatformSchedule, key: keyof PlatformSchedule): string =>
+    line[key] === undefined ? 'none' : [line[key]].flat().join(', ');
+  const differing = keys.filter((key) => shown(current, key) !== shown(wanted, key));
+  return `${head}   ${differing.map((key) => `${key} ${shown(current, key)} → ${shown(wanted, key)}`).join('; ')}`;
+}
+
+function describeLine({ run, cron, timezone, tier, releases }: PlatformSchedule): string {
+  const what = releases === undefined ? (tier === undefined ? '' : ` tier ${String(tier)}`) : ` ${releases.join(', ')}`;
+  return `${run}${what} at ${cron} ${timezone}`;
+}
