@@ -94,7 +94,7 @@ describe('a release whose chart makes up its passwords', () => {
       [
         ...['upgrade', '--install', 'mysql', join(charts, 'mysql'), '-n', namespace, '--create-namespace'],
         ...['--kubeconfig', sandbox.kubeconfig, '--kube-context', sandbox.context],
-        ...['-f', '-', '--set', 'mysql.existingSecret=,mysql.users=null', '--wait', '--timeout', '300s'],
+        ...['-f', '-', '--set', 'mysql.existingSecret=', '--set-json', 'mysql.users=[]', '--wait', '--timeout', '300s'],
       ],
       { input: values, timeoutMs: 330_000 },
     );
