@@ -28,9 +28,13 @@ for await (const run of client.workflow.list({ query: 'ExecutionStatus != "Runni
 }
 for (const [name, { workflowId, runId, size }] of [...chosen].sort()) {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-  await writeFile(join(folder, `${name}.json`), `${JSON.stringify(JSON.parse(historyToJSON(history)), null, 1)}\n`, {
-    flag: renew ? 'w' : 'wx',
-  }).then(
+  await writeFile(
+    join(folder, `${name}.json`),
+    `${JSON.stringify({ workflowId, history: JSON.parse(historyToJSON(history)) as object }, null, 1)}\n`,
+    {
+      flag: renew ? 'w' : 'wx',
+    },
+  ).then(
     () => process.stdout.write(`${name}.json: ${String(size)} events of ${workflowId}\n`),
     (error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;

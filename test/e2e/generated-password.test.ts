@@ -39,7 +39,7 @@ describe('a release whose chart makes up its passwords', () => {
     await deleteNamespaces(ground.sandbox, [namespace]);
     await install(ground);
     await sql(
-      'CREATE TABLE shop.orders (id INT PRIMARY KEY, note TEXT); INSERT INTO shop.orders SELECT seq, REPEAT("x", seq) FROM seq_1_to_500',
+      'USE shop; CREATE TABLE orders (id INT PRIMARY KEY, note TEXT); INSERT INTO orders SELECT seq, REPEAT("x", seq) FROM seq_1_to_500',
     );
     await ground.startWorker();
   });
