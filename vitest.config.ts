@@ -14,12 +14,8 @@ const suites = {
   alone: ['test/alone/*.test.ts'],
 };
 
-/** Files at once, by suite. They wait more than they compute; what kills the shared Temporal server, or is timed, runs
- * alone. */
+/** Files at once, by suite: they wait for servers. What kills the shared Temporal server, or is timed, runs alone. */
 const filesAtOnce: Readonly<Record<string, number>> = { conformance: 3, faults: 3, e2e: 2, charts: 1, alone: 1 };
-
-/** Suites that replay histories. */
-const replaying = ['workflows', 'faults', 'e2e', 'alone'];
 
 export default defineConfig({
   test: {
@@ -30,7 +26,6 @@ export default defineConfig({
       test: {
         name,
         include,
-        ...(replaying.includes(name) ? { globalSetup: 'test/bundle-once.ts' } : {}),
         ...(name === 'unit' || name === 'workflows'
           ? { testTimeout: 60_000, hookTimeout: 120_000, isolate: false }
           : { maxWorkers: filesAtOnce[name] ?? 1, testTimeout: 600_000, hookTimeout: 900_000 }),

@@ -1,15 +1,9 @@
-import { fileURLToPath } from 'node:url';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  type NativeConnection,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { type NativeConnection, Worker } from '@temporalio/worker';
 import { ActivityInterceptor } from '../activities/activity-interceptor.ts';
 import type { Backends } from '../activities/backends.ts';
 import { createActivities } from '../activities/index.ts';
 import { controlQueue, transferQueue } from '../model/run-names.ts';
+import { workflowBundle } from './workflow-bundle.ts';
 
 /** A running worker: its two queues in one process. */
 export type RunningWorker = {
@@ -19,22 +13,14 @@ export type RunningWorker = {
   readonly ended: Promise<void>;
 };
 
-/** Bundles the workflows; takes a few seconds, once a process. */
-export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
-  return await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
-  });
-}
-
 /** Starts a worker of both queues: `lifeboat` for control, `lifeboat-transfer` for bytes, with few slots. */
 export async function startWorker(of: {
   backends: Backends;
   connection: NativeConnection;
   namespace: string;
-  bundle?: WorkflowBundleWithSourceMap;
 }): Promise<RunningWorker> {
-  const { backends, connection, namespace, bundle = await bundleWorkflows() } = of;
+  const { backends, connection, namespace } = of;
+  const bundle = await workflowBundle();
   const activities = createActivities(backends);
   const interceptors = { activity: [() => ({ inbound: new ActivityInterceptor() })] };
   const shutdownGraceTime = '5s';

@@ -1,7 +1,7 @@
 import { Worker } from '@temporalio/worker';
-import { inject } from 'vitest';
 import { connectClient } from '../../workers/temporal-connection.ts';
 import { installRuntime } from '../../workers/temporal-runtime.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 /**
  * Runs the history of every closed run that began at `since` or later once more on the workflows of today: a run whose
@@ -10,13 +10,13 @@ import { installRuntime } from '../../workers/temporal-runtime.ts';
 export async function replayRuns(of: { address: string; namespace: string; since: Date }): Promise<number> {
   installRuntime();
   const client = await connectClient(of.address, of.namespace);
-  const workflowBundle = { codePath: inject('workflowBundle') };
+  const bundle = await workflowBundle();
   let replayed = 0;
   try {
     const query = `StartTime >= "${of.since.toISOString()}" AND ExecutionStatus != "Running"`;
     for await (const { workflowId, runId } of client.workflow.list({ query })) {
       const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
+      await Worker.runReplayHistory({ workflowBundle: bundle }, history, workflowId);
       replayed += 1;
     }
   } finally {

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 const folder = join(import.meta.dirname, '..', 'histories');
 const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
@@ -36,7 +37,7 @@ describe('the kept histories', () => {
   it.each(files)('%s replays', async (file) => {
     const { history, workflowId } = read(file);
     // Runs of releases are named after the run that starts them.
-    await Worker.runReplayHistory({ workflowBundle: { codePath: inject('workflowBundle') } }, history, workflowId);
+    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, history, workflowId);
   });
 });
 

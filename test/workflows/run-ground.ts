@@ -2,13 +2,14 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
-import { inject, vi } from 'vitest';
+import { vi } from 'vitest';
 import { ActivityInterceptor } from '../../activities/activity-interceptor.ts';
 import type { RunResult } from '../../model/outcome.ts';
 import type { RunProgress } from '../../model/progress.ts';
 import { controlQueue, searchAttributes, transferQueue } from '../../model/run-names.ts';
 import { installRuntime } from '../../workers/temporal-runtime.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { type ActivityName, activityNames, FakeActivities } from './fake-activities.ts';
 
 /** How a run closed: the status that Temporal shows, and the result wherever it travelled. */
@@ -55,7 +56,7 @@ export class RunGround {
       namespace: 'default',
       searchAttributes: Object.fromEntries(Object.values(searchAttributes).map((name) => [name, indexedAsKeyword])),
     });
-    const bundle = { codePath: inject('workflowBundle') };
+    const bundle = await workflowBundle();
     const ground = new RunGround(environment, bundle, []);
     const activities = Object.fromEntries(
       activityNames.map((name: ActivityName) => [name, (of: unknown) => ground.fakes.run(name, of)]),
