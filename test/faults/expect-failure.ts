@@ -90,9 +90,14 @@ async function expectClosedAsFailed(
   expect(type).toBe(code);
   expect(details?.[0]).toMatchObject({ outcome, releases: result.releases });
   // What cannot get better is not tried again; what can is tried five times, 15 s in all.
-  const { events = [] } = await handle.fetchHistory();
-  const attempts = (events ?? []).map((event) => event.activityTaskStartedEventAttributes?.attempt ?? 0);
-  expect(Math.max(...attempts)).toBeLessThanOrEqual(failures[code].class === 'transient' ? 5 : 1);
+  const history = await handle.fetchHistory();
+  const events = history.events ?? [];
+  const failed = events.flatMap(({ activityTaskFailedEventAttributes: each }) =>
+    each?.failure?.applicationFailureInfo?.type === code ? [String(each.startedEventId)] : [],
+  );
+  for (const { eventId, activityTaskStartedEventAttributes: each } of events)
+    if (failed.includes(String(eventId)))
+      expect(each?.attempt).toBeLessThanOrEqual(failures[code].class === 'transient' ? 5 : 1);
   await client.connection.close();
 }
 

@@ -25,10 +25,12 @@ describe('the kept histories', () => {
   it('hold each workflow with the outcomes that it can have', () => {
     const kept = files.map((file) => file.replace(/\.json$/, ''));
     for (const wanted of [
-      'backUpRelease.complete',
-      'recoverRelease.complete',
-      'recoverRelease.failed',
-      'recoverRelease.refused',
+      ...['complete', 'failed', 'partial'].map((outcome) => `backUpPlatform.${outcome}`),
+      ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `backUpRelease.${outcome}`),
+      'recoverPlatform.complete',
+      ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
+      'selfTest.complete',
+      ...['complete', 'failed', 'partial'].map((outcome) => `verifyRecoveryPoint.${outcome}`),
     ]) {
       expect(kept).toContain(wanted);
     }
