@@ -168,7 +168,7 @@ describe('bad input', () => {
     await refused(['backup', `${strange}/strange`], {
       exitCode: 4,
       config: withStrange,
-      says: /PlanNotFound: find plan of chart strange[^]*there are plans for memcached, [^]*recovery\.yaml/,
+      says: /PlanNotFound: find plan of chart strange[^]*there are plans for mariadb, memcached, [^]*recovery\.yaml/,
     });
   });
 
