@@ -55,10 +55,10 @@ module.exports = {
       to: { path: 'node_modules/(execa|@kubernetes|@aws-sdk)', dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'model-imports-only-zod',
+      name: 'model-imports-only-pure-libraries',
       severity: 'error',
       from: { path: '^model/' },
-      to: { path: 'node_modules/(?!zod)' },
+      to: { path: 'node_modules/(?!zod|cron-parser)' },
     },
     { name: 'model-does-no-io', severity: 'error', from: { path: '^model/' }, to: { dependencyTypes: ['core'] } },
     { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -53,17 +53,24 @@ export function createHoldActivities(backends: Backends) {
 
     /**
      * Stops writers: by the plan's fence, or by the Services alone where the service itself must go on. Proven: the
-     * plan's own command says that no foreign session is left. @throws FenceFailed
+     * plan's own command says that no foreign session is left. Where the release is to be replaced it may be broken, and
+     * what it lacks lets nobody in (`mayLack`). @throws FenceFailed
      */
-    async raiseFence(of: { release: string; deadlineMs: number; kind: 'plan' | 'services' }): Promise<void> {
+    async raiseFence(of: {
+      release: string;
+      deadlineMs: number;
+      kind: 'plan' | 'services';
+      mayLack?: boolean;
+    }): Promise<void> {
       const bound = await boundPlan();
       const mark = { run: run().runId, deadline: deadline(of.deadlineMs) };
       const { fence } = bound.plan;
       if (of.kind === 'plan' && fence.by === 'scale') {
-        await stop(workloadNamed(bound, fence.workload), mark);
+        await stop(workloadNamed(bound, fence.workload), mark, of.mayLack);
         return;
       }
-      for (const service of bound.services) await fenceService(kubernetes, bound.release.namespace, service, mark);
+      for (const service of bound.services)
+        await fenceService(kubernetes, bound.release.namespace, service, mark, of.mayLack);
       if (fence.by !== 'services' || fence.endSessions === undefined) return;
       if ((await runningPod(backends, workloadNamed(bound, fence.endSessions.workload))) === undefined) return;
       await untilHolds(backends, bound, fence.endSessions, 'FenceFailed');
@@ -156,8 +163,8 @@ export function createHoldActivities(backends: Backends) {
     return (await readRunDocument(backends, run().runId)).bound;
   }
 
-  async function stop(each: BoundWorkload, mark: { run: string; deadline: string }): Promise<void> {
-    await stopWorkload(kubernetes, each, mark);
+  async function stop(each: BoundWorkload, mark: { run: string; deadline: string }, mayLack?: boolean): Promise<void> {
+    await stopWorkload(kubernetes, each, mark, mayLack);
     await waitUntilStopped(kubernetes, each, () => {
       Context.current().cancellationSignal.throwIfAborted();
       reportProgress(`wait until the pods of ${each.name} are gone`);

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { orderReleases, type Place } from '../model/dependency-order.ts';
-import { type FailureView, failure, LifeboatFailure } from '../model/failures.ts';
+import { type FailureCode, type FailureView, failure, LifeboatFailure } from '../model/failures.ts';
 import type { RunResult } from '../model/outcome.ts';
 import { platformReleases } from '../model/platform.ts';
 import type { PlatformPoint } from '../model/recovery-point.ts';
-import { releasePath, releaseTitle } from '../model/release-name.ts';
+import { type ReleaseName, releasePath, releaseTitle } from '../model/release-name.ts';
 import { signDocument } from '../transfer/keys.ts';
 import { commitPlatformPoint, readPlatformPoints } from '../transfer/platform-points.ts';
 import { newPointId } from '../transfer/point-names.ts';
-import { readChain } from '../transfer/points.ts';
+import { findPoint, isSafetyCopy, readChain } from '../transfer/points.ts';
 import { memorySource } from '../transfer/source.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
@@ -27,6 +27,9 @@ export type PlatformMember = {
 
 /** A release of the platform as a recovery orders it. */
 export type RecoveryMember = Place & { readonly point: string; readonly requires: readonly string[] };
+
+/** What says that a release has no point to recover from. */
+const withoutPoint: ReadonlySet<FailureCode> = new Set(['PointUnknown', 'PointNotVerified', 'ManifestMissing']);
 
 /** The activities that work on the platform as a whole. */
 export function createPlatformActivities(backends: Backends) {
@@ -86,7 +89,8 @@ export function createPlatformActivities(backends: Backends) {
         const wanted = of.made.find((each) => each.release === title)?.point;
         const chain = await readChain({ store, trustedKeys, release });
         const entry = chain.find(
-          (each) => each.document !== undefined && (wanted === undefined || each.document.id === wanted),
+          ({ document }) =>
+            document !== undefined && (wanted === undefined ? !isSafetyCopy(document) : document.id === wanted),
         );
         const tier = entry?.document?.tier ?? platformEntry(backends, release)?.tier ?? 1;
         const requires = await bindRelease(backends, release).then(
@@ -139,7 +143,11 @@ export function createPlatformActivities(backends: Backends) {
       return Promise.resolve(newPointId());
     },
 
-    /** The newest platform point, or the one that is named, with its releases in recovery order. @throws PointUnknown */
+    /**
+     * The releases to recover, in recovery order, each with its point: of a platform point that is named those that it
+     * names, else the newest verified one of each release. A release without any is named in `without`.
+     * @throws PointUnknown where there is no platform point, or no point of any release
+     */
     async locatePlatformPoint(of: {
       point: string;
       releases: readonly string[] | null;
@@ -159,10 +167,8 @@ export function createPlatformActivities(backends: Backends) {
       requireConfig(backends, of.configDigest);
       const chain = await readPlatformPoints({ store, trustedKeys, platform: platform.platform });
       const good = chain.flatMap((entry) => entry.document ?? []);
-      const found =
-        of.point === 'latest-verified'
-          ? (good.find((each) => each.complete) ?? good[0])
-          : good.find((each) => each.id === of.point);
+      const isNewest = of.point === 'latest-verified';
+      const found = isNewest ? good[0] : good.find((each) => each.id === of.point);
       if (found === undefined) {
         const known = good
           .map((each) => each.id)
@@ -172,30 +178,41 @@ export function createPlatformActivities(backends: Backends) {
           message: `find platform point ${of.point} of ${platform.platform} in ${store.address}: ${known === '' ? 'there is none' : `there are ${known}`}`,
         });
       }
-      const chosen = of.releases?.map((text) => releasePath(resolveRelease(backends, text)));
-      const wanted = found.releases.filter(
-        (each) => chosen === undefined || chosen.includes(releasePath(each.release)),
+      const asked = of.releases?.map((text) => resolveRelease(backends, text)) ?? platformReleases(platform);
+      const wanted = await Promise.all(
+        asked.map(async (release) => {
+          const entry = found.releases.find((each) => releasePath(each.release) === releasePath(release));
+          const point = isNewest ? await newestVerified(release) : (entry?.point ?? null);
+          return {
+            title: releaseTitle(release),
+            tier: entry?.tier ?? platformEntry(backends, release)?.tier ?? 1,
+            requires: entry?.requires ?? platformEntry(backends, release)?.requires ?? [],
+            point,
+          };
+        }),
       );
-      const places = orderReleases(
-        wanted.map((each) => ({ release: releaseTitle(each.release), tier: each.tier, requires: each.requires })),
-      );
+      const there = wanted.flatMap((each) => (each.point === null ? [] : [{ ...each, point: each.point }]));
+      if (there.length === 0)
+        throw failure('PointUnknown', {
+          message: `find points of ${wanted.map(({ title }) => title).join(', ')} in ${store.address}: none has one that passed verification`,
+        });
+      const places = orderReleases(there.map(({ title, tier, requires }) => ({ release: title, tier, requires })));
       const members = places.flatMap((place) => {
-        const entry = wanted.find((each) => releaseTitle(each.release) === place.release);
-        return entry?.point === undefined || entry.point === null
-          ? []
-          : [{ ...place, point: entry.point.id, requires: entry.requires }];
+        const entry = there.find(({ title }) => title === place.release);
+        return entry === undefined ? [] : [{ ...place, point: entry.point.id, requires: entry.requires }];
       });
+      const instants = there.map(({ point }) => Date.parse(point.capturedAt));
       return {
         platform: found.platform,
         cluster: platform.cluster.name,
         id: found.id,
         committedAt: found.committedAt,
-        skewSeconds: found.skewSeconds,
+        skewSeconds: (Math.max(...instants) - Math.min(...instants)) / 1_000,
         complete: found.complete,
         rto: platform.objectives.rto,
         parallelism: platform.parallelism,
         members,
-        without: wanted.filter((each) => each.point === null).map((each) => releaseTitle(each.release)),
+        without: wanted.flatMap(({ title, point }) => (point === null ? [title] : [])),
       };
     },
 
@@ -208,4 +225,15 @@ export function createPlatformActivities(backends: Backends) {
       );
     },
   };
+
+  /** The newest verified point of a release; null where none has passed. What keeps the store from answering is thrown. */
+  async function newestVerified(release: ReleaseName): Promise<{ id: string; capturedAt: string } | null> {
+    try {
+      const { manifest } = await findPoint({ store, trustedKeys, release, point: 'latest-verified' });
+      return manifest;
+    } catch (error) {
+      if (error instanceof LifeboatFailure && withoutPoint.has(error.code)) return null;
+      throw error;
+    }
+  }
 }

@@ -62,8 +62,8 @@ export function createRecoverActivities(backends: Backends) {
 
     /**
      * Installs the captured chart with the captured values.
-     * Idempotent because: a second install of the same chart and values changes nothing but the revision, and one that
-     * this run made already is found by its description. @throws HelmFailed, HelmBusy
+     * Idempotent because: under the run's lock a deployed revision that is newer than the one of the plan is that of an
+     * earlier attempt, and a second install of the same chart and values changes nothing. @throws HelmFailed, HelmBusy
      */
     async installRelease(of: { release: string; component: string }): Promise<void> {
       const { document, manifest } = await readRecovery(backends);
@@ -125,7 +125,12 @@ export function createRecoverActivities(backends: Backends) {
         await method.undoRestore(methodContext(backends, bound, component, generationOf(manifest, of.component)));
         return;
       }
-      if (of.safetyCopy === null) return;
+      if (of.safetyCopy === null)
+        throw failure('RestoreFailed', {
+          message: `put back ${of.component} of ${of.release}: no copy was made of what was there`,
+          changed: 'yes',
+          subject: of.component,
+        });
       const { manifest: copy } = await locatePoint(backends, bound.release, of.safetyCopy, null);
       const context = await restoreContext(
         backends,

@@ -26,9 +26,9 @@ const Quiesced = z.looseObject({
 });
 
 /**
- * Finds fences, stopped workloads, quiesces and helper pods that runs left in the cluster, and undoes those whose
- * deadline passed or whose run is over; needs no history. Where no Temporal answers, only the deadline counts, or
- * `all`: a person said that whatever run it was is gone for good.
+ * Finds fences, stopped workloads, quiesces and helper pods that runs left in the cluster, and undoes those whose run is
+ * over; what belongs to a run that goes on is never touched. Of a run that Temporal does not know, or where none answers,
+ * the deadline counts, or `all`: a person said that whatever run it was is gone for good.
  */
 export async function repair(
   backends: Backends,
@@ -73,13 +73,16 @@ async function reasonToUndo(
   client: Client | undefined,
   all: boolean,
 ): Promise<string | null> {
+  if (client !== undefined) {
+    const query = `RunId = "${mark.run}"`;
+    for await (const run of client.workflow.list({ query })) {
+      // A run that goes on lifts its own fences, however long it waits for an answer.
+      if (run.status.name === 'RUNNING' || run.status.name === 'PAUSED') return null;
+      return `its run is over (${run.status.name.toLowerCase()})`;
+    }
+  }
   if (all) return 'you said that its run is gone';
-  if (Date.parse(mark.deadline) < Date.now()) return 'its deadline passed';
-  if (client === undefined) return null;
-  const query = `RunId = "${mark.run}"`;
-  for await (const run of client.workflow.list({ query }))
-    return run.status.name === 'RUNNING' ? null : `its run is over (${run.status.name.toLowerCase()})`;
-  return null;
+  return Date.parse(mark.deadline) < Date.now() ? 'its deadline passed' : null;
 }
 
 async function attempt(work: () => Promise<void>): Promise<{ undone: boolean; problem: string | null }> {

@@ -6,7 +6,7 @@ import type { PlanCatalogue } from './plan-catalogue.ts';
 
 /**
  * Refuses schedules that cannot meet the objectives of the releases. An objective comes from lifeboat.yaml, else from the
- * plan of the chart that it names; a release of which neither is known is judged when it is backed up.
+ * plan of the chart that it names; a release of which neither is known is not judged.
  * @throws ScheduleUnfit listing every problem
  */
 export function checkSchedules(platform: Pick<Platform, 'releases' | 'schedules'>, plans: PlanCatalogue): void {
@@ -16,7 +16,8 @@ export function checkSchedules(platform: Pick<Platform, 'releases' | 'schedules'
     const tier = entry.tier ?? plan?.tier;
     return rpo === undefined || tier === undefined ? [] : [{ release: entry.release, tier, rpo }];
   });
-  const problems = scheduleProblems(platform.schedules, releases, new Date());
+  const known = platform.releases.map(({ release }) => release);
+  const problems = scheduleProblems(platform.schedules, releases, new Date(), known);
   if (problems.length > 0)
     throw failure('ScheduleUnfit', { message: `check schedules of lifeboat.yaml: ${problems.join('; ')}` });
 }

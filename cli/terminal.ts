@@ -57,6 +57,17 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [header, ...rows].map(line).join('\n');
 }
 
+/** A text in lines of at most `width` columns; a word that is longer has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** `2026-11-23 22:41 (3m ago)` */
 export function when(instant: string, now = Date.now()): string {
   return `${instant.slice(0, 16).replace('T', ' ')} (${age(instant, now)} ago)`;

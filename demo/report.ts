@@ -1,5 +1,5 @@
 import { renderReport } from '../cli/render-report.ts';
-import { openTerminal, table } from '../cli/terminal.ts';
+import { openTerminal, table, wrap } from '../cli/terminal.ts';
 import { formatDuration } from '../model/duration.ts';
 import type { DemoReport } from './run-demo.ts';
 
@@ -30,7 +30,7 @@ export function describeDemo(report: DemoReport): string {
     table(['LEDGER', 'ACKNOWLEDGED BEFORE', 'IN ALL', 'RECOVERED ROWS', 'SUM', 'VERDICT'], ledgers),
     rule,
     `One flipped bit in a copy of ${report.damage.object.split('/').slice(2, 5).join('/')}: ${report.damage.refused ? '✓ refused' : '✗ NOT REFUSED'} (exit ${String(report.damage.exitCode)})`,
-    `  ${report.damage.code}: ${report.damage.message}`,
+    ...wrap(`${report.damage.code}: ${report.damage.message}`, 96).map((line) => `  ${line}`),
     rule,
     table(['STEP', 'TIME'], steps),
     '',

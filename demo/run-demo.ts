@@ -240,7 +240,7 @@ async function tryDamaged(sandbox: Sandbox, setting: Setting, rescue: Setting): 
   }
 }
 
-/** Starts Temporal again on the history of the recovery, and a worker beside it that goes on after the demo. */
+/** Starts Temporal again on the history of the recovery, and writes what a shell needs to go on with the platform. */
 async function keep(setting: Setting, rescue: Setting): Promise<string> {
   await stopTemporal();
   await rm(layout().temporal, { recursive: true, force: true });

@@ -100,7 +100,9 @@ export type RunPlan = {
  * Never cancelled: a run is that only where somebody cancelled it itself.
  */
 export function joinOutcomes(outcomes: readonly Outcome[]): Outcome {
-  if (outcomes.length === 0 || outcomes.every((outcome) => outcome === 'complete')) return 'complete';
+  // Nothing done is not a success.
+  if (outcomes.length === 0) return 'failed';
+  if (outcomes.every((outcome) => outcome === 'complete')) return 'complete';
   if (outcomes.every((outcome) => outcome === 'refused')) return 'refused';
   return outcomes.some((outcome) => outcome === 'complete' || outcome === 'partial') ? 'partial' : 'failed';
 }

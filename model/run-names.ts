@@ -3,6 +3,9 @@ export const controlQueue = 'lifeboat';
 /** Queue of captures, restores and verifications: few slots, so that a probe never waits behind a copy. */
 export const transferQueue = 'lifeboat-transfer';
 
+/** Trigger of the backup that a recovery makes of what it is going to replace. */
+export const safetyCopyTrigger = 'safety copy';
+
 /** Search attributes, all of type Keyword; registered when a worker starts. */
 export const searchAttributes = {
   cluster: 'LifeboatCluster',

@@ -39,8 +39,10 @@ export type PlatformSchedule = z.infer<typeof PlatformSchedule>;
 /** A release as its schedules are judged. */
 export type ScheduledRelease = { readonly release: string; readonly tier: number; readonly rpo: Duration };
 
-/** How many starts are looked at: more than a year of daily ones. */
-const startsLookedAt = 500;
+const dayMs = 86_400_000;
+
+/** Starts of one schedule that are looked at, at most: one each minute of a week, and more. */
+const mostStarts = 20_000;
 
 /** Why a cron line cannot be used; undefined where it can. */
 function cronProblem(text: string): string | undefined {
@@ -70,9 +72,14 @@ export function covers(schedule: PlatformSchedule, release: Pick<ScheduledReleas
  */
 export function longestGapMs(schedules: readonly PlatformSchedule[], from: Date): number {
   const zones = new Set(schedules.map(({ timezone }) => timezone));
+  // A line without days of the month and months is the same each week.
+  const isWeekly = schedules.every(({ cron }) => cron.trim().split(/\s+/).slice(2, 4).join('') === '**');
+  const end = from.getTime() + (isWeekly ? 15 : 800) * dayMs;
   const perSchedule = schedules.map(({ cron, timezone }) => {
-    const starts = CronExpressionParser.parse(cron, { currentDate: from, tz: zones.size === 1 ? 'UTC' : timezone });
-    return Array.from({ length: startsLookedAt }, () => starts.next().getTime());
+    const lines = CronExpressionParser.parse(cron, { currentDate: from, tz: zones.size === 1 ? 'UTC' : timezone });
+    const starts = [lines.next().getTime()];
+    while ((starts.at(-1) ?? end) < end && starts.length < mostStarts) starts.push(lines.next().getTime());
+    return starts;
   });
   // Beyond the last start of the one that was followed least far, starts of that one would be missing.
   const until = Math.min(...perSchedule.map((starts) => starts.at(-1) ?? 0));
@@ -91,9 +98,10 @@ export function scheduleProblems(
   schedules: readonly PlatformSchedule[],
   releases: readonly ScheduledRelease[],
   from: Date,
+  names: readonly string[] = releases.map(({ release }) => release),
 ): string[] {
   const problems: string[] = [];
-  const known = new Set(releases.map(({ release }) => release));
+  const known = new Set(names);
   for (const [index, schedule] of schedules.entries()) {
     if (schedules.findIndex(({ name }) => name === schedule.name) !== index)
       problems.push(`schedule ${schedule.name}: the name is there twice`);

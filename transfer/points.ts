@@ -8,6 +8,7 @@ import {
   type Verification,
 } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
+import { safetyCopyTrigger } from '../model/run-names.ts';
 import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } from './chain.ts';
 import { appendLink, previousOf } from './chain-append.ts';
 import { manifestFolder, pointPrefix } from './point-names.ts';
@@ -104,6 +105,7 @@ export type PointQuestion = {
 /**
  * Finds a point: `latest` is the newest one, `latest-verified` the newest that is not suspect, reached `read-back` and
  * whose newest verification is not `damaged`; or the one with this id. `to` leaves out points captured after it.
+ * A safety copy is found by its id alone: it holds what somebody wanted to be rid of.
  * @throws PointUnknown, PointNotVerified, ManifestMissing, Store*, and what is wrong with the point that was asked for
  */
 export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
@@ -112,14 +114,15 @@ export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
   const inTime = chain.filter(
     ({ document }) => to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to),
   );
+  const backups = inTime.filter(({ document }) => document === undefined || !isSafetyCopy(document));
   if (point === 'latest-verified') {
-    for (const entry of inTime) {
+    for (const entry of backups) {
       const found = await withVerifications(of, entry);
       if (found !== undefined && isVerified(found)) return found;
     }
-    throw await noneVerified(of, inTime);
+    throw await noneVerified(of, backups);
   }
-  const entry = point === 'latest' ? inTime[0] : inTime.find(({ document }) => document?.id === point);
+  const entry = point === 'latest' ? backups[0] : inTime.find(({ document }) => document?.id === point);
   if (entry === undefined) throw await missingPoint({ ...of, chain });
   const found = await withVerifications(of, entry);
   if (found === undefined)
@@ -203,6 +206,11 @@ async function withVerifications(
   return { key, sha256, manifest, verifications: await readVerifications({ ...of, point: manifest.id }) };
 }
 
+/** Whether a point was made of what was live before a recovery replaced it. */
+export function isSafetyCopy({ run }: Manifest): boolean {
+  return run.trigger === safetyCopyTrigger;
+}
+
 function isVerified({ manifest, verifications }: FoundPoint): boolean {
   const [newest] = verifications;
   if (manifest.suspect !== null || newest?.outcome === 'damaged') return false;
@@ -223,7 +231,7 @@ async function suspectSize(of: {
   const chain = manifestChain(of.release);
   for (const sequence of (await listSequences(of.store, chain.folder)).reverse()) {
     const { document } = await readLink({ store: of.store, trustedKeys: [of.kit.signing.publicKey] }, chain, sequence);
-    if (document === undefined || document.suspect !== null) continue;
+    if (document === undefined || document.suspect !== null || isSafetyCopy(document)) continue;
     return of.storedBytes * 2 < document.storedBytes
       ? `stored ${String(of.storedBytes)} bytes, under half of the ${String(document.storedBytes)} of ${document.id}`
       : null;

@@ -4,7 +4,6 @@ import { clusterAccess } from '../activities/clients/kubectl.ts';
 import { openKubernetes } from '../activities/clients/kubernetes.ts';
 import { openStore } from '../activities/open-store.ts';
 import { loadPlans } from '../activities/plan-catalogue.ts';
-import { checkSchedules } from '../activities/schedule-check.ts';
 import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { LoadedPlatform } from './load-config.ts';
@@ -41,7 +40,6 @@ export async function openBackends(
   ];
   const directories = [...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]), builtInPlans];
   const plans = await loadPlans(directories);
-  checkSchedules(platform, plans);
   return {
     platform: { ...platform, cluster, releases: platform.releases.map((entry) => absoluteChart(entry, directory)) },
     platformText: loaded.text,

@@ -141,7 +141,11 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   console.mark('compare facts', 'done', `${String(draft.facts.compared)} ≡`);
   console.enter('serving');
   console.mark('log in and check health', 'running');
-  await step(context, 'serve', async () => {
+  await step(context, 'log in and check health', async () => {
+    // What is put back must not be written to meanwhile: clients are kept out again first.
+    run.undo.push(`keep the clients of ${release} out`, () =>
+      undo.raiseFence({ release, deadlineMs: fenceDeadlineMs, kind: 'plan' }),
+    );
     await undo.liftFence({ release });
     await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} serves` }, [{ release }]);
     const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [
@@ -157,7 +161,12 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   const incidentAt = input.incidentAt === undefined ? console.startedAt.getTime() : Date.parse(input.incidentAt);
   draft.rpo = measureObjective(planned.summary.rpoMs, incidentAt - Date.parse(planned.point.capturedAt));
   draft.rto = measureObjective(planned.summary.rtoMs, now - incidentAt);
-  await quick.markRestored({ release });
+  try {
+    await quick.markRestored({ release });
+  } catch (error) {
+    if (isCancelled(error)) throw error;
+    draft.notes = [...draft.notes, `the point was not marked restored: ${viewFailure(error).message}`];
+  }
   const missing = planned.point.notCaptured;
   draft.components = [
     ...draft.components,
@@ -171,6 +180,10 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   return { outcome: missing.length === 0 ? 'complete' : 'partial' };
 }
 
+const safetyCopyStep = 'safety copy';
+const withoutCopy =
+  'retry takes it again; skip goes on without one: what is live is then lost for good; abort changes nothing.';
+
 /** Fences a live release and takes the copy that a failed restore goes back to. */
 async function holdLiveRelease(context: RecoveryContext): Promise<void> {
   const { run, draft, planned, release } = context;
@@ -178,7 +191,7 @@ async function holdLiveRelease(context: RecoveryContext): Promise<void> {
   const safety = async (): Promise<void> => {
     console.enter('safety copy');
     console.mark('safety copy', 'running');
-    await step(context, 'safety copy', async () => {
+    await step(context, safetyCopyStep, async () => {
       const point = await takeSafetyCopy(run, release);
       context.safetyCopy = point;
       console.mark('safety copy', 'done', point);
@@ -195,7 +208,7 @@ async function holdLiveRelease(context: RecoveryContext): Promise<void> {
     });
     await step(context, 'fence', () =>
       patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [
-        { release, deadlineMs: fenceDeadlineMs, kind: 'plan' },
+        { release, deadlineMs: fenceDeadlineMs, kind: 'plan', mayLack: run.input.scope === 'all' },
       ]),
     );
     console.mark('fence', 'done');
@@ -212,7 +225,8 @@ async function holdLiveRelease(context: RecoveryContext): Promise<void> {
 
 /**
  * Runs a step; one that failed asks, where somebody can be asked. `retry` runs it again, `skip` gives this release up
- * and `abort` puts everything back.
+ * and `abort` puts everything back. Of a safety copy that cannot be taken, `skip` goes on without it: the release may be
+ * too broken to be copied, and a person says so.
  */
 async function step(context: RecoveryContext, name: string, work: () => Promise<unknown>): Promise<void> {
   const { run, release, draft } = context;
@@ -229,12 +243,16 @@ async function step(context: RecoveryContext, name: string, work: () => Promise<
       const decision =
         run.input.onFailure === 'skip'
           ? { action: 'skip' as const, by: 'onFailure', reason: 'skip' }
-          : await run.console.ask(release, name, view);
+          : await run.console.ask(release, name, name === safetyCopyStep ? { ...view, hint: withoutCopy } : view);
       draft.notes = [
         ...draft.notes,
         `${name}: ${view.code}; ${decision.by} decided to ${decision.action}: ${decision.reason}`,
       ];
       if (decision.action === 'abort') throw error;
+      if (decision.action === 'skip' && name === safetyCopyStep && run.input.onFailure === 'ask') {
+        run.console.mark(name, 'skipped', `${decision.by}: ${decision.reason}`);
+        return;
+      }
       if (decision.action === 'skip') {
         throw new LifeboatFailure(
           'ComponentSkipped',

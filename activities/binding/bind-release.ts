@@ -1,6 +1,6 @@
 import type { BoundPlan, Claim } from '../../model/bound-plan.ts';
 import { durationMs } from '../../model/duration.ts';
-import { failure } from '../../model/failures.ts';
+import { type FailureCode, failure, LifeboatFailure } from '../../model/failures.ts';
 import { type PlatformRelease, platformReleases } from '../../model/platform.ts';
 import { findRelease, type ReleaseName, releasePath, releaseTitle } from '../../model/release-name.ts';
 import type { Backends } from '../backends.ts';
@@ -131,34 +131,47 @@ function ownClaims(
   });
 }
 
-/** Databases of this release that plans of other releases claim. A release that is not there claims nothing. */
+/**
+ * Databases of this release that plans of other releases claim. A release that is not there, or that cannot be bound,
+ * claims nothing: its database stays with its host, and its own backup says what is wrong with it.
+ */
 async function foreignClaims(backends: Backends, release: ReleaseName): Promise<Claim[]> {
   const claims: Claim[] = [];
   for (const other of platformReleases(backends.platform)) {
     if (releasePath(other) === releasePath(release)) continue;
-    const listed = await readRelease(backends.access, other.namespace, other.name);
-    if (listed === undefined) continue;
-    const { plan } = backends.plans.find(splitChart(listed.chart).name);
-    for (const component of plan.components) {
-      const named = component.options['database'];
-      const hostParameter = component.host === undefined ? undefined : plan.parameters[component.host];
-      const databaseParameter = typeof named === 'string' ? plan.parameters[named] : undefined;
-      if (hostParameter === undefined || databaseParameter === undefined) continue;
-      const workload = plan.workloads[hostParameter.workload];
-      if (workload === undefined) continue;
-      const bound = await bindWorkload(backends.kubernetes, other, workload);
-      const address = await readParameter(backends.kubernetes, other, bound, hostParameter);
-      // An address that leads nowhere we know claims nothing: the database then stays with its host.
-      const host = await releaseBehind(backends.kubernetes, other.cluster, other.namespace, address).catch(
-        () => undefined,
-      );
-      if (host === undefined || releasePath(host) !== releasePath(release)) continue;
-      claims.push({
-        host: releasePath(host),
-        database: await readParameter(backends.kubernetes, other, bound, databaseParameter),
-        by: releaseTitle(other),
-      });
+    try {
+      claims.push(...(await claimsOf(backends, other, release)));
+    } catch (error) {
+      if (!(error instanceof LifeboatFailure && isOfTheOther.has(error.code))) throw error;
     }
+  }
+  return claims;
+}
+
+/** What keeps another release from being bound: no fault of the one that is. */
+const isOfTheOther: ReadonlySet<FailureCode> = new Set(['PlanNotFound', 'BindingFailed', 'ReleaseNotFound']);
+
+async function claimsOf(backends: Backends, other: ReleaseName, release: ReleaseName): Promise<Claim[]> {
+  const listed = await readRelease(backends.access, other.namespace, other.name);
+  if (listed === undefined) return [];
+  const { plan } = backends.plans.find(splitChart(listed.chart).name);
+  const claims: Claim[] = [];
+  for (const component of plan.components) {
+    const named = component.options['database'];
+    const hostParameter = component.host === undefined ? undefined : plan.parameters[component.host];
+    const databaseParameter = typeof named === 'string' ? plan.parameters[named] : undefined;
+    if (hostParameter === undefined || databaseParameter === undefined) continue;
+    const workload = plan.workloads[hostParameter.workload];
+    if (workload === undefined) continue;
+    const bound = await bindWorkload(backends.kubernetes, other, workload);
+    const address = await readParameter(backends.kubernetes, other, bound, hostParameter);
+    const host = await releaseBehind(backends.kubernetes, other.cluster, other.namespace, address);
+    if (releasePath(host) !== releasePath(release)) continue;
+    claims.push({
+      host: releasePath(host),
+      database: await readParameter(backends.kubernetes, other, bound, databaseParameter),
+      by: releaseTitle(other),
+    });
   }
   return claims;
 }

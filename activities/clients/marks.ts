@@ -52,16 +52,18 @@ function readMark(annotations: Record<string, string> | undefined, key: string):
   return text === undefined ? undefined : (JSON.parse(text) as Mark);
 }
 
-/** Makes a Service lead nowhere: its selector wants a label that no pod has. Idempotent. */
+/** Makes a Service lead nowhere: its selector wants a label that no pod has. Idempotent. @throws FenceFailed where it is not there, unless `mayLack` */
 export async function fenceService(
   kubernetes: Kubernetes,
   namespace: string,
   name: string,
   mark: Omit<Mark, 'previous'>,
+  mayLack = false,
 ): Promise<void> {
   const service = await optional(`read Service ${name}`, () =>
     kubernetes.core.readNamespacedService({ namespace, name }),
   );
+  if (service === undefined && mayLack) return;
   if (service === undefined)
     throw failure('FenceFailed', { message: `fence Service ${namespace}/${name}: it is not there` });
   const found = readMark(service.metadata?.annotations, marks.fence);
@@ -97,9 +99,11 @@ export async function stopWorkload(
   kubernetes: Kubernetes,
   workload: BoundWorkload,
   mark: Omit<Mark, 'previous'>,
+  mayLack = false,
 ): Promise<void> {
   const { kind, namespace, name } = workload;
   const live = await readWorkload(kubernetes, kind, namespace, name);
+  if (live === undefined && mayLack) return;
   if (live === undefined)
     throw failure('FenceFailed', { message: `stop ${kind} ${namespace}/${name}: it is not there` });
   const found = readMark(live.metadata?.annotations, marks.scaled);

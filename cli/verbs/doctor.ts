@@ -73,6 +73,12 @@ async function look(session: Session): Promise<Finding[]> {
     import('../../activities/binding/bind-release.ts'),
   ]);
   const opened = backends as Awaited<ReturnType<Session['backends']>>;
+  await check('schedules', async () => {
+    const { checkSchedules } = await import('../../activities/schedule-check.ts');
+    checkSchedules(opened.platform, opened.plans);
+    const { length } = opened.platform.schedules;
+    return length === 0 ? 'none in lifeboat.yaml' : `${String(length)} that can meet the objectives`;
+  });
   await check('helm', async () => {
     const version = await helmVersion(opened.access);
     const problem = helmTooOld(version);

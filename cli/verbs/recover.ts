@@ -73,6 +73,14 @@ function check(options: Options, names: readonly string[]): void {
     throw failure('InputInvalid', { message: `recover: ${message}` });
   };
   if ((options.platform === undefined) === (names.length === 0)) wrong('name releases, or --platform for all of them');
+  if (names.length !== 1 && options.data === true)
+    wrong('--data is for one release; recover each of them by a command of its own');
+  if (names.length !== 1 && options.to !== undefined)
+    wrong('--to is for one release; of a platform name a platform point: --point ID, lifeboat points lists them');
+  if (options.yes === true && options.wait === false)
+    wrong(
+      '--no-wait cannot be combined with --yes: nobody would be there to approve; lifeboat approve RUN does it later',
+    );
   if (options.yes === true && (options.by === undefined || options.reason === undefined))
     wrong('--yes needs --by and --reason');
   if (options.onFailure !== undefined && !['ask', 'skip', 'abort'].includes(options.onFailure))

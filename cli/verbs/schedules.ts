@@ -18,12 +18,13 @@ export const schedules: Verb = (program) => {
     .action(
       act<{ dryRun?: boolean }>(async (session, { dryRun }) => {
         const { platform } = await session.platform();
-        // Opened for its check of the objectives: a schedule that cannot meet them is not applied.
-        await session.backends();
-        const [{ planSchedules, applyChange }, client] = await Promise.all([
+        const [{ planSchedules, applyChange }, { checkSchedules }, client, { plans }] = await Promise.all([
           import('../../workers/schedules.ts'),
+          import('../../activities/schedule-check.ts'),
           session.client(),
+          session.backends(),
         ]);
+        checkSchedules(platform, plans);
         const changes = await planSchedules(client, platform);
         const { terminal } = session;
         const differing = changes.filter(({ change }) => change !== 'none');
@@ -56,7 +57,7 @@ export const schedules: Verb = (program) => {
         const rows = live.map(({ name, line, next, last, paused, note, skipped }) => [
           name,
           describeLine(line),
-          paused ? '–' : next === null ? '–' : `${next.slice(0, 16).replace('T', ' ')}`,
+          paused ? '–' : next === null ? '–' : next.slice(0, 16).replace('T', ' '),
           last === null ? '–' : when(last.at),
           [
             paused ? `paused: ${note}` : 'on',

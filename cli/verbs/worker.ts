@@ -14,15 +14,18 @@ export const worker: Verb = (program) => {
           { registerSearchAttributes },
           { connectWorker },
           { assertConditional },
+          { checkSchedules },
         ] = await Promise.all([
           import('../../workers/open-backends.ts'),
           import('../../workers/run-worker.ts'),
           import('../../workers/search-attributes.ts'),
           import('../../workers/temporal-connection.ts'),
           import('../../activities/open-store.ts'),
+          import('../../activities/schedule-check.ts'),
         ]);
         const { address, namespace } = loaded.platform.temporal;
         const backends = await openBackends(loaded, await session.kit(), { temporalAddress: address });
+        checkSchedules(backends.platform, backends.plans);
         await assertConditional(backends.store);
         await registerSearchAttributes((await session.client()).connection, namespace);
         const running = await startWorker({ backends, connection: await connectWorker(address), namespace });

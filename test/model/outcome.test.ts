@@ -12,7 +12,7 @@ import {
 
 describe('joinOutcomes', () => {
   it.each([
-    [[], 'complete'],
+    [[], 'failed'],
     [['complete', 'complete'], 'complete'],
     [['complete', 'failed'], 'partial'],
     [['complete', 'refused'], 'partial'],

@@ -26,6 +26,7 @@ describe('Platform', () => {
       parallelism: 2,
       objectives: { rto: '4h' },
       releases: [{ release: 'shop/db', requires: [] }],
+      schedules: [],
     });
   });
 

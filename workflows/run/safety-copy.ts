@@ -1,4 +1,5 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
+import { safetyCopyTrigger } from '../../model/run-names.ts';
 import type { backUpRelease } from '../back-up-release.ts';
 import type { Run } from './conduct.ts';
 import { childResult } from './failure-view.ts';
@@ -15,7 +16,7 @@ export async function takeSafetyCopy(
       args: [
         {
           release,
-          trigger: 'safety copy',
+          trigger: safetyCopyTrigger,
           partOf: { lockHeld: true, verified: false },
           ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }),
         },
