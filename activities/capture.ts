@@ -37,6 +37,7 @@ export type CapturedSummary = {
   readonly storedBytes: number;
   readonly durationMs: number;
   readonly notes: readonly string[];
+  readonly missing: ComponentRecord['missing'];
 };
 
 /** The committed point. */
@@ -159,6 +160,7 @@ export function createCaptureActivities(backends: Backends) {
         factsDigest: factsDigest(kit, captured.facts),
         totals: captured.totals,
         notes: [...(captured.notes ?? [])],
+        missing: [...(captured.missing ?? [])],
       };
       await writeComponentRecord({ store, kit, prefix, record });
       return summarizeRecord(record, Object.keys(captured.facts).length, Date.now() - since);
@@ -293,5 +295,6 @@ function summarizeRecord(record: ComponentRecord, facts: number, durationMs: num
     storedBytes: sum((artifact) => artifact.storedBytes),
     durationMs,
     notes: record.notes,
+    missing: record.missing,
   };
 }

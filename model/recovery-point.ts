@@ -60,6 +60,8 @@ export const ComponentRecord = z.strictObject({
   factsDigest: z.string(),
   totals: FactTotals,
   notes: z.array(z.string()),
+  /** Streams that should be there and could not be captured: the point is partial. */
+  missing: z.array(z.strictObject({ stream: z.string(), reason: z.string() })).default([]),
 });
 export type ComponentRecord = z.infer<typeof ComponentRecord>;
 

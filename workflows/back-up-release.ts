@@ -193,6 +193,8 @@ async function capture(context: Context, component: ComponentSummary): Promise<v
     ),
   );
   context.captured.push(component.name);
+  for (const { stream, reason } of captured.missing)
+    context.notCaptured.push({ component: `${component.name}.${stream}`, reason });
   const prefixed = Object.fromEntries(
     Object.entries(captured.totals).map(([name, value]) => [name, (draft.facts.before[name] ?? 0) + value]),
   );
@@ -213,5 +215,11 @@ async function capture(context: Context, component: ComponentSummary): Promise<v
       durationMs: captured.durationMs,
       totals: captured.totals,
     },
+    ...captured.missing.map(({ stream, reason }) => ({
+      component: `${component.name}.${stream}`,
+      method: component.method,
+      outcome: 'not captured' as const,
+      reason,
+    })),
   ];
 }

@@ -1,6 +1,6 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { failure, type LifeboatFailure } from '../../model/failures.ts';
@@ -98,22 +98,23 @@ export async function renderChart(
   return result.stdout;
 }
 
-/** Packs a chart reference with its dependencies into `directory`; returns the path of the archive. */
+/** Packs a chart with its dependencies into `directory`, in its version where it is pulled; returns the path of the archive. */
 export async function packChart(
   access: ClusterAccess,
-  reference: string,
+  { reference, version }: { readonly reference: string; readonly version: string },
   directory: string,
   signal?: AbortSignal,
 ): Promise<string> {
   const local = reference.startsWith('/') || reference.startsWith('.');
   const about = `pack chart ${reference}`;
-  if (local) {
+  if (local && reference.endsWith('.tgz')) await cp(reference, join(directory, basename(reference)));
+  else if (local) {
     const copy = join(directory, 'chart');
     await cp(reference, copy, { recursive: true });
     await fetchDependencies(access, about, copy, reference, signal);
     await helmOrFail(access, about, ['package', copy, '-d', directory], signal);
     await rm(copy, { recursive: true });
-  } else await helmOrFail(access, about, ['pull', reference, '-d', directory], signal);
+  } else await helmOrFail(access, about, ['pull', reference, '--version', version, '-d', directory], signal);
   const archive = (await readdir(directory)).find((file) => file.endsWith('.tgz'));
   if (archive === undefined) throw failure('HelmFailed', { message: `pack chart ${reference}: helm wrote no archive` });
   return join(directory, archive);

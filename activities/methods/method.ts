@@ -52,6 +52,8 @@ export type Captured = {
   readonly facts: Facts;
   readonly totals: FactTotals;
   readonly notes?: readonly string[];
+  /** Streams that should be there and could not be captured. */
+  readonly missing?: readonly { readonly stream: string; readonly reason: string }[];
 };
 
 /** The context of a restore. */

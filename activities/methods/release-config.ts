@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { releaseTitle } from '../../model/release-name.ts';
@@ -10,7 +10,7 @@ import { packChart, readRecord as readHelmRecord, readRelease, renderChart } fro
 import { request } from '../clients/kubernetes.ts';
 import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
 import { differingObjects, parseManifest, referencesOf } from '../facts/manifest.ts';
-import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
+import type { CaptureContext, Captured, Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({});
 type Options = z.infer<typeof Options>;
@@ -81,13 +81,13 @@ export const releaseConfig: Method<Options> = {
       JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
       `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart`,
     );
-    const notes = await captureChart(context, { values, manifest });
+    const found = await captureChart(context, { values, manifest });
     const secrets = objects.filter((object) => object.kind === 'Secret').length;
     return {
       capturedAt,
       facts: configurationFacts(objects, { chart: `${chart.name}-${chart.version}`, values }),
       totals: { objects: objects.length, secrets },
-      notes,
+      ...found,
     };
   },
 
@@ -170,19 +170,26 @@ export async function capturedNamespace(context: RestoreContext<Options>): Promi
   return { ...captured, metadata: { ...captured.metadata, name: namespace } };
 }
 
-/** Packs and proves the chart; what keeps it from being stored is a note, and a recovery then says that it lacks it. */
+/**
+ * Packs the chart in the version that is installed. Without it the release cannot be installed again: where it cannot be
+ * had, the point lacks it and is partial.
+ */
 async function captureChart(
   context: CaptureContext<Options>,
   recorded: { values: string; manifest: string },
-): Promise<string[]> {
+): Promise<Pick<Captured, 'notes' | 'missing'>> {
   const { release, chart } = context.bound;
-  if (chart.reference === null)
-    return ['the point carries no chart archive: lifeboat.yaml names no chart for this release'];
+  const lacking = (reason: string): Pick<Captured, 'missing'> => ({ missing: [{ stream: 'chart', reason }] });
+  if (chart.reference === null) return lacking('lifeboat.yaml names no chart for this release');
+  const { access } = context.backends;
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-pack-'));
   try {
     context.progress(`pack chart ${chart.name}`);
-    const archive = await packChart(context.backends.access, chart.reference, directory, context.signal);
-    const rendered = await renderChart(context.backends.access, {
+    const archive = await packChart(access, { ...chart, reference: chart.reference }, directory, context.signal);
+    const wanted = `${chart.name}-${chart.version}.tgz`;
+    if (basename(archive) !== wanted)
+      return lacking(`${chart.reference} is ${basename(archive)}, installed is ${wanted}; name the installed version`);
+    const rendered = await renderChart(access, {
       chart: archive,
       namespace: release.namespace,
       name: release.name,
@@ -191,17 +198,17 @@ async function captureChart(
     });
     const differing = differingObjects(rendered, recorded.manifest);
     const shown = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ` and ${String(differing.length - 3)} others` : ''}`;
-    const notes =
-      differing.length === 0
-        ? []
-        : [
-            `the chart ${chart.reference} does not render what is installed (${shown}); the archive was stored all the same`,
-          ];
     await context.writeBytes('chart', await readFile(archive), 'cat >chart.tgz');
-    return notes;
+    return differing.length === 0
+      ? { notes: [] }
+      : {
+          notes: [
+            `the chart ${chart.reference} does not render what is installed (${shown}); it was stored all the same`,
+          ],
+        };
   } catch (error) {
     if (!(error instanceof LifeboatFailure) || error.code === 'ToolMissing') throw error;
-    return [`the point carries no chart archive: ${error.message}`];
+    return lacking(error.message);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -45,6 +45,7 @@ export function describedComponent(prefix: string, storedBytes: number): Compone
     factsDigest: 'c'.repeat(64),
     totals: { tables: 1 },
     notes: [],
+    missing: [],
   };
 }
 

@@ -92,7 +92,16 @@ describe('backUpPlatform', () => {
     fakes.on('captureComponent', (of) =>
       of.release === 'shop/db'
         ? untilCancelled()
-        : { component: of.component, totals: {}, facts: 0, plainBytes: 1, storedBytes: 1, durationMs: 1, notes: [] },
+        : {
+            component: of.component,
+            totals: {},
+            facts: 0,
+            plainBytes: 1,
+            storedBytes: 1,
+            durationMs: 1,
+            notes: [],
+            missing: [],
+          },
     );
     const handle = await ground.start('backUpPlatform', {});
     await ground.until(handle, () => fakes.calls.includes('captureComponent config'));

@@ -91,6 +91,7 @@ const well: Fakes = {
     storedBytes: 512,
     durationMs: 1,
     notes: [],
+    missing: [],
   }),
   verifyCapture: () => ({ plainBytes: 1024, storedBytes: 512 }),
   commitPoint: ({ point }) => ({
