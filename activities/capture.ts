@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
 import { formatBytes } from '../model/duration.ts';
-import type { FactTotals } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
 import type { RunPlan } from '../model/outcome.ts';
 import type { Artifact, ComponentRecord } from '../model/recovery-point.ts';
@@ -19,6 +18,7 @@ import { writeArtifact } from '../transfer/write-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
+import { type CapturedSummary, summarizeRecord } from './captured-summary.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
 import { requireConfig } from './require-config.ts';
 import { readRunDocument, writeRunDocument } from './run-record.ts';
@@ -26,19 +26,6 @@ import { toolName } from './tool-name.ts';
 
 /** A backup's first answer: what it is bound to, and the id of the point that it will make. */
 export type BoundBackup = { readonly summary: BoundSummary; readonly point: string; readonly plan: RunPlan };
-
-/** What the capture of a component found; the rest stays in the store. */
-export type CapturedSummary = {
-  readonly component: string;
-  readonly totals: FactTotals;
-  /** How many facts were taken. */
-  readonly facts: number;
-  readonly plainBytes: number;
-  readonly storedBytes: number;
-  readonly durationMs: number;
-  readonly notes: readonly string[];
-  readonly missing: ComponentRecord['missing'];
-};
 
 /** The committed point. */
 export type CommittedPoint = {
@@ -282,19 +269,4 @@ export function createCaptureActivities(backends: Backends) {
     }
     return records;
   }
-}
-
-function summarizeRecord(record: ComponentRecord, facts: number, durationMs: number): CapturedSummary {
-  const sum = (pick: (artifact: Artifact) => number): number =>
-    record.artifacts.reduce((total, artifact) => total + pick(artifact), 0);
-  return {
-    component: record.component,
-    totals: record.totals,
-    facts,
-    plainBytes: sum((artifact) => artifact.plainBytes),
-    storedBytes: sum((artifact) => artifact.storedBytes),
-    durationMs,
-    notes: record.notes,
-    missing: record.missing,
-  };
 }

@@ -193,7 +193,8 @@ async function capture(context: Context, component: ComponentSummary): Promise<v
     ),
   );
   context.captured.push(component.name);
-  for (const { stream, reason } of captured.missing)
+  const missing = captured.missing ?? [];
+  for (const { stream, reason } of missing)
     context.notCaptured.push({ component: `${component.name}.${stream}`, reason });
   const prefixed = Object.fromEntries(
     Object.entries(captured.totals).map(([name, value]) => [name, (draft.facts.before[name] ?? 0) + value]),
@@ -215,7 +216,7 @@ async function capture(context: Context, component: ComponentSummary): Promise<v
       durationMs: captured.durationMs,
       totals: captured.totals,
     },
-    ...captured.missing.map(({ stream, reason }) => ({
+    ...missing.map(({ stream, reason }) => ({
       component: `${component.name}.${stream}`,
       method: component.method,
       outcome: 'not captured' as const,
