@@ -19,6 +19,7 @@ import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { type CapturedSummary, summarizeRecord } from './captured-summary.ts';
+import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
 import { requireConfig } from './require-config.ts';
 import { readRunDocument, writeRunDocument } from './run-record.ts';
@@ -36,11 +37,6 @@ export type CommittedPoint = {
   readonly suspect: string | null;
 };
 
-const run = (): { workflowId: string; runId: string } => {
-  const { workflowId, runId } = Context.current().info.workflowExecution ?? { workflowId: '', runId: '' };
-  return { workflowId, runId };
-};
-
 /** The activities of `backUpRelease` that read the release and write the store. */
 export function createCaptureActivities(backends: Backends) {
   const { store, kit } = backends;
@@ -54,7 +50,7 @@ export function createCaptureActivities(backends: Backends) {
       assertRecipients(recipients);
       const release = resolveRelease(backends, of.release);
       const bound = await bindRelease(backends, release);
-      await writeRunDocument(backends, run().runId, { bound, recovery: null });
+      await writeRunDocument(backends, currentRun().runId, { bound, recovery: null });
       const summary = summarizeBoundPlan(bound);
       const newest = (await readChain({ store, trustedKeys, release })).find(
         (entry) => entry.document !== undefined,
@@ -87,7 +83,7 @@ export function createCaptureActivities(backends: Backends) {
      */
     async captureComponent(of: { release: string; component: string; point: string }): Promise<CapturedSummary> {
       const since = Date.now();
-      const { bound } = await readRunDocument(backends, run().runId);
+      const { bound } = await readRunDocument(backends, currentRun().runId);
       const component = componentOf(bound, of.component);
       const prefix = pointPrefix(bound.release, of.point);
       const known = await readComponentRecord({ store, trustedKeys, prefix, component: of.component });
@@ -159,7 +155,7 @@ export function createCaptureActivities(backends: Backends) {
       point: string;
       components: readonly string[];
     }): Promise<{ plainBytes: number; storedBytes: number }> {
-      const { bound } = await readRunDocument(backends, run().runId);
+      const { bound } = await readRunDocument(backends, currentRun().runId);
       const signal = Context.current().cancellationSignal;
       let plainBytes = 0;
       let storedBytes = 0;
@@ -190,7 +186,7 @@ export function createCaptureActivities(backends: Backends) {
       notCaptured: readonly { component: string; reason: string }[];
       trigger: string;
     }): Promise<CommittedPoint> {
-      const { bound } = await readRunDocument(backends, run().runId);
+      const { bound } = await readRunDocument(backends, currentRun().runId);
       const prefix = pointPrefix(bound.release, of.point);
       const components = await readRecords(of.components, prefix);
       if (components.length === 0)
@@ -219,7 +215,7 @@ export function createCaptureActivities(backends: Backends) {
           release: bound.release,
           chart: { name: bound.chart.name, version: bound.chart.version, appVersion: bound.chart.appVersion },
           tier: bound.tier,
-          run: { ...run(), trigger: of.trigger },
+          run: { ...currentRun(), trigger: of.trigger },
           capturedAt,
           proof: 'read-back',
           components,

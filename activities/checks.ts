@@ -9,6 +9,7 @@ import type { Backends } from './backends.ts';
 import type { PodAddress } from './clients/kubectl.ts';
 import { isReady, listPods } from './clients/kubernetes.ts';
 import { lastLine } from './clients/process.ts';
+import { currentRun } from './current-run.ts';
 import { runInPod } from './executors/pod-exec.ts';
 import { planOfPoint } from './plan-recovery.ts';
 import { readRunDocument } from './run-record.ts';
@@ -89,7 +90,7 @@ export function createCheckActivities(backends: Backends) {
      * @returns how many held. @throws HealthFailed, CredentialMismatch naming the check and what it said last
      */
     async runChecks(of: { release: string; kind: CheckKind }): Promise<number> {
-      const { bound } = await readRunDocument(backends, Context.current().info.workflowExecution?.runId ?? '');
+      const { bound } = await readRunDocument(backends, currentRun().runId);
       return await runAll(bound, of.kind);
     },
 

@@ -18,6 +18,7 @@ import {
   waitUntilStopped,
 } from './clients/marks.ts';
 import { lastLine } from './clients/process.ts';
+import { currentRun } from './current-run.ts';
 import { runInPod } from './executors/pod-exec.ts';
 import { readRunDocument } from './run-record.ts';
 
@@ -32,7 +33,7 @@ export function createHoldActivities(backends: Backends) {
     /** Takes the lock of a release, `namespace/name`, for this run. Idempotent. @throws ReleaseBusy naming the holder */
     async acquireLock(of: { release: string }): Promise<void> {
       const release = lockPath(of.release);
-      const holder = { temporalAddress: backends.temporalAddress, ...run() };
+      const holder = { temporalAddress: backends.temporalAddress, ...currentRun() };
       const held = await takeLock(
         kubernetes,
         release,
@@ -48,7 +49,7 @@ export function createHoldActivities(backends: Backends) {
 
     /** Gives the lock back. One that is not this run's is left alone. */
     async releaseLock(of: { release: string }): Promise<void> {
-      await releaseLock(kubernetes, lockPath(of.release), run().runId);
+      await releaseLock(kubernetes, lockPath(of.release), currentRun().runId);
     },
 
     /**
@@ -63,7 +64,7 @@ export function createHoldActivities(backends: Backends) {
       mayLack?: boolean;
     }): Promise<void> {
       const bound = await boundPlan();
-      const mark = { run: run().runId, deadline: deadline(of.deadlineMs) };
+      const mark = { run: currentRun().runId, deadline: deadline(of.deadlineMs) };
       const { fence } = bound.plan;
       if (of.kind === 'plan' && fence.by === 'scale') {
         await stop(workloadNamed(bound, fence.workload), mark, of.mayLack);
@@ -92,7 +93,7 @@ export function createHoldActivities(backends: Backends) {
     async stopRelease(of: { release: string; deadlineMs: number }): Promise<void> {
       const bound = await boundPlan();
       for (const each of Object.values(bound.workloads))
-        await stop(each, { run: run().runId, deadline: deadline(of.deadlineMs) });
+        await stop(each, { run: currentRun().runId, deadline: deadline(of.deadlineMs) });
     },
 
     /** Gives every workload of the release its replicas back. Idempotent. */
@@ -121,7 +122,7 @@ export function createHoldActivities(backends: Backends) {
       if (quiesce === undefined) return;
       const held = workloadNamed(bound, quiesce.workload);
       await markQuiesced(kubernetes, held, {
-        run: run().runId,
+        run: currentRun().runId,
         previous: { container: held.container, release: quiesce.release, selector: held.selector },
         deadline: deadline(durationMs(quiesce.deadline)),
       });
@@ -148,11 +149,6 @@ export function createHoldActivities(backends: Backends) {
     },
   };
 
-  function run(): { workflowId: string; runId: string } {
-    const { workflowId, runId } = Context.current().info.workflowExecution ?? { workflowId: '', runId: '' };
-    return { workflowId, runId };
-  }
-
   /** Of a release where the run works on it: a scratch namespace is not in lifeboat.yaml. */
   function lockPath(release: string): string {
     const [namespace = '', name = ''] = release.split('/');
@@ -160,7 +156,7 @@ export function createHoldActivities(backends: Backends) {
   }
 
   async function boundPlan(): Promise<BoundPlan> {
-    return (await readRunDocument(backends, run().runId)).bound;
+    return (await readRunDocument(backends, currentRun().runId)).bound;
   }
 
   async function stop(each: BoundWorkload, mark: { run: string; deadline: string }, mayLack?: boolean): Promise<void> {

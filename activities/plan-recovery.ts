@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Context } from '@temporalio/activity';
 import { BoundPlan, type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import type { FactTotals } from '../model/facts.ts';
@@ -13,6 +12,7 @@ import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { readRelease } from './clients/helm.ts';
 import { optional } from './clients/kubernetes.ts';
+import { currentRun } from './current-run.ts';
 import { requireConfig } from './require-config.ts';
 import { type RunDocument, writeRunDocument } from './run-record.ts';
 
@@ -217,7 +217,7 @@ export function createPlanActivities(backends: Backends) {
   return {
     /** Plans the recovery of a release and writes `plan.json` of the run. @throws PointUnknown, PointNotVerified, KeyMissing, ReleaseUnknown */
     async planRelease(request: RecoveryRequest): Promise<PlannedRecovery> {
-      return await planRecovery(backends, request, Context.current().info.workflowExecution?.runId ?? '');
+      return await planRecovery(backends, request, currentRun().runId);
     },
 
     /** SHA-256 over lines: the digest of a plan made of plans. */

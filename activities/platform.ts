@@ -14,6 +14,7 @@ import { memorySource } from '../transfer/source.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveRelease } from './binding/bind-release.ts';
+import { currentRun } from './current-run.ts';
 import { requireConfig } from './require-config.ts';
 import { runKey } from './run-record.ts';
 
@@ -218,7 +219,7 @@ export function createPlatformActivities(backends: Backends) {
 
     /** Writes the signed report of a run. A second write of the same run replaces the first. */
     async writeReport(result: RunResult): Promise<void> {
-      const { workflowId = '', runId = '' } = Context.current().info.workflowExecution ?? {};
+      const { workflowId, runId } = currentRun();
       await store.put(
         runKey(runId, 'report'),
         Buffer.from(JSON.stringify(signDocument(kit, { workflowId, runId, ...result }))),

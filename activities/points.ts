@@ -10,6 +10,7 @@ import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { resolveRelease } from './binding/bind-release.ts';
+import { currentRun } from './current-run.ts';
 import { locatePoint } from './plan-recovery.ts';
 import { requireConfig } from './require-config.ts';
 
@@ -105,7 +106,7 @@ export function createPointActivities(backends: Backends) {
         point: found.manifest.id,
         release,
         at: new Date().toISOString(),
-        run: Context.current().info.workflowExecution?.runId ?? '',
+        run: currentRun().runId,
       } as const;
       const write = async (
         verdict: Pick<Verification, 'outcome' | 'proof' | 'plainBytes' | 'storedBytes' | 'failure'>,

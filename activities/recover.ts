@@ -6,15 +6,16 @@ import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
-import { isConflict, isNotFound, optional, request } from './clients/kubernetes.ts';
+import { gone, isConflict, optional, request } from './clients/kubernetes.ts';
 import { compareTarget } from './compare-target.ts';
+import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
 import { capturedNamespace, readRecord, restoreObjects } from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
 import {
   contextOfConfiguration,
   contextOfRestore,
-  currentRunId,
+  freshClaims,
   generationOf,
   readRecovery,
 } from './recovery-document.ts';
@@ -49,7 +50,7 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Deletes the Secrets and ConfigMaps that this run made. Idempotent. */
     async removeConfiguration(of: { release: string; objects: readonly string[] }): Promise<void> {
-      const { bound } = await readRunDocument(backends, currentRunId());
+      const { bound } = await readRunDocument(backends, currentRun().runId);
       const { namespace } = bound.release;
       for (const [kind, name = ''] of of.objects.map((object) => object.split('/'))) {
         await gone(`delete ${of.release} ${kind ?? ''} ${name}`, () =>
@@ -152,7 +153,8 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Takes back the installation: to the revision that was live before, or to nothing. Idempotent. */
     async undoInstall(of: { release: string }): Promise<void> {
-      const { bound, recovery: target } = await readRunDocument(backends, currentRunId());
+      const document = await readRunDocument(backends, currentRun().runId);
+      const { bound, recovery: target } = document;
       reportProgress(`take back the installation of ${of.release}`);
       const { namespace, name } = bound.release;
       const live = await readRelease(backends.access, namespace, name);
@@ -163,10 +165,7 @@ export function createRecoverActivities(backends: Backends) {
         return;
       }
       await uninstallRelease(backends.access, namespace, name);
-      const made = Object.values(bound.workloads)
-        .flatMap((workload) => workload.claims)
-        .filter(({ claim }) => !target.claims.includes(claim));
-      for (const { claim } of made) {
+      for (const claim of freshClaims(document)) {
         await gone(`delete claim ${claim}`, () =>
           backends.kubernetes.core.deleteNamespacedPersistentVolumeClaim({ namespace, name: claim }),
         );
@@ -175,7 +174,7 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Deletes the namespace that this run made, where nothing of another release is in it. Idempotent. */
     async removeNamespace(of: { release: string }): Promise<void> {
-      const { bound, recovery: target } = await readRunDocument(backends, currentRunId());
+      const { bound, recovery: target } = await readRunDocument(backends, currentRun().runId);
       reportProgress(`remove the namespace of ${of.release}`);
       const { namespace } = bound.release;
       if (target === null || target.namespaceExisted) return;
@@ -207,7 +206,7 @@ export function createRecoverActivities(backends: Backends) {
           plainBytes: manifest.plainBytes,
           storedBytes: manifest.storedBytes,
           failure: null,
-          run: currentRunId(),
+          run: currentRun().runId,
         },
       });
     },
@@ -246,14 +245,6 @@ export function createRecoverActivities(backends: Backends) {
       await request(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body }));
     } catch (error) {
       if (!isConflict(error)) throw error;
-    }
-  }
-
-  async function gone(verb: string, remove: () => Promise<unknown>): Promise<void> {
-    try {
-      await request(verb, remove);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
     }
   }
 }

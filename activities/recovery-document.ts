@@ -1,7 +1,7 @@
-import { Context } from '@temporalio/activity';
 import { failure } from '../model/failures.ts';
 import type { Manifest } from '../model/recovery-point.ts';
 import type { Backends } from './backends.ts';
+import { currentRun } from './current-run.ts';
 import type { restoreObjects } from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
 import { restoreContext } from './restore-context.ts';
@@ -12,14 +12,9 @@ export type RecoveryDocument = { readonly document: RunDocument; readonly manife
 
 type ConfigurationContext = Parameters<typeof restoreObjects>[0];
 
-/** Id of the run that the activity belongs to. */
-export function currentRunId(): string {
-  return Context.current().info.workflowExecution?.runId ?? '';
-}
-
 /** The plan of this run's recovery with its point. @throws BindingFailed, BindingChanged, and as `locatePoint` */
 export async function readRecovery(backends: Backends): Promise<RecoveryDocument> {
-  const runId = currentRunId();
+  const { runId } = currentRun();
   const document = await readRunDocument(backends, runId);
   const { bound, recovery } = document;
   if (recovery === null)
@@ -53,5 +48,13 @@ export async function contextOfConfiguration(
 
 /** Names the scratch objects of a component's restore, and its marker in the target. */
 export function generationOf(manifest: Manifest, component: string): string {
-  return `${currentRunId()}-${manifest.id}-${component}`;
+  return `${currentRun().runId}-${manifest.id}-${component}`;
+}
+
+/** Claims of the release's workloads that were not there before the run. */
+export function freshClaims({ bound, recovery }: RunDocument): string[] {
+  if (recovery === null) return [];
+  return Object.values(bound.workloads)
+    .flatMap((workload) => workload.claims.map(({ claim }) => claim))
+    .filter((claim) => !recovery.claims.includes(claim));
 }

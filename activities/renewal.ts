@@ -3,11 +3,12 @@ import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { readConfigurationObject } from './clients/configuration-objects.ts';
 import { createMissingClaims } from './clients/exact-objects.ts';
-import { isNotFound, optional, request } from './clients/kubernetes.ts';
+import { gone, optional } from './clients/kubernetes.ts';
+import { currentRun } from './current-run.ts';
 import { StoredObject, strip } from './facts/configuration.ts';
 import { listReplacedSecrets, restoreSecrets } from './methods/release-config.ts';
-import { contextOfConfiguration, currentRunId, readRecovery } from './recovery-document.ts';
-import { type RunDocument, readRunDocument } from './run-record.ts';
+import { contextOfConfiguration, freshClaims, readRecovery } from './recovery-document.ts';
+import { readRunDocument } from './run-record.ts';
 
 /** A volume claim that this run made: who it is, and how to make it anew. */
 export type FreshClaim = { readonly uid: string; readonly claim: StoredObject };
@@ -54,7 +55,7 @@ export function createRenewalActivities(backends: Backends) {
 
     /** Makes the volume claims of a stopped release anew. Idempotent because: a claim of another uid is the new one. */
     async renewClaims(of: { release: string; claims: readonly FreshClaim[] }): Promise<void> {
-      const { bound } = await readRunDocument(backends, currentRunId());
+      const { bound } = await readRunDocument(backends, currentRun().runId);
       const { namespace } = bound.release;
       const { cancellationSignal: signal } = Context.current();
       for (const { uid, claim } of of.claims) {
@@ -63,13 +64,9 @@ export function createRenewalActivities(backends: Backends) {
           (await optional(`read claim ${name}`, () => core.readNamespacedPersistentVolumeClaim({ namespace, name })))
             ?.metadata?.uid;
         if ((await live()) === uid) {
-          try {
-            await request(`delete claim ${name}`, () =>
-              core.deleteNamespacedPersistentVolumeClaim({ namespace, name, body: { preconditions: { uid } } }),
-            );
-          } catch (error) {
-            if (!isNotFound(error)) throw error;
-          }
+          await gone(`delete claim ${name}`, () =>
+            core.deleteNamespacedPersistentVolumeClaim({ namespace, name, body: { preconditions: { uid } } }),
+          );
         }
         while ((await live()) === uid) {
           signal.throwIfAborted();
@@ -80,12 +77,4 @@ export function createRenewalActivities(backends: Backends) {
       }
     },
   };
-}
-
-/** Claims of the release that were not there before the run. */
-function freshClaims({ bound, recovery }: RunDocument): string[] {
-  if (recovery === null) return [];
-  return Object.values(bound.workloads)
-    .flatMap((workload) => workload.claims.map(({ claim }) => claim))
-    .filter((claim) => !recovery.claims.includes(claim));
 }

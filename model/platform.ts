@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
-import type { ReleaseName } from './release-name.ts';
+import { Tier } from './recovery-plan.ts';
+import { label, type ReleaseName } from './release-name.ts';
 import { PlatformSchedule } from './schedules.ts';
 
-const Label = z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
+const Label = z.string().regex(label);
 
 /** Where recovery points live: a directory (`file:///…`) or a bucket (`s3://bucket/prefix`). Credentials are never here. */
 export const StoreConfig = z.strictObject({
@@ -20,8 +21,8 @@ export const PlatformRelease = z.strictObject({
   release: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, 'namespace/name'),
   /** Chart reference: a directory, an archive, `oci://…` or `repo/chart`. With it the point carries the whole chart. */
   chart: z.string().optional(),
-  /** Criticality; default: the plan's. */
-  tier: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).optional(),
+  /** Criticality, 1 to 4; default: the plan's. */
+  tier: Tier.optional(),
   objectives: z.strictObject({ rpo: Duration.optional(), rto: Duration.optional() }).optional(),
   /** How long a capture may stop the service. Without it components that need a stop are not captured. */
   allowDowntime: Duration.optional(),

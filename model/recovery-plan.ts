@@ -5,6 +5,9 @@ import { Duration } from './duration.ts';
 export const MethodName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'the name of a method, such as pg-dump');
 export type MethodName = z.infer<typeof MethodName>;
 
+/** Criticality of a release, 1 the most critical. */
+export const Tier = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]);
+
 /** How a method reaches the data: a container of the workload, or a pod of ours that mounts the volume. */
 export const Executor = z.enum(['exec', 'helper-pod']);
 export type Executor = z.infer<typeof Executor>;
@@ -104,8 +107,8 @@ export const RecoveryPlan = z.strictObject({
   apiVersion: z.literal('lifeboat/v1'),
   /** The charts it fits, by the name in their Chart.yaml. */
   charts: z.array(z.string().min(1)).min(1),
-  /** Criticality only; order comes from `requires`. */
-  tier: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),
+  /** Criticality only, 1 to 4; order comes from `requires`. */
+  tier: Tier,
   objectives: z.strictObject({ rpo: Duration, rto: Duration }),
   /** Charts that must serve before this one recovers. */
   requires: z.array(z.string()).default([]),

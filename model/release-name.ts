@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-const label = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+/** A name as Kubernetes has it: lowercase letters, digits and - inside. */
+export const label = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
 /** One release: where it runs and what Helm calls it. */
 export const ReleaseName = z.strictObject({

@@ -1,6 +1,8 @@
 import { CronExpressionParser } from 'cron-parser';
 import { z } from 'zod';
 import { Duration, durationMs, formatDuration } from './duration.ts';
+import { Tier } from './recovery-plan.ts';
+import { label } from './release-name.ts';
 
 /** Minute, hour, day of month, month, day of week; the two kinds of day cannot be mixed: servers read that in two ways. */
 const Cron = z.string().superRefine((text, context) => {
@@ -19,14 +21,14 @@ const TimeZone = z.string().refine((zone) => {
 /** One line of `schedules` in lifeboat.yaml: what runs by itself, and when. */
 export const PlatformSchedule = z.strictObject({
   /** Name of the schedule; Temporal knows it as `<platform>-<name>`. */
-  name: z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/),
+  name: z.string().regex(label),
   /** What runs: a backup of the platform, or a verification of its newest points. */
   run: z.enum(['backup', 'verify']),
   /** Five fields: minute, hour, day of month, month, day of week. */
   cron: Cron,
   timezone: TimeZone.default('UTC'),
   /** Of a backup: only releases of this tier. */
-  tier: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).optional(),
+  tier: Tier.optional(),
   /** Of a backup: only these, as `namespace/name`. */
   releases: z.array(z.string()).min(1).optional(),
   /** A start is moved by up to so much, so that platforms do not start all at once. */
@@ -87,7 +89,7 @@ export function longestGapMs(schedules: readonly PlatformSchedule[], from: Date)
     .flat()
     .filter((start) => start <= until)
     .sort((a, b) => a - b);
-  return Math.max(0, ...all.slice(1).map((start, index) => start - (all[index] ?? start)));
+  return all.reduce((longest, start, index) => Math.max(longest, start - (all[index - 1] ?? start)), 0);
 }
 
 /**

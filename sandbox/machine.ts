@@ -1,5 +1,6 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { fileExists } from '../workers/tools/file-exists.ts';
 import { type Progress, run, timed } from './run.ts';
 
 /** Programs of Debian's that the sandbox runs, and the package of each. */
@@ -23,7 +24,7 @@ const waysOut = 'use a cluster of your own: create one with kind, or name a cont
 export async function checkMachine(): Promise<void> {
   if (process.platform !== 'linux') throw new Error(`start sandbox: it needs Linux; ${waysOut}`);
   if (process.getuid?.() !== 0) throw new Error(`start sandbox: it needs root; ${waysOut}`);
-  if (!(await exists('/usr/bin/apt-get'))) throw new Error(`start sandbox: it needs Debian's packages; ${waysOut}`);
+  if (!(await fileExists('/usr/bin/apt-get'))) throw new Error(`start sandbox: it needs Debian's packages; ${waysOut}`);
   if (!(await onPath('go')))
     throw new Error(`start sandbox: it needs Go 1.24 or newer on PATH to compile Kubernetes; or ${waysOut}`);
 }
@@ -31,7 +32,7 @@ export async function checkMachine(): Promise<void> {
 /** Installs the Debian packages that are missing; nothing is asked of the network when none is. */
 export async function installPackages(progress: Progress): Promise<void> {
   const missing = new Set<string>();
-  for (const [file, name] of Object.entries(programs)) if (!(await exists(file))) missing.add(name);
+  for (const [file, name] of Object.entries(programs)) if (!(await fileExists(file))) missing.add(name);
   if (!(await onPath('pip')) && !(await onPath('pip3'))) missing.add('python3-pip');
   if (missing.size === 0) return;
   await timed(progress, `Debian packages: ${[...missing].join(', ')}`, async () => {
@@ -53,15 +54,8 @@ export async function debianSuite(): Promise<string> {
   return /^VERSION_CODENAME=(\S+)$/m.exec(release)?.[1] ?? 'bookworm';
 }
 
-async function exists(file: string): Promise<boolean> {
-  return await access(file).then(
-    () => true,
-    () => false,
-  );
-}
-
 async function onPath(program: string): Promise<boolean> {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter))
-    if (await exists(join(directory, program))) return true;
+    if (await fileExists(join(directory, program))) return true;
   return false;
 }

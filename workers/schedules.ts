@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Client, ScheduleNotFoundError, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
 import { z } from 'zod';
 import type { Platform } from '../model/platform.ts';
@@ -45,7 +46,7 @@ export async function planSchedules(client: Client, platform: Platform): Promise
   const wanted = new Set(platform.schedules.map(({ name }) => name));
   const changes = platform.schedules.map((line): ScheduleChange => {
     const current = live.get(line.name) ?? null;
-    const change = current === null ? 'create' : isEqual(current, line) ? 'none' : 'update';
+    const change = current === null ? 'create' : isDeepStrictEqual(current, line) ? 'none' : 'update';
     return { id: scheduleId(platform.platform, line.name), name: line.name, change, wanted: line, current };
   });
   const gone = [...live].filter(([name]) => !wanted.has(name));
@@ -133,9 +134,4 @@ function actionOf({ run, tier, releases }: PlatformSchedule): { workflowType: st
   if (run === 'verify') return { workflowType: 'verifyRecoveryPoint', input: {} };
   const selection = { ...(tier === undefined ? {} : { tier }), ...(releases === undefined ? {} : { releases }) };
   return { workflowType: 'backUpPlatform', input: { trigger: 'schedule', ...selection } };
-}
-
-function isEqual(one: PlatformSchedule, other: PlatformSchedule): boolean {
-  const text = (line: PlatformSchedule): string => JSON.stringify(Object.entries(line).sort());
-  return text(one) === text(other);
 }

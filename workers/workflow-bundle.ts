@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
+import { fileExists } from './tools/file-exists.ts';
 import { toolCache } from './tools/find-tool.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -18,7 +19,7 @@ const versions = ['package.json', 'node_modules/.package-lock.json'];
 export async function workflowBundle(): Promise<WorkflowBundleOption> {
   const folder = join(toolCache(), '..', 'workflows');
   const codePath = join(folder, `${await digestOfSources()}.js`);
-  if (await isThere(codePath)) return { codePath };
+  if (await fileExists(codePath)) return { codePath };
   const bundle = await bundleWorkflowCode({
     workflowsPath: join(root, 'workflows', 'index.ts'),
     logger: new DefaultLogger('ERROR'),
@@ -32,13 +33,6 @@ export async function workflowBundle(): Promise<WorkflowBundleOption> {
   } catch {
     return bundle;
   }
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return await access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function digestOfSources(): Promise<string> {

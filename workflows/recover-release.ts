@@ -6,7 +6,14 @@ import { RecoverReleaseInput } from '../model/run-input.ts';
 import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
 import { conduct, type Ending } from './run/conduct.ts';
 import { isCancelled, viewFailure } from './run/failure-view.ts';
-import { compareRest, fenceDeadlineMs, install, type RecoveryContext, restore } from './run/recovery-steps.ts';
+import {
+  compareRest,
+  fenceDeadlineMs,
+  install,
+  type RecoveryContext,
+  raiseFence,
+  restore,
+} from './run/recovery-steps.ts';
 import { draftRelease, timed } from './run/release-draft.ts';
 import { takeSafetyCopy } from './run/safety-copy.ts';
 
@@ -141,11 +148,11 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   console.mark('compare facts', 'done', `${String(draft.facts.compared)} ≡`);
   console.enter('serving');
   console.mark('log in and check health', 'running');
+  // What is put back must not be written to meanwhile: clients are kept out again first.
+  run.undo.push(`keep the clients of ${release} out`, () =>
+    undo.raiseFence({ release, deadlineMs: fenceDeadlineMs, kind: 'plan' }),
+  );
   await step(context, 'log in and check health', async () => {
-    // What is put back must not be written to meanwhile: clients are kept out again first.
-    run.undo.push(`keep the clients of ${release} out`, () =>
-      undo.raiseFence({ release, deadlineMs: fenceDeadlineMs, kind: 'plan' }),
-    );
     await undo.liftFence({ release });
     await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} serves` }, [{ release }]);
     const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [
@@ -206,11 +213,7 @@ async function holdLiveRelease(context: RecoveryContext): Promise<void> {
       await undo.liftFence({ release });
       await undo.waitUntilServing({ release });
     });
-    await step(context, 'fence', () =>
-      patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [
-        { release, deadlineMs: fenceDeadlineMs, kind: 'plan', mayLack: run.input.scope === 'all' },
-      ]),
-    );
+    await step(context, 'fence', () => raiseFence(context, run.input.scope === 'all'));
     console.mark('fence', 'done');
   };
   // A fence that scales to nothing leaves no pod to copy from: the copy goes first there.

@@ -2,7 +2,7 @@ import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Backends } from '../backends.ts';
 import type { StoredObject } from '../facts/configuration.ts';
 import { applyObjects } from './kubectl.ts';
-import { isConflict, isNotFound, optional, request } from './kubernetes.ts';
+import { gone, isConflict, optional, request } from './kubernetes.ts';
 
 const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 
@@ -136,12 +136,8 @@ async function deleteObject(
   { kind, metadata: { name } }: StoredObject,
 ): Promise<void> {
   const { core } = backends.kubernetes;
-  try {
-    await request(`delete ${kind} ${name}`, async () => {
-      if (kind === 'Secret') await core.deleteNamespacedSecret({ namespace, name });
-      else await core.deleteNamespacedConfigMap({ namespace, name });
-    });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  await gone(`delete ${kind} ${name}`, async () => {
+    if (kind === 'Secret') await core.deleteNamespacedSecret({ namespace, name });
+    else await core.deleteNamespacedConfigMap({ namespace, name });
+  });
 }

@@ -36,6 +36,19 @@ async function helm(
   return await runProcess({ file: access.helm, args: [...args, ...cluster], ...options });
 }
 
+/** Runs helm to its end and returns its stdout. `about` begins the failure. @throws as `helmFailure` */
+async function helmOrFail(
+  access: ClusterAccess,
+  about: string,
+  args: readonly string[],
+  options: Parameters<typeof helm>[2],
+  changed: 'no' | 'unknown' = 'no',
+): Promise<string> {
+  const result = await helm(access, args, options);
+  if (result.exitCode !== 0) throw helmFailure(about, result.stderr, changed);
+  return result.stdout;
+}
+
 /** The newest revision of a release, or undefined where Helm knows none. @throws ClusterUnreachable, ClusterDenied */
 export async function readRelease(
   access: ClusterAccess,
@@ -76,9 +89,7 @@ export async function readRecord(
       ['get', 'values', name, '-n', namespace, '-o', 'json'],
       ['get', 'manifest', name, '-n', namespace],
     ].map(async (args) => {
-      const result = await helm(access, args, { signal, timeoutMs: 30_000 });
-      if (result.exitCode !== 0) throw helmFailure(`read release ${name}`, result.stderr, 'no');
-      return result.stdout;
+      return await helmOrFail(access, `read release ${name}`, args, { signal, timeoutMs: 30_000 });
     }),
   );
   return { values: values ?? 'null', manifest: manifest ?? '' };
@@ -89,14 +100,16 @@ export async function renderChart(
   access: ClusterAccess,
   of: { chart: string; namespace: string; name: string; values: string; signal?: AbortSignal | undefined },
 ): Promise<string> {
-  const result = await helm(access, ['template', of.name, of.chart, '-n', of.namespace, '-f', '-'], {
-    input: of.values,
-    signal: of.signal,
-    timeoutMs: 60_000,
-  });
-  if (result.exitCode !== 0) throw helmFailure(`render chart ${of.chart}`, result.stderr, 'no');
-  return result.stdout;
+  return await helmOrFail(
+    access,
+    `render chart ${of.chart}`,
+    ['template', of.name, of.chart, '-n', of.namespace, '-f', '-'],
+    { input: of.values, signal: of.signal, timeoutMs: 60_000 },
+  );
 }
+
+/** How long the packing of a chart may take, its dependencies included. */
+const packTimeoutMs = 120_000;
 
 /** Packs a chart with its dependencies into `directory`, in its version where it is pulled; returns the path of the archive. */
 export async function packChart(
@@ -112,9 +125,13 @@ export async function packChart(
     const copy = join(directory, 'chart');
     await cp(reference, copy, { recursive: true });
     await fetchDependencies(access, about, copy, reference, signal);
-    await helmOrFail(access, about, ['package', copy, '-d', directory], signal);
+    await helmOrFail(access, about, ['package', copy, '-d', directory], { signal, timeoutMs: packTimeoutMs });
     await rm(copy, { recursive: true });
-  } else await helmOrFail(access, about, ['pull', reference, '--version', version, '-d', directory], signal);
+  } else
+    await helmOrFail(access, about, ['pull', reference, '--version', version, '-d', directory], {
+      signal,
+      timeoutMs: packTimeoutMs,
+    });
   const archive = (await readdir(directory)).find((file) => file.endsWith('.tgz'));
   if (archive === undefined) throw failure('HelmFailed', { message: `pack chart ${reference}: helm wrote no archive` });
   return join(directory, archive);
@@ -148,20 +165,10 @@ async function fetchDependencies(
   const lockFile = join(copy, 'Chart.lock');
   const lock = await readFile(lockFile, 'utf8').catch(() => undefined);
   await writeFile(file, String(chart));
-  await helmOrFail(access, about, ['dependency', 'update', copy], signal);
+  await helmOrFail(access, about, ['dependency', 'update', copy], { signal, timeoutMs: packTimeoutMs });
   await writeFile(file, text);
   if (lock === undefined) await rm(lockFile, { force: true });
   else await writeFile(lockFile, lock);
-}
-
-async function helmOrFail(
-  access: ClusterAccess,
-  about: string,
-  args: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const result = await helm(access, args, { signal, timeoutMs: 120_000 });
-  if (result.exitCode !== 0) throw helmFailure(about, result.stderr, 'no');
 }
 
 /**
@@ -176,16 +183,13 @@ export async function installChart(
   try {
     const archive = join(directory, 'chart.tgz');
     await writeFile(archive, of.archive, { mode: 0o600 });
-    const result = await helm(
+    await helmOrFail(
       access,
+      `install ${of.name}`,
       ['upgrade', '--install', of.name, archive, '-n', of.namespace, '--create-namespace', '-f', '-'],
-      {
-        input: of.values,
-        signal: of.signal,
-        timeoutMs: 300_000,
-      },
+      { input: of.values, signal: of.signal, timeoutMs: 300_000 },
+      'unknown',
     );
-    if (result.exitCode !== 0) throw helmFailure(`install ${of.name}`, result.stderr, 'unknown');
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -198,12 +202,13 @@ export async function uninstallRelease(
   name: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const result = await helm(
+  await helmOrFail(
     access,
+    `uninstall ${name}`,
     ['uninstall', name, '-n', namespace, '--ignore-not-found', '--wait', '--timeout', '120s'],
     { signal, timeoutMs: 150_000 },
+    'unknown',
   );
-  if (result.exitCode !== 0) throw helmFailure(`uninstall ${name}`, result.stderr, 'unknown');
 }
 
 /** Goes back to a revision, as the undo of an upgrade. */
@@ -214,11 +219,13 @@ export async function rollBackRelease(
   revision: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const result = await helm(access, ['rollback', name, String(revision), '-n', namespace], {
-    signal,
-    timeoutMs: 150_000,
-  });
-  if (result.exitCode !== 0) throw helmFailure(`roll back ${name}`, result.stderr, 'unknown');
+  await helmOrFail(
+    access,
+    `roll back ${name}`,
+    ['rollback', name, String(revision), '-n', namespace],
+    { signal, timeoutMs: 150_000 },
+    'unknown',
+  );
 }
 
 /** The oldest Helm whose commands are used. */

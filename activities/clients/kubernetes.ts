@@ -102,6 +102,15 @@ export async function request<T>(verb: string, send: () => Promise<T>, limitMs =
   }
 }
 
+/** Deletes an object; one that is not there any more is a success. */
+export async function gone(verb: string, remove: () => Promise<unknown>): Promise<void> {
+  try {
+    await request(verb, remove);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
 /** The object, or undefined where the API server has none of that name. */
 export async function optional<T>(verb: string, send: () => Promise<T>): Promise<T | undefined> {
   try {

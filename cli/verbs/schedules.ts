@@ -1,3 +1,5 @@
+import type { ScheduleHandle } from '@temporalio/client';
+import type { Command } from 'commander';
 import { failure } from '../../model/failures.ts';
 import type { PlatformSchedule } from '../../model/schedules.ts';
 import type { ScheduleChange } from '../../workers/schedules.ts';
@@ -87,52 +89,44 @@ export const schedules: Verb = (program) => {
       }),
     );
 
-  command
-    .command('resume')
-    .description('let a paused schedule go on')
-    .argument('<name>')
-    .action(
-      act(async (session, _options, [name = ''] = []) => {
-        const handle = await findSchedule(session, name);
-        await handle.unpause('resumed');
-        session.terminal.print(`resumed ${name}`);
-        return 0;
-      }),
-    );
-
-  command
-    .command('trigger')
-    .description('start what a schedule runs now; skipped while its run before goes on')
-    .argument('<name>')
-    .action(
-      act(async (session, _options, [name = ''] = []) => {
-        const handle = await findSchedule(session, name);
-        // Without it the SDK would allow two at once.
-        await handle.trigger('SKIP');
-        session.terminal.print(`triggered ${name}: lifeboat runs`);
-        return 0;
-      }),
-    );
-
-  command
-    .command('remove')
-    .description('remove a schedule; the next apply makes it again while lifeboat.yaml has it')
-    .argument('<name>')
-    .action(
-      act(async (session, _options, [name = ''] = []) => {
-        const handle = await findSchedule(session, name);
-        await handle.delete();
-        session.terminal.print(`removed ${name}`);
-        return 0;
-      }),
-    );
+  onSchedule(command, 'resume', 'let a paused schedule go on', async (handle, name) => {
+    await handle.unpause('resumed');
+    return `resumed ${name}`;
+  });
+  const trigger = 'start what a schedule runs now; skipped while its run before goes on';
+  onSchedule(command, 'trigger', trigger, async (handle, name) => {
+    // Without it the SDK would allow two at once.
+    await handle.trigger('SKIP');
+    return `triggered ${name}: lifeboat runs`;
+  });
+  const remove = 'remove a schedule; the next apply makes it again while lifeboat.yaml has it';
+  onSchedule(command, 'remove', remove, async (handle, name) => {
+    await handle.delete();
+    return `removed ${name}`;
+  });
 };
 
+/** Adds a command that does one thing to the schedule that it is given, and says what. */
+function onSchedule(
+  command: Command,
+  verb: string,
+  description: string,
+  work: (handle: ScheduleHandle, name: string) => Promise<string>,
+): void {
+  command
+    .command(verb)
+    .description(description)
+    .argument('<name>')
+    .action(
+      act(async (session, _options, [name = ''] = []) => {
+        session.terminal.print(await work(await findSchedule(session, name), name));
+        return 0;
+      }),
+    );
+}
+
 /** The handle of a schedule by its name in lifeboat.yaml. @throws InputInvalid naming those that are there */
-async function findSchedule(
-  session: Session,
-  name: string,
-): Promise<ReturnType<Awaited<ReturnType<Session['client']>>['schedule']['getHandle']>> {
+async function findSchedule(session: Session, name: string): Promise<ScheduleHandle> {
   const { platform } = await session.platform();
   const { listSchedules, readSchedule, scheduleId } = await import('../../workers/schedules.ts');
   const client = await session.client();

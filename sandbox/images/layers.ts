@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { fileExists } from '../../workers/tools/file-exists.ts';
 import { toolCache } from '../../workers/tools/find-tool.ts';
 import { debianSuite } from '../machine.ts';
 import { run } from '../run.ts';
@@ -124,7 +125,7 @@ export async function makePauseLayer(): Promise<Layer> {
 
 /** Makes a directory with layer.tar once: beside its place, then renamed; a second process at the same time wins or loses. */
 async function once(directory: string, make: (building: string) => Promise<void>): Promise<Layer> {
-  if (!(await exists(join(directory, 'layer.json')))) {
+  if (!(await fileExists(join(directory, 'layer.json')))) {
     await mkdir(imageCache(), { recursive: true });
     const building = await mkdtemp(join(imageCache(), '.building-'));
     try {
@@ -132,7 +133,7 @@ async function once(directory: string, make: (building: string) => Promise<void>
       await make(building);
       await writeFile(join(building, 'layer.json'), JSON.stringify(await describe(join(building, 'layer.tar'))));
       await rename(building, directory).catch(async (error: unknown) => {
-        if (!(await exists(join(directory, 'layer.json')))) throw error;
+        if (!(await fileExists(join(directory, 'layer.json')))) throw error;
       });
     } finally {
       await rm(building, { recursive: true, force: true });
@@ -147,11 +148,4 @@ async function describe(file: string): Promise<Omit<Layer, 'file'>> {
   const stream = createReadStream(file, { highWaterMark: 1024 * 1024 });
   await pipeline(stream, hash);
   return { sha256: hash.digest('hex'), sizeBytes: stream.bytesRead };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startProcess } from '../../activities/clients/process.ts';
+import { fileExists } from '../../workers/tools/file-exists.ts';
 import { toolCache } from '../../workers/tools/find-tool.ts';
 import { checkout } from '../layout.ts';
 import { type Progress, run, timed } from '../run.ts';
@@ -47,7 +48,7 @@ export async function compileKubernetes(progress: Progress): Promise<KubernetesP
   const digest = createHash('sha256').update(Buffer.concat(pins)).digest('hex').slice(0, 12);
   const parent = join(toolCache(), 'kubernetes');
   const cached = join(parent, `${kubernetesVersion}-${digest}`);
-  if (!(await exists(cached))) {
+  if (!(await fileExists(cached))) {
     await timed(progress, `Kubernetes ${kubernetesVersion}, compiled from its modules`, async () => {
       await mkdir(parent, { recursive: true });
       const building = await mkdtemp(join(parent, '.building-'));
@@ -58,7 +59,7 @@ export async function compileKubernetes(progress: Progress): Promise<KubernetesP
         // Alone: it imports a package whose path differs from another one's only in case, which one build refuses.
         await build(source, building, ['github.com/rancher/local-path-provisioner'], progress);
         await rename(building, cached).catch(async (error: unknown) => {
-          if (!(await exists(cached))) throw error;
+          if (!(await fileExists(cached))) throw error;
         });
       } finally {
         await rm(building, { recursive: true, force: true });
@@ -96,11 +97,4 @@ async function build(source: string, target: string, packages: readonly string[]
     clearInterval(every);
     lines.close();
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

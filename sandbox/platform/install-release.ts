@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { ReadSecretKey, SandboxSecret, SeedPod } from '../../charts/sandbox-recipe.ts';
 import { checkout } from '../layout.ts';
 import { type Progress, run, timed } from '../run.ts';
-import { applyObjects, type ClusterOfSandbox, kubectl } from './kubectl.ts';
+import { applyObjects, type ClusterOfSandbox, helmClusterArgs, kubectl } from './kubectl.ts';
 import { execArgs, mainPod } from './main-pod.ts';
 import { releaseLabel, type SandboxRelease } from './release.ts';
 
@@ -96,18 +96,7 @@ async function installChart(
     await run(
       sandbox.tools.helm,
       [
-        ...[
-          'upgrade',
-          '--install',
-          name,
-          join(directory, archive),
-          '-n',
-          namespace,
-          '--kubeconfig',
-          sandbox.kubeconfig,
-          '--kube-context',
-          sandbox.context,
-        ],
+        ...['upgrade', '--install', name, join(directory, archive), '-n', namespace, ...helmClusterArgs(sandbox)],
         ...['-f', join(checkout, 'charts', chart, 'sandbox', 'values.yaml'), '-f', '-', '--wait', '--timeout', '300s'],
       ],
       { input: JSON.stringify(values ?? {}), timeoutMs: 330_000 },

@@ -11,6 +11,11 @@ export function clusterArgs({ kubeconfig, context }: ClusterOfSandbox): string[]
   return ['--kubeconfig', kubeconfig, '--context', context];
 }
 
+/** Arguments of helm that name the cluster. */
+export function helmClusterArgs({ kubeconfig, context }: ClusterOfSandbox): string[] {
+  return ['--kubeconfig', kubeconfig, '--kube-context', context];
+}
+
 /** Runs kubectl against the sandbox and returns its stdout; a bad exit throws. */
 export async function kubectl(
   sandbox: ClusterOfSandbox,

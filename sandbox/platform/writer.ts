@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Writer } from '../../charts/sandbox-recipe.ts';
+import { fileExists } from '../../workers/tools/file-exists.ts';
 import { checkout } from '../layout.ts';
 import { sandboxPart } from './install-release.ts';
 import { type ClusterOfSandbox, clusterArgs, kubectl } from './kubectl.ts';
@@ -34,10 +34,7 @@ const supervised =
 
 /** Whether the chart of a release brings a continuous writer. */
 export async function hasWriter({ chart }: SandboxRelease): Promise<boolean> {
-  return await access(join(checkout, 'charts', chart, 'sandbox', 'writer.ts')).then(
-    () => true,
-    () => false,
-  );
+  return await fileExists(join(checkout, 'charts', chart, 'sandbox', 'writer.ts'));
 }
 
 /** Starts the continuous writer of a release; when its pod goes away it goes on in the next one. */

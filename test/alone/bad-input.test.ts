@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CommandResult, lifeboat } from '../../demo/command.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
+import { helmClusterArgs } from '../../sandbox/platform/kubectl.ts';
 import { run } from '../../sandbox/run.ts';
 import { clusterState } from '../e2e/as-it-was.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
@@ -159,7 +160,7 @@ describe('bad input', () => {
     await mkdir(join(chart, 'templates'), { recursive: true });
     await writeFile(join(chart, 'Chart.yaml'), 'apiVersion: v2\nname: strange\nversion: 1.0.0\n');
     const { sandbox } = ground;
-    const cluster = ['--kubeconfig', sandbox.kubeconfig, '--kube-context', sandbox.context];
+    const cluster = helmClusterArgs(sandbox);
     await run(sandbox.tools.helm, ['install', 'strange', chart, '-n', strange, '--create-namespace', ...cluster]);
     const withStrange = `${config}  - { release: ${strange}/strange, chart: ${chart} }\n`;
     await writeFile(join(ground.setting.directory, 'strange.yaml'), withStrange);

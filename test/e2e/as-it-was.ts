@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { helmClusterArgs } from '../../sandbox/platform/kubectl.ts';
 import type { Ground } from './ground.ts';
 
 /**
@@ -40,15 +41,8 @@ export async function clusterState(
     for (const pod of helpers.items) lines.push(`${namespace} helper pod ${pod.metadata.name}`);
     const { sandbox } = ground;
     const { stdout } = await promisify(execFile)(sandbox.tools.helm, [
-      'list',
-      '-n',
-      namespace,
-      '-o',
-      'json',
-      '--kubeconfig',
-      sandbox.kubeconfig,
-      '--kube-context',
-      sandbox.context,
+      ...['list', '-n', namespace, '-o', 'json'],
+      ...helmClusterArgs(sandbox),
     ]);
     for (const release of JSON.parse(stdout) as { name: string; status: string; chart: string }[])
       lines.push(`${namespace} helm ${release.name} ${release.chart} ${release.status}`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkout } from '../../sandbox/layout.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
+import { helmClusterArgs } from '../../sandbox/platform/kubectl.ts';
 import { run } from '../../sandbox/run.ts';
 import { type Ground, openGround } from './ground.ts';
 
@@ -93,7 +94,7 @@ describe('a release whose chart makes up its passwords', () => {
       sandbox.tools.helm,
       [
         ...['upgrade', '--install', 'mysql', join(charts, 'mysql'), '-n', namespace, '--create-namespace'],
-        ...['--kubeconfig', sandbox.kubeconfig, '--kube-context', sandbox.context],
+        ...helmClusterArgs(sandbox),
         ...['-f', '-', '--set', 'mysql.existingSecret=', '--set-json', 'mysql.users=[]', '--wait', '--timeout', '300s'],
       ],
       { input: values, timeoutMs: 330_000 },

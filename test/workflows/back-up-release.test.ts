@@ -1,18 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { component, config, type FakeActivities, planOf, summaryOf, untilCancelled } from './fake-activities.ts';
-import { RunGround } from './run-ground.ts';
+import { type RunGround, useRunGround } from './run-ground.ts';
 
 let ground: RunGround;
 let fakes: FakeActivities;
 
-beforeAll(async () => {
-  ground = await RunGround.open();
-}, 60_000);
-afterAll(() => ground.close());
-beforeEach(() => {
-  fakes = ground.fresh();
+useRunGround((opened, fresh) => {
+  ground = opened;
+  fakes = fresh;
 });
-afterEach(() => ground.replay());
 
 const bindTo = (of: Parameters<typeof summaryOf>[1]): void => {
   fakes.on('bindForBackup', ({ release }) => ({

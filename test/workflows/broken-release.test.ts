@@ -1,20 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type FakeActivities, plannedOf } from './fake-activities.ts';
-import { RunGround } from './run-ground.ts';
+import { type RunGround, useRunGround } from './run-ground.ts';
 
 let ground: RunGround;
 let fakes: FakeActivities;
 
-beforeAll(async () => {
-  ground = await RunGround.open();
-}, 60_000);
-afterAll(() => ground.close());
-beforeEach(() => {
-  fakes = ground.fresh();
+useRunGround((opened, fresh) => {
+  ground = opened;
+  fakes = fresh;
   fakes.on('planRelease', () => plannedOf(release, { live: true }));
   fakes.fail('captureComponent', 'DumpFailed');
 });
-afterEach(() => ground.replay());
 
 const release = 'shop/db';
 const approval = { by: 'ann', reason: 'its files are corrupt', planDigest: `digest of ${release}` };

@@ -1,19 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RecoveryMember } from '../../activities/platform.ts';
 import { type FakeActivities, plannedOf } from './fake-activities.ts';
-import { RunGround } from './run-ground.ts';
+import { type RunGround, useRunGround } from './run-ground.ts';
 
 let ground: RunGround;
 let fakes: FakeActivities;
 
-beforeAll(async () => {
-  ground = await RunGround.open();
-}, 60_000);
-afterAll(() => ground.close());
-beforeEach(() => {
-  fakes = ground.fresh();
+useRunGround((opened, fresh) => {
+  ground = opened;
+  fakes = fresh;
 });
-afterEach(() => ground.replay());
 
 const member = (release: string, tier: number, requires: string[] = [], wave = 0): RecoveryMember => ({
   release,

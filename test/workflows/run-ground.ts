@@ -2,7 +2,7 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
-import { vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
 import { ActivityInterceptor } from '../../activities/activity-interceptor.ts';
 import type { RunResult } from '../../model/outcome.ts';
 import type { RunProgress } from '../../model/progress.ts';
@@ -147,4 +147,20 @@ export class RunGround {
       await Worker.runReplayHistory({ workflowBundle: this.bundle }, history, handle.workflowId);
     }
   }
+}
+
+/**
+ * Opens a ground for all tests of a file and gives each test fresh fakes; after each its runs are replayed. `use` hands
+ * both over before every test.
+ */
+export function useRunGround(use: (ground: RunGround, fakes: FakeActivities) => void): void {
+  let ground: RunGround;
+  beforeAll(async () => {
+    ground = await RunGround.open();
+  }, 60_000);
+  afterAll(() => ground.close());
+  beforeEach(() => {
+    use(ground, ground.fresh());
+  });
+  afterEach(() => ground.replay());
 }

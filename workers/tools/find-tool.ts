@@ -1,7 +1,8 @@
-import { access, constants } from 'node:fs/promises';
+import { constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { runProcess } from '../../activities/clients/process.ts';
+import { fileExists } from './file-exists.ts';
 import { installTool } from './install-tool.ts';
 import { type Tool, type ToolName, tools } from './tool-table.ts';
 
@@ -20,7 +21,7 @@ export async function locateTool(name: ToolName): Promise<string | undefined> {
   const onPath = await locateOnPath(tool);
   if (onPath !== undefined) return onPath;
   const cached = cachedPath(name, tool);
-  return (await isExecutable(cached)) ? cached : undefined;
+  return (await fileExists(cached, constants.X_OK)) ? cached : undefined;
 }
 
 /**
@@ -46,7 +47,7 @@ async function locateOnPath(tool: Tool): Promise<string | undefined> {
   if (onPath === undefined || versionArgs === undefined || fits === undefined) return undefined;
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(directory, onPath);
-    if (directory === '' || !(await isExecutable(path))) continue;
+    if (directory === '' || !(await fileExists(path, constants.X_OK))) continue;
     const version = await readVersion(path, versionArgs);
     if (version !== undefined && fits(version.major, version.minor)) return path;
   }
@@ -60,11 +61,4 @@ async function readVersion(
   const result = await runProcess({ file: path, args, timeoutMs: 10_000 }).catch(() => undefined);
   const match = /v?(\d+)\.(\d+)\.\d+/.exec(result?.exitCode === 0 ? result.stdout : '');
   return match === null ? undefined : { major: Number(match[1]), minor: Number(match[2]) };
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }

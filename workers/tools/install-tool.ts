@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lastLine, runProcess } from '../../activities/clients/process.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
+import { fileExists } from './file-exists.ts';
 import type { Tool, ToolName, ToolSource } from './tool-table.ts';
 import { extractZipMember } from './zip-member.ts';
 
@@ -59,11 +60,7 @@ async function publish(done: string, target: string, path: string): Promise<void
   try {
     await rename(done, target);
   } catch (error) {
-    const there = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (!there) throw error;
+    if (!(await fileExists(path))) throw error;
   }
 }
 

@@ -65,9 +65,10 @@ async function beginAnew(context: RecoveryContext, { secrets, claims }: Renewal)
   draft.notes = [...draft.notes, `started anew with the captured ${secrets.join(', ')}`];
 }
 
-async function raiseFence({ release }: RecoveryContext): Promise<void> {
+/** Keeps clients out; of a release that is to be replaced what it lacks (`mayLack`) lets nobody in. */
+export async function raiseFence({ release }: RecoveryContext, mayLack = false): Promise<void> {
   await patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [
-    { release, deadlineMs: fenceDeadlineMs, kind: 'plan' },
+    { release, deadlineMs: fenceDeadlineMs, kind: 'plan', mayLack },
   ]);
 }
 
