@@ -203,6 +203,7 @@ export function createCaptureActivities(backends: Backends) {
         minimumProofs: ['count', 'digest'],
         restoreCommand: 'cat   # the bound plan of the capture',
       });
+      await verifyArtifact({ store, artifact: plan, identity: kit.identity });
       const capturedAt = components.map((record) => record.capturedAt).sort()[0] ?? new Date().toISOString();
       const before = (await readChain({ store, trustedKeys, release: bound.release })).find(
         (entry) => entry.document !== undefined && entry.document.id !== of.point,

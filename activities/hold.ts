@@ -33,16 +33,24 @@ export function createHoldActivities(backends: Backends) {
     /** Takes the lock of a release, `namespace/name`, for this run. Idempotent. @throws ReleaseBusy naming the holder */
     async acquireLock(of: { release: string }): Promise<void> {
       const release = lockPath(of.release);
-      const holder = { temporalAddress: backends.temporalAddress, ...currentRun() };
+      const holder = {
+        temporalAddress: backends.temporalAddress,
+        temporalNamespace: Context.current().info.namespace,
+        ...currentRun(),
+      };
       const held = await takeLock(
         kubernetes,
         release,
         holder,
-        async ({ holder: other }) => other.temporalAddress === backends.temporalAddress && (await isClosed(other)),
+        async ({ holder: other }) =>
+          other.temporalAddress === holder.temporalAddress &&
+          other.temporalNamespace === holder.temporalNamespace &&
+          (await isClosed(other)),
       );
       if (held.holder.runId === holder.runId) return;
+      const { workflowId, temporalAddress, temporalNamespace } = held.holder;
       throw failure('ReleaseBusy', {
-        message: `lock ${of.release}: held by ${held.holder.workflowId} of ${held.holder.temporalAddress} since ${held.since}`,
+        message: `lock ${of.release}: held by ${workflowId} of ${temporalAddress}${temporalNamespace === undefined ? '' : ` (${temporalNamespace})`} since ${held.since}`,
         subject: of.release,
       });
     },

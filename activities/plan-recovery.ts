@@ -10,6 +10,7 @@ import { type FoundPoint, findPoint } from '../transfer/points.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
+import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { readRelease } from './clients/helm.ts';
 import { optional } from './clients/kubernetes.ts';
 import { currentRun } from './current-run.ts';
@@ -157,6 +158,7 @@ export async function planRecovery(
       liveRevision: live?.revision ?? null,
       namespaceExisted,
       claims,
+      configuration: namespaceExisted ? await listConfigurationNames(backends.kubernetes, namespace) : [],
       digest,
     },
   };

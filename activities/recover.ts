@@ -5,12 +5,19 @@ import { releaseTitle } from '../model/release-name.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
+import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
 import { gone, isConflict, optional, request } from './clients/kubernetes.ts';
 import { compareTarget } from './compare-target.ts';
 import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
-import { capturedNamespace, readRecord, restoreObjects } from './methods/release-config.ts';
+import {
+  capturedNamespace,
+  listOwnObjects,
+  readRecord,
+  restoreObjects,
+  restoreSecrets,
+} from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
 import {
   contextOfConfiguration,
@@ -43,22 +50,41 @@ export function createRecoverActivities(backends: Backends) {
       const context = (): ReturnType<typeof contextOfConfiguration> =>
         contextOfConfiguration(backends, recovery, of.component);
       await ensureNamespace(await capturedNamespace(await context()));
-      const before = new Set(await listConfiguration(namespace));
+      const before = new Set(await listConfigurationNames(backends.kubernetes, namespace));
       await restoreObjects(await context());
-      return (await listConfiguration(namespace)).filter((object) => !before.has(object));
+      return (await listConfigurationNames(backends.kubernetes, namespace)).filter((object) => !before.has(object));
     },
 
-    /** Deletes the Secrets and ConfigMaps that this run made. Idempotent. */
-    async removeConfiguration(of: { release: string; objects: readonly string[] }): Promise<void> {
-      const { bound } = await readRunDocument(backends, currentRun().runId);
-      const { namespace } = bound.release;
-      for (const [kind, name = ''] of of.objects.map((object) => object.split('/'))) {
+    /**
+     * Deletes the Secrets and ConfigMaps that this run made: those that its restore named, and of one that failed half
+     * way those that were not there when the plan was made. Idempotent.
+     */
+    async removeConfiguration(of: { release: string; objects: readonly string[]; component?: string }): Promise<void> {
+      const recovery = await readRecovery(backends);
+      const { namespace } = recovery.document.bound.release;
+      const there = recovery.document.recovery?.configuration;
+      const brought =
+        of.component === undefined || there === undefined
+          ? []
+          : await listOwnObjects(await contextOfConfiguration(backends, recovery, of.component));
+      const made = new Set([...of.objects, ...brought.filter((object) => there?.includes(object) === false)]);
+      for (const [kind, name = ''] of [...made].map((object) => object.split('/'))) {
         await gone(`delete ${of.release} ${kind ?? ''} ${name}`, () =>
           kind === 'Secret'
             ? backends.kubernetes.core.deleteNamespacedSecret({ namespace, name })
             : backends.kubernetes.core.deleteNamespacedConfigMap({ namespace, name }),
         );
       }
+    },
+
+    /** Gives the Secrets and ConfigMaps that the run replaced what the safety copy has of them. Idempotent. */
+    async putBackConfiguration(of: { release: string; component: string; safetyCopy: string }): Promise<void> {
+      const { document, manifest } = await readRecovery(backends);
+      const { manifest: copy } = await locatePoint(backends, document.bound.release, of.safetyCopy, null);
+      const generation = `${generationOf(manifest, of.component)}-undo`;
+      const context = await contextOfConfiguration(backends, { document, manifest: copy }, of.component, generation);
+      await restoreObjects(context);
+      await restoreSecrets(context);
     },
 
     /**
@@ -184,7 +210,10 @@ export function createRecoverActivities(backends: Backends) {
       const releases = await request(`list releases of ${namespace}`, () =>
         backends.kubernetes.core.listNamespacedSecret({ namespace, labelSelector: 'owner=helm' }),
       );
-      if (pods.items.length > 0 || releases.items.length > 0) return;
+      const claims = await request(`list claims of ${namespace}`, () =>
+        backends.kubernetes.core.listNamespacedPersistentVolumeClaim({ namespace }),
+      );
+      if ([...pods.items, ...releases.items, ...claims.items].length > 0) return;
       await gone(`delete namespace ${namespace}`, () => backends.kubernetes.core.deleteNamespace({ name: namespace }));
     },
 
@@ -220,19 +249,6 @@ export function createRecoverActivities(backends: Backends) {
       if (error instanceof LifeboatFailure) return false;
       throw error;
     }
-  }
-
-  async function listConfiguration(namespace: string): Promise<string[]> {
-    const [secrets, maps] = await Promise.all([
-      request('list Secrets', () => backends.kubernetes.core.listNamespacedSecret({ namespace })),
-      request('list ConfigMaps', () => backends.kubernetes.core.listNamespacedConfigMap({ namespace })),
-    ]);
-    const own = secrets.items
-      .filter((secret) => secret.type !== 'helm.sh/release.v1')
-      .map((secret) => `Secret/${secret.metadata?.name ?? ''}`);
-    return [...own, ...maps.items.map((map) => `ConfigMap/${map.metadata?.name ?? ''}`)].filter(
-      (object) => object !== 'ConfigMap/kube-root-ca.crt',
-    );
   }
 
   async function ensureNamespace(body: Awaited<ReturnType<typeof capturedNamespace>>): Promise<void> {

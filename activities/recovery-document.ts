@@ -33,8 +33,9 @@ export async function contextOfRestore(
   backends: Backends,
   { document, manifest }: RecoveryDocument,
   component: string,
+  generation = generationOf(manifest, component),
 ): ReturnType<typeof restoreContext> {
-  return await restoreContext(backends, document, manifest, component, generationOf(manifest, component));
+  return await restoreContext(backends, document, manifest, component, generation);
 }
 
 /** As `contextOfRestore`, of the component that holds the release itself. */
@@ -42,8 +43,9 @@ export async function contextOfConfiguration(
   backends: Backends,
   recovery: RecoveryDocument,
   component: string,
+  generation?: string,
 ): Promise<ConfigurationContext> {
-  return (await contextOfRestore(backends, recovery, component)) as ConfigurationContext;
+  return (await contextOfRestore(backends, recovery, component, generation)) as ConfigurationContext;
 }
 
 /** Names the scratch objects of a component's restore, and its marker in the target. */

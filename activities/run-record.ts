@@ -24,6 +24,8 @@ export const RunDocument = z.strictObject({
       namespaceExisted: z.boolean(),
       /** Volume claims of the release that were there already. */
       claims: z.array(z.string()),
+      /** Secrets and ConfigMaps that were in its namespace, as `Secret/name`; documents of earlier versions lack it. */
+      configuration: z.array(z.string()).optional(),
       digest: z.string(),
     })
     .nullable(),

@@ -113,10 +113,14 @@ export function joinCompensations(all: readonly Compensation[]): Compensation {
   return all.includes('done') ? 'done' : 'none';
 }
 
-/** Whether every measured objective of the releases was met; null where none was measured. */
-export function objectivesMet(releases: readonly Pick<ReleaseResult, 'rpo' | 'rto'>[]): boolean | null {
+/**
+ * Whether every measured objective of the releases was met; null where none was measured. What failed met nothing,
+ * however good the figures of its neighbours are.
+ */
+export function objectivesMet(releases: readonly Pick<ReleaseResult, 'outcome' | 'rpo' | 'rto'>[]): boolean | null {
   const measured = releases.flatMap((release) => [release.rpo.met, release.rto.met]).filter((met) => met !== null);
-  return measured.length === 0 ? null : measured.every(Boolean);
+  if (measured.length === 0) return null;
+  return measured.every(Boolean) && releases.every(({ outcome }) => outcome === 'complete' || outcome === 'partial');
 }
 
 /** An objective against a measured figure. */

@@ -211,7 +211,12 @@ export function isSafetyCopy({ run }: Manifest): boolean {
   return run.trigger === safetyCopyTrigger;
 }
 
-function isVerified({ manifest, verifications }: FoundPoint): boolean {
+/** Whether a recovery takes a point without being told its id: `latest-verified` is the newest of these. */
+export function isDefaultPoint(found: Pick<FoundPoint, 'manifest' | 'verifications'>): boolean {
+  return !isSafetyCopy(found.manifest) && isVerified(found);
+}
+
+function isVerified({ manifest, verifications }: Pick<FoundPoint, 'manifest' | 'verifications'>): boolean {
   const [newest] = verifications;
   if (manifest.suspect !== null || newest?.outcome === 'damaged') return false;
   return isReadBack(manifest.proof) || (newest !== undefined && isReadBack(newest.proof));

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Artifact, ComponentRecord, Manifest, Segment } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
@@ -105,10 +106,17 @@ export async function writeRestoreGuide(
     }),
   );
   const signature = signBytes(kit, text);
-  await store.put(`${prefix}/SHA256SUMS`, Buffer.from(checksumLines(of, prefix)));
-  await store.put(`${key}.sig`, signature);
-  await store.put(key, text);
+  await putProven(store, `${prefix}/SHA256SUMS`, Buffer.from(checksumLines(of, prefix)));
+  await putProven(store, `${key}.sig`, signature);
+  await putProven(store, key, text);
   return { key, sha256: createHash('sha256').update(text).digest('hex'), signature: signature.toString('base64') };
+}
+
+/** Writes an object and reads it back. @throws ArtifactDigestMismatch where the store has other bytes */
+async function putProven(store: Store, key: string, bytes: Buffer): Promise<void> {
+  await store.put(key, bytes);
+  if (bytes.equals(await store.get(key))) return;
+  throw failure('ArtifactDigestMismatch', { message: `read back ${key}: it is not what was written` });
 }
 
 function fetchCommand(address: string, endpoint: string | undefined, prefix: string): string {

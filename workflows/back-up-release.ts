@@ -28,7 +28,7 @@ export async function backUpRelease(raw?: unknown): Promise<RunResult> {
     'backUpRelease',
     BackUpReleaseInput,
     raw,
-    (input) => ({ title: `Back up ${input.release}`, release: input.release, trigger: input.trigger }),
+    (input) => ({ title: `Back up ${input.release}`, release: input.release, trigger: input.trigger, pausable: false }),
     async (run) => {
       const { input, console } = run;
       console.announce(['bind the plan', 'capture', 'verify', 'commit the recovery point']);
@@ -125,18 +125,31 @@ async function captureUnit(context: Context, unit: readonly ComponentSummary[]):
     return;
   }
   if (unit[0]?.group !== null && summary.quiesceDeadlineMs !== null) {
-    const release = draft.release;
-    const lift = context.run.undo.push(`release the quiesce of ${release}`, () => undo.releaseQuiesce({ release }));
-    try {
-      await quick.quiesce({ release });
-      for (const component of unit) await capture(context, component);
-    } finally {
-      await CancellationScope.nonCancellable(() => undo.releaseQuiesce({ release }));
-      lift();
-    }
+    await captureQuiesced(context, unit, summary.quiesceDeadlineMs);
     return;
   }
   for (const component of unit) await capture(context, component);
+}
+
+/** Writers are held for the captures of one group, and let go at the plan's deadline whatever the captures do. */
+async function captureQuiesced(context: Context, unit: readonly ComponentSummary[], deadlineMs: number): Promise<void> {
+  const { release } = context.draft;
+  const lift = context.run.undo.push(`release the quiesce of ${release}`, () => undo.releaseQuiesce({ release }));
+  const since = Date.now();
+  try {
+    await CancellationScope.withTimeout(deadlineMs, async () => {
+      await quick.quiesce({ release });
+      for (const component of unit) await capture(context, component);
+    });
+  } catch (error) {
+    if (!isCancellation(error) || Date.now() - since < deadlineMs) throw error;
+    throw failure('QuiesceFailed', {
+      message: `capture ${release}: not done within the ${formatDuration(deadlineMs)} that its writers may be held`,
+    });
+  } finally {
+    await CancellationScope.nonCancellable(() => undo.releaseQuiesce({ release }));
+    lift();
+  }
 }
 
 /**

@@ -1,10 +1,11 @@
+import { patched } from '@temporalio/workflow';
 import type { PlannedRecovery } from '../activities/plan-recovery.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
 import { measureObjective, type RunResult } from '../model/outcome.ts';
 import { RecoverReleaseInput } from '../model/run-input.ts';
 import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
-import { conduct, type Ending } from './run/conduct.ts';
+import { conduct, type Ending, type Run } from './run/conduct.ts';
 import { isCancelled, viewFailure } from './run/failure-view.ts';
 import {
   compareRest,
@@ -27,7 +28,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
     'recoverRelease',
     RecoverReleaseInput,
     raw,
-    (input) => ({ title: `Recover ${input.release}`, release: input.release, trigger: input.trigger }),
+    (input) => ({ title: `Recover ${input.release}`, release: input.release, trigger: input.trigger, pausable: false }),
     async (run) => {
       const { input, console } = run;
       const request = {
@@ -49,7 +50,13 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       console.attribute('cluster', planned.summary.release.cluster);
       console.attribute('release', draft.release);
       console.attribute('point', planned.point.id);
-      if (input.dryRun) return { outcome: 'complete', plan: planned.plan };
+      const problems = await findProblems(run, planned);
+      if (input.dryRun) {
+        const findings = [...planned.plan.findings, ...problems];
+        return { outcome: 'complete', plan: { ...planned.plan, findings } };
+      }
+      if (problems.length > 0)
+        throw failure('PrerequisitesMissing', { message: `check prerequisites: ${problems.join('; ')}` });
       const captured = planned.summary.components.filter((component) =>
         planned.point.components.includes(component.name),
       );
@@ -83,6 +90,21 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       return await recover(context);
     },
   );
+}
+
+/**
+ * What the cluster lacks for this recovery, before anybody is asked and anything is changed. The run of a platform has
+ * looked at all of its releases at once, and data alone goes into what is there.
+ */
+async function findProblems(run: Run<RecoverReleaseInput>, planned: PlannedRecovery): Promise<readonly string[]> {
+  const { input } = run;
+  if (run.isChild || input.scope === 'data' || !patched('prerequisites of one release')) return [];
+  run.console.enter('prerequisites');
+  const { problems } = await patient.checkPrerequisites.executeWithOptions(
+    { summary: `check the prerequisites of ${input.release}` },
+    [{ releases: [{ release: input.release, point: planned.point.id }] }],
+  );
+  return problems;
 }
 
 function announce({ run, components, planned, config }: RecoveryContext): void {

@@ -60,6 +60,20 @@ export async function listConfigurationObjects(
     .sort((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`));
 }
 
+/** The Secrets and ConfigMaps of a namespace that are not Helm's or the cluster's own, as `Secret/name`. */
+export async function listConfigurationNames(kubernetes: Kubernetes, namespace: string): Promise<string[]> {
+  const [secrets, maps] = await Promise.all([
+    request('list Secrets', () => kubernetes.core.listNamespacedSecret({ namespace })),
+    request('list ConfigMaps', () => kubernetes.core.listNamespacedConfigMap({ namespace })),
+  ]);
+  const own = secrets.items
+    .filter((secret) => secret.type !== 'helm.sh/release.v1')
+    .map((secret) => `Secret/${secret.metadata?.name ?? ''}`);
+  return [...own, ...maps.items.map((map) => `ConfigMap/${map.metadata?.name ?? ''}`)].filter(
+    (object) => object !== 'ConfigMap/kube-root-ca.crt',
+  );
+}
+
 /** An object as the API server has it, or undefined. Tokens of service accounts and Helm's own records are left out. */
 export async function readConfigurationObject(
   kubernetes: Kubernetes,

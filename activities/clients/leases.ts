@@ -3,8 +3,13 @@ import type { V1Lease } from '@kubernetes/client-node';
 import { ownNamespace } from '../../model/run-names.ts';
 import { isConflict, type Kubernetes, optional, request } from './kubernetes.ts';
 
-/** Who holds a release: a run of a Temporal server. */
-export type LockHolder = { readonly temporalAddress: string; readonly workflowId: string; readonly runId: string };
+/** Who holds a release: a run of a Temporal server and namespace. Locks of earlier versions name no namespace. */
+export type LockHolder = {
+  readonly temporalAddress: string;
+  readonly temporalNamespace?: string;
+  readonly workflowId: string;
+  readonly runId: string;
+};
 
 /** A lock as it stands in the cluster. `token` grows with each holder: a stale one cannot pass for a newer. */
 export type HeldLock = {

@@ -231,6 +231,13 @@ export async function restoreObjects(context: RestoreContext<Options>): Promise<
   );
 }
 
+/** The captured Secrets and ConfigMaps that Helm does not own, as `Secret/name`. */
+export async function listOwnObjects(context: RestoreContext<Options>): Promise<string[]> {
+  return (await capturedObjects(context))
+    .filter((object) => !isHelmOwned(object) && object.kind !== 'PersistentVolumeClaim')
+    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+}
+
 /** The Secrets that Helm rendered with other data than captured, as `Secret/name`; changes nothing. */
 export async function listReplacedSecrets(context: RestoreContext<Options>): Promise<string[]> {
   const target = { ...targetOf(context), fieldManager: 'helm' } as const;

@@ -10,7 +10,7 @@ import type { Session } from '../session.ts';
 import { table, when } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
 
-type ListedPoint = {
+export type ListedPoint = {
   readonly release: string;
   readonly manifest: Manifest;
   readonly verifications: readonly Verification[];

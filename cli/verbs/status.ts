@@ -3,15 +3,18 @@ import type { HeldLock } from '../../activities/clients/leases.ts';
 import { durationMs } from '../../model/duration.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releasePath, releaseTitle } from '../../model/release-name.ts';
+import { isDefaultPoint } from '../../transfer/points.ts';
 import { age, table } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
-import { listPoints, proofOf } from './points.ts';
+import { type ListedPoint, listPoints, proofOf } from './points.ts';
 
 type Row = {
   release: string;
   tier: number;
   point: string | null;
   capturedAt: string | null;
+  /** The newest point that a recovery takes by itself: what the RPO is measured by. */
+  goodPoint: string | null;
   rpoMet: boolean | null;
   rpo: string;
   proof: string;
@@ -42,6 +45,7 @@ export const status: Verb = (program) => {
           const title = releaseTitle(release);
           const own = points.filter((each) => each.release === title);
           const newest = own[0];
+          const good = own.find(isDefaultPoint);
           const entry = platform.releases.find((each) => each.release === title);
           const chart = newest?.manifest.chart.name;
           const plan =
@@ -62,8 +66,10 @@ export const status: Verb = (program) => {
             rpoMet:
               newest === undefined || rpo === undefined
                 ? null
-                : Date.now() - Date.parse(newest.manifest.capturedAt) <= durationMs(rpo),
-            proof: newest === undefined ? '–' : proofOf(newest.manifest, newest.verifications),
+                : good !== undefined && Date.now() - Date.parse(good.manifest.capturedAt) <= durationMs(rpo),
+            goodPoint: good?.manifest.id ?? null,
+            proof:
+              newest === undefined ? '–' : `${proofOf(newest.manifest, newest.verifications)}${lastGood(newest, good)}`,
             restored: restored ?? null,
             state:
               newest === undefined
@@ -98,6 +104,12 @@ export const status: Verb = (program) => {
       }),
     );
 };
+
+/** Where the newest point is not what a recovery would take: how old that is. */
+function lastGood(newest: ListedPoint, good: ListedPoint | undefined): string {
+  if (good === newest) return '';
+  return good === undefined ? ', none is good' : `, last good one ${age(good.manifest.capturedAt)}`;
+}
 
 function rowCells(row: Row): string[] {
   const met = row.rpoMet === null ? (row.point === null ? ' ✗' : '') : row.rpoMet ? ' ✓' : ' ✗';

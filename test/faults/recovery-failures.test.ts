@@ -45,6 +45,27 @@ describe('a recovery that fails', () => {
     await expectRecoveryPutBack(ground.names.redis, 'FactsDiffer', /1 of [0-9]+ facts differ/);
   });
 
+  it('puts back the Secrets that it replaced, from the safety copy', async () => {
+    await ground.useWorker();
+    await ground.redis(['SET', 'page:7', 'newer than the point']);
+    const secret = ['secret', 'redis-credentials', '-n', ground.namespace];
+    await ground.kubectl(['patch', ...secret, '--type=merge', '-p', JSON.stringify({ stringData: { later: 'yes' } })]);
+    const dataOf = async (): Promise<unknown> =>
+      (JSON.parse(await ground.kubectl(['get', ...secret, '-o', 'json'])) as { data: unknown }).data;
+    const before = await dataOf();
+    await ground.inject('key lost after the restore');
+
+    await expectFailedRun(ground, ['recover', ground.names.redis, ...approved], {
+      outcome: 'failed',
+      code: 'FactsDiffer',
+      message: /1 of [0-9]+ facts differ/,
+      compensation: 'done',
+    });
+
+    expect(await dataOf()).toEqual(before);
+    expect(await ground.redis(['GET', 'page:7'])).toBe('newer than the point');
+  });
+
   it('says what it left behind, where Redis cannot be put back', async () => {
     await ground.useWorker();
     await ground.inject('key lost after every restore');

@@ -13,6 +13,8 @@ const refuses = (status: number, code: string): Fault => ({
   body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>the test says so</Message></Error>`,
 });
 
+type StatusRow = { release: string; point: string; goodPoint: string | null; proof: string; rpoMet: boolean };
+
 describe('a store that fails', () => {
   let proxy: FaultProxy;
   let ground: FaultsGround;
@@ -127,6 +129,12 @@ describe('a store that fails', () => {
       await expectAsItWas(ground, before);
       const { stdout } = await ground.run(['points', ground.names.redis]);
       expect(stdout).toContain(code);
+      // The damaged point is the newest one, and not what the objective is measured by.
+      const status = JSON.parse((await ground.run(['status'])).stdout) as { releases: StatusRow[] };
+      const row = status.releases.find((each) => each.release === ground.names.redis);
+      expect(row).toMatchObject({ point, proof: expect.stringContaining(`damaged (${code})`) as string });
+      expect(row?.goodPoint).not.toBe(point);
+      if (row?.goodPoint === null) expect(row.rpoMet).toBe(false);
     },
   );
 

@@ -57,15 +57,24 @@ describe('objectivesMet', () => {
 
   it('is null where nothing was measured', () => {
     expect(objectivesMet([])).toBeNull();
-    expect(objectivesMet([{ rpo: unmeasured, rto: unmeasured }])).toBeNull();
+    expect(objectivesMet([{ outcome: 'complete', rpo: unmeasured, rto: unmeasured }])).toBeNull();
   });
 
   it('is true only where every measured one was met', () => {
-    expect(objectivesMet([{ rpo: met, rto: unmeasured }])).toBe(true);
+    expect(objectivesMet([{ outcome: 'complete', rpo: met, rto: unmeasured }])).toBe(true);
     expect(
       objectivesMet([
-        { rpo: met, rto: met },
-        { rpo: unmeasured, rto: missed },
+        { outcome: 'complete', rpo: met, rto: met },
+        { outcome: 'complete', rpo: unmeasured, rto: missed },
+      ]),
+    ).toBe(false);
+  });
+
+  it('is false where a release failed beside one that met them', () => {
+    expect(
+      objectivesMet([
+        { outcome: 'complete', rpo: met, rto: met },
+        { outcome: 'failed', rpo: unmeasured, rto: unmeasured },
       ]),
     ).toBe(false);
   });

@@ -134,6 +134,20 @@ describe.skipIf(missingTools('RESTORE.md', 'age', 'zstd', 'openssl', 'sha256sum'
     expect(existsSync(join(folder, 'restored.dump'))).toBe(false);
   });
 
+  it.each(['RESTORE.md', 'RESTORE.md.sig', 'SHA256SUMS'])(
+    'is not called written where the store has another %s',
+    async (name) => {
+      const store = testStore();
+      const subject = await writePoint(store);
+      const forgetful: Store = Object.assign(Object.create(store) as Store, {
+        get: async (key: string) => (key.endsWith(`/${name}`) ? Buffer.from('another') : await store.get(key)),
+      });
+      await expect(writeRestoreGuide({ ...subject, store: forgetful, kit })).rejects.toMatchObject({
+        code: 'ArtifactDigestMismatch',
+      });
+    },
+  );
+
   it('says how a point is fetched from a bucket', async () => {
     const subject = await writePoint(testStore());
     const text = restoreGuideText({

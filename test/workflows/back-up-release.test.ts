@@ -127,6 +127,26 @@ describe('backUpRelease', () => {
     ]);
   });
 
+  it('lets writers go on at the deadline, whatever the capture does', async () => {
+    bindTo({ quiesceDeadlineMs: 600, components: [component('tables', { group: 'app' })] });
+    fakes.on('captureComponent', untilCancelled);
+
+    const { result } = await backUp();
+
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      failure: { code: 'QuiesceFailed', message: expect.stringMatching(/not done within the/) as string },
+    });
+    expect(fakes.calls.slice(2)).toEqual([
+      'quiesce shop/db',
+      'captureComponent tables',
+      'releaseQuiesce shop/db',
+      'discardPoint shop/db',
+      'releaseLock shop/db',
+      'writeReport',
+    ]);
+  });
+
   it('starts the service again when it may be stopped no longer', async () => {
     bindTo({ allowDowntimeMs: 600, components: [component('files', { captureWhile: 'stopped' })] });
     fakes.on('captureComponent', untilCancelled);

@@ -137,6 +137,7 @@ const well: Fakes = {
   checkPrerequisites: () => ({ checks: 1, problems: [], found: ['helm'] }),
   restoreConfiguration: () => ['Secret/db'],
   removeConfiguration: () => undefined,
+  putBackConfiguration: () => undefined,
   installRelease: () => undefined,
   findRenewal: () => ({ secrets: [], claims: [] }),
   restoreSecrets: () => undefined,

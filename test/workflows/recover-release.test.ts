@@ -64,12 +64,16 @@ describe('recoverRelease', () => {
 
   it('shows in a dry run what it would do and changes nothing', async () => {
     overLiveData();
+    fakes.on('checkPrerequisites', () => ({ checks: 9, problems: ['no storage class fast'], found: [] }));
 
     const { status, result } = await ground.run('recoverRelease', { release, dryRun: true });
 
     expect(status).toBe('COMPLETED');
-    expect(result?.plan?.overwrites).toEqual(['release shop/db, revision 1']);
-    expect(fakes.calls).toEqual(['planRelease shop/db']);
+    expect(result?.plan).toMatchObject({
+      overwrites: ['release shop/db, revision 1'],
+      findings: ['no storage class fast'],
+    });
+    expect(fakes.only('acquireLock', 'raiseFence', 'restoreComponent', 'installRelease')).toEqual([]);
   });
 
   it('waits for an approval over live data, and refuses one of another plan', async () => {
@@ -171,7 +175,8 @@ describe('recoverRelease', () => {
       'waitUntilServing shop/db',
       'undoRestore data',
       'undoInstall shop/db',
-      'removeConfiguration shop/db',
+      'removeConfiguration config',
+      'putBackConfiguration config',
       'startRelease shop/db',
       'liftFence shop/db',
       'waitUntilServing shop/db',
@@ -194,7 +199,7 @@ describe('recoverRelease', () => {
     expect(fakes.only('liftFence', 'runChecks', 'markRestored')).toEqual([]);
     expect(fakes.calls.slice(-5)).toEqual([
       'undoInstall shop/db',
-      'removeConfiguration shop/db',
+      'removeConfiguration config',
       'removeNamespace shop/db',
       'releaseLock shop/db',
       'writeReport',
@@ -222,7 +227,7 @@ describe('recoverRelease', () => {
       'take back the installation of shop/db: undoInstall: broken by the test',
     ]);
     expect(fakes.only('removeConfiguration', 'removeNamespace', 'releaseLock')).toEqual([
-      'removeConfiguration shop/db',
+      'removeConfiguration config',
       'removeNamespace shop/db',
       'releaseLock shop/db',
     ]);
@@ -239,7 +244,7 @@ describe('recoverRelease', () => {
     expect({ status, outcomeAttribute }).toEqual({ status: 'CANCELLED', outcomeAttribute: 'cancelled' });
     expect(fakes.calls.slice(-5)).toEqual([
       'undoInstall shop/db',
-      'removeConfiguration shop/db',
+      'removeConfiguration config',
       'removeNamespace shop/db',
       'releaseLock shop/db',
       'writeReport',

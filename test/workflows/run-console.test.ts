@@ -47,6 +47,7 @@ describe('RunConsole', () => {
     ['decide', { by: 'ann', reason: 'x', action: 'explode' }, 'action'],
     ['decide', { by: 'ann', reason: 'x', action: 'retry', force: true }, 'allowed are question, action, by, reason'],
     ['pause', {}, 'by'],
+    ['pause', { by: 'ann', reason: 'x' }, 'a run of one release has nothing to pause before'],
     ['resume', { by: '' }, 'by'],
   ])('answers the update `%s` of %j with what it takes', async (name, message, expected) => {
     const handle = await waiting();

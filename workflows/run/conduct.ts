@@ -53,7 +53,7 @@ export async function conduct<Schema extends z.ZodType>(
   type: string,
   schema: Schema,
   raw: unknown,
-  describe: (input: z.output<Schema>) => { title: string; release?: string; trigger: string },
+  describe: (input: z.output<Schema>) => { title: string; release?: string; trigger: string; pausable?: boolean },
   body: (run: Run<z.output<Schema>>) => Promise<Ending>,
 ): Promise<RunResult> {
   const input = parseInput(type, schema, raw);

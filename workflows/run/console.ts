@@ -45,9 +45,9 @@ export class RunConsole {
   private lastRejected: string | null = null;
   private waitedMs = 0;
   private asked = 0;
-
   private readonly type: string;
   private readonly title: string;
+  private readonly pausable: boolean;
 
   /** Registers the handlers; to be made before the first await of a workflow. */
   constructor(of: {
@@ -56,10 +56,12 @@ export class RunConsole {
     release?: string;
     cluster?: string;
     trigger: string;
-    point?: string;
+    /** Whether the run stops between releases when it is asked to; default true. */
+    pausable?: boolean;
   }) {
     this.type = of.type;
     this.title = of.title;
+    this.pausable = of.pausable ?? true;
     upsertSearchAttributes([
       { key: keyword(searchAttributes.phase), value: 'starting' },
       { key: keyword(searchAttributes.trigger), value: of.trigger },
@@ -126,6 +128,11 @@ export class RunConsole {
   }
 
   private takePause(by: PauseRequest): string {
+    if (!this.pausable)
+      throw ApplicationFailure.nonRetryable(
+        'a run of one release has nothing to pause before; cancel stops it and puts everything back',
+        'InputInvalid',
+      );
     this.pause ??= { ...by, since: new Date().toISOString() };
     this.show();
     return 'pauses before the next release';

@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import type { PlannedRecovery } from '../../activities/plan-recovery.ts';
 import type { Renewal } from '../../activities/renewal.ts';
 import type { ComponentSummary } from '../../model/bound-plan.ts';
@@ -36,7 +37,11 @@ export async function install(context: RecoveryContext): Promise<void> {
   await timed(draft, 'install the chart', async () => {
     if (!planned.live) run.undo.push(`remove the namespace of ${release}`, () => undo.removeNamespace({ release }));
     let made: readonly string[] = [];
-    run.undo.push(`remove the configuration of ${release}`, () => undo.removeConfiguration({ release, objects: made }));
+    run.undo.push(`take back the configuration of ${release}`, async () => {
+      await undo.removeConfiguration({ release, component: config.name, objects: made });
+      if (context.safetyCopy === null || !patched('configuration from the safety copy')) return;
+      await undo.putBackConfiguration({ release, component: config.name, safetyCopy: context.safetyCopy });
+    });
     made = await quick.restoreConfiguration({ release, component: config.name });
     run.undo.push(`take back the installation of ${release}`, () => undo.undoInstall({ release }));
     await patient.installRelease.executeWithOptions({ summary: `install ${planned.summary.chart} as ${release}` }, [
