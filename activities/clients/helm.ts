@@ -186,7 +186,11 @@ export async function installChart(
     await helmOrFail(
       access,
       `install ${of.name}`,
-      ['upgrade', '--install', of.name, archive, '-n', of.namespace, '--create-namespace', '-f', '-'],
+      [
+        ...['upgrade', '--install', of.name, archive, '-n', of.namespace, '--create-namespace', '-f', '-'],
+        // Helm 4 applies server-side: the fields that a fence of ours changed are taken back.
+        ...((await helmVersion(access)).startsWith('4.') ? ['--force-conflicts'] : []),
+      ],
       { input: of.values, signal: of.signal, timeoutMs: 300_000 },
       'unknown',
     );
