@@ -37,6 +37,8 @@ const programs = [
 const version = 'k8s.io/component-base/version';
 const flags = [
   '-trimpath',
+  // The linker drops what debuggers read: making it costs a tenth of the time.
+  '-gcflags=all=-dwarf=false',
   '-ldflags',
   `-s -w -X ${version}.gitVersion=${kubernetesVersion} -X ${version}.gitMajor=1 -X ${version}.gitMinor=34`,
 ] as const;

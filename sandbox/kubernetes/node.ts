@@ -52,6 +52,8 @@ export async function startNode(at: Layout, programs: KubernetesPrograms, kubect
     return (await read('node', 'default', '{.status.conditions[?(@.type=="Ready")].status}')) === 'True';
   };
   await waitForDaemon(at, 'kubelet', ready, 120_000);
+  // A test that was killed may have left it cordoned.
+  await run(kubectl, ['--kubeconfig', at.kubeconfig, 'uncordon', names.node], { timeoutMs: 10_000 });
 }
 
 function kubeletConfig(at: Layout): object {

@@ -108,6 +108,8 @@ describe('a recovery that fails', () => {
 
   it('takes away all that it made, with a pod that is never ready: PodNeverReady', async () => {
     const into = 'faults-scratch';
+    // A run that was killed may have left it, and a namespace that was there before is not taken away.
+    await ground.kubectl(['delete', 'namespace', into, '--ignore-not-found', '--wait']);
     const nodes = JSON.parse(await ground.kubectl(['get', 'nodes', '-o', 'json'])) as {
       items: { metadata: { name: string } }[];
     };
