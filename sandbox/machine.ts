@@ -25,8 +25,6 @@ export async function checkMachine(): Promise<void> {
   if (process.platform !== 'linux') throw new Error(`start sandbox: it needs Linux; ${waysOut}`);
   if (process.getuid?.() !== 0) throw new Error(`start sandbox: it needs root; ${waysOut}`);
   if (!(await fileExists('/usr/bin/apt-get'))) throw new Error(`start sandbox: it needs Debian's packages; ${waysOut}`);
-  if (!(await onPath('go')))
-    throw new Error(`start sandbox: it needs Go 1.24 or newer on PATH to compile Kubernetes; or ${waysOut}`);
 }
 
 /** Installs the Debian packages that are missing; nothing is asked of the network when none is. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { checkMachine, installPackages } from '../sandbox/machine.ts';
 import { bringUp } from '../sandbox/sandbox.ts';
 
 /** A suite of `npm test`, in the order in which they run: what fails soonest first. */
@@ -44,6 +45,17 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const chosen = asked.length === 0 ? suites : suites.filter(({ name }) => asked.includes(name));
+const progress = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+// The suites before the sandbox use some of its programs; where it cannot run, they say what they lack.
+if (
+  await checkMachine().then(
+    () => true,
+    () => false,
+  )
+)
+  await installPackages(progress);
 const rows: string[] = [];
 const skipped: string[] = [];
 let failed = 0;
@@ -53,7 +65,7 @@ for (const { name, needsSandbox } of chosen) {
   const since = Date.now();
   if (needsSandbox && sandbox === undefined && reason === undefined) {
     try {
-      sandbox = await bringUp({}, (line) => process.stderr.write(`${line}\n`));
+      sandbox = await bringUp({}, progress);
       rows.push(`sandbox       ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);

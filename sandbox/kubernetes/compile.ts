@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startProcess } from '../../activities/clients/process.ts';
 import { fileExists } from '../../workers/tools/file-exists.ts';
-import { toolCache } from '../../workers/tools/find-tool.ts';
+import { findTool, toolCache } from '../../workers/tools/find-tool.ts';
 import { checkout } from '../layout.ts';
 import { type Progress, run, timed } from '../run.ts';
 
@@ -74,11 +74,12 @@ export async function compileKubernetes(progress: Progress): Promise<KubernetesP
 
 async function build(source: string, target: string, packages: readonly string[], progress: Progress): Promise<void> {
   const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' };
-  const listed = await run('go', ['-C', source, 'list', '-deps', ...packages], { env, timeoutMs: 30 * 60_000 });
+  const go = await findTool('go', progress);
+  const listed = await run(go, ['-C', source, 'list', '-deps', ...packages], { env, timeoutMs: 30 * 60_000 });
   const all = listed.trim().split('\n').length;
   // With -v the compiler names each package that it compiles, and those only.
   const compiler = startProcess({
-    file: 'go',
+    file: go,
     args: ['-C', source, 'build', '-v', ...flags, '-o', `${target}/`, ...packages],
     env,
   });

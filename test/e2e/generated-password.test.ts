@@ -47,7 +47,6 @@ describe('a release whose chart makes up its passwords', () => {
 
   afterAll(async () => {
     await ground.close();
-    await deleteNamespaces(ground.sandbox, [namespace]);
     await rm(charts, { recursive: true });
   });
 

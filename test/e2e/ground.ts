@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type CommandResult, lifeboat, startWorkerProcess, type WorkerProcess } from '../../demo/command.ts';
 import { makeSetting, type Setting, type SettingOptions } from '../../demo/setting.ts';
 import type { RunResult } from '../../model/outcome.ts';
+import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installPlatform } from '../../sandbox/platform/install-platform.ts';
 import { kubectl } from '../../sandbox/platform/kubectl.ts';
 import { releaseLabel, type SandboxRelease, smallPlatform } from '../../sandbox/platform/release.ts';
@@ -28,7 +29,7 @@ export type Ground = {
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ran>;
   /** Runs kubectl against the sandbox. */
   kubectl(args: readonly string[], input?: string): Promise<string>;
-  /** Ends what the ground started and replays its runs; the platform stays for the next test. */
+  /** Ends what the ground started, replays its runs and removes its namespaces, whose probes would cost the next test. */
   close(): Promise<void>;
 };
 
@@ -49,7 +50,7 @@ export type GroundOptions = Partial<SettingOptions> & {
   readonly install?: boolean;
 };
 
-/** Opens the ground of a test file; its platform of two releases is installed once and shared by all of them. */
+/** Opens the ground of a test file: its platform of two releases is installed, or what is missing of it. */
 export async function openGround(
   name: string,
   { temporalNamespace = `e2e-${name}`, install = true, ...options }: GroundOptions = {},
@@ -92,6 +93,7 @@ export async function openGround(
     close: async () => {
       await worker?.stop('SIGKILL').catch(() => undefined);
       await replayRuns({ address: sandbox.temporal.address, namespace: temporalNamespace, since });
+      await deleteNamespaces(sandbox, [...new Set(releases.map((release) => release.namespace))]);
     },
   };
 }

@@ -28,7 +28,6 @@ describe('a full disk in the pod', () => {
 
   afterAll(async () => {
     await ground.close();
-    await deleteNamespaces(ground.sandbox, [namespace]);
     await disk.remove();
   });
 

@@ -34,12 +34,12 @@ export async function findTool(name: ToolName, progress: Progress = () => undefi
   if (located !== undefined) return located;
   const tool = tools[name];
   const path = cachedPath(name, tool);
-  await installTool(name, tool, path, progress);
+  await installTool(name, tool, path, { progress, compiler: () => findTool('go', progress) });
   return path;
 }
 
 function cachedPath(name: ToolName, tool: Tool): string {
-  return join(toolCache(), name, tool.version, name);
+  return join(toolCache(), name, tool.version, tool.member ?? name);
 }
 
 async function locateOnPath(tool: Tool): Promise<string | undefined> {

