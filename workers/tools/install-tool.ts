@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -135,14 +135,19 @@ async function compile(source: Extract<ToolSource, { way: 'go' }>, directory: st
   const { module, version, sum } = source;
   const described = JSON.parse(await run(go, ['mod', 'download', '-json', `${module}@${version}`], directory)) as {
     Sum?: string;
+    Dir?: string;
   };
   if (described.Sum !== sum)
     throw new DigestDiffers(`install ${module}: its sum is ${described.Sum ?? 'unknown'}, pinned is ${sum}`);
-  await run(go, ['install', '-trimpath', '-ldflags', source.ldflags, `${source.package}@${version}`], directory, {
-    GOBIN: directory,
-    CGO_ENABLED: '0',
-    GOFLAGS: '',
-  });
+  // The linker drops what debuggers read.
+  const flags = ['-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', source.ldflags];
+  const env = { GOBIN: directory, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
+  if (source.inItsSource !== true) await run(go, ['install', ...flags, `${source.package}@${version}`], directory, env);
+  else {
+    const copy = join(directory, 'source');
+    await cp(described.Dir ?? '', copy, { recursive: true });
+    await run(go, ['build', ...flags, '-o', `${directory}/`, source.package], copy, env);
+  }
   return join(directory, basename(source.package));
 }
 

@@ -3,8 +3,16 @@
  * program itself, which is the same whichever way it came.
  */
 
-/** A tool by the name it is asked for. `helm3` is only for tests against the older major. */
-export type ToolName = 'go' | 'helm' | 'helm3' | 'kubectl' | 'temporal' | 'temporal-test-server' | 'versitygw';
+/** A tool by the name it is asked for. `helm3` and `docker-compose` are only for tests. */
+export type ToolName =
+  | 'go'
+  | 'helm'
+  | 'helm3'
+  | 'kubectl'
+  | 'docker-compose'
+  | 'temporal'
+  | 'temporal-test-server'
+  | 'versitygw';
 
 /** One way to a tool. */
 export type ToolSource =
@@ -24,6 +32,8 @@ export type ToolSource =
       readonly sum: string;
       readonly package: string;
       readonly ldflags: string;
+      /** Compiled in a copy of its own source: a module that excludes versions of others cannot be installed by name. */
+      readonly inItsSource?: boolean;
     };
 
 /** A row of the table. */
@@ -124,6 +134,20 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     sources: [
       { way: 'download', url: 'https://dl.k8s.io/release/v1.34.5/bin/linux/amd64/kubectl' },
       { ...layer, member: 'kubectl/kubectl' },
+    ],
+  },
+  'docker-compose': {
+    version: '2.40.3',
+    sources: [
+      {
+        way: 'go',
+        module: 'github.com/docker/compose/v2',
+        version: 'v2.40.3',
+        sum: 'h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=',
+        package: 'github.com/docker/compose/v2/cmd',
+        ldflags: '-s -w -X github.com/docker/compose/v2/internal.Version=v2.40.3',
+        inItsSource: true,
+      },
     ],
   },
   versitygw: {
