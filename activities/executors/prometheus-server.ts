@@ -12,23 +12,28 @@ const Flags = z.object({ data: z.record(z.string(), z.string()) });
 const Snapshot = z.object({ data: z.object({ name: z.string().regex(/^[0-9]{8}T[0-9]{6}Z-[0-9a-f]+$/) }) });
 
 /**
- * Says that a snapshot is about to be made, which others were there, and until when it must have begun; ends what an
- * attempt left that was killed. The server names a snapshot itself, by its time: one of that time that was not there
- * before is ours. Argument: directory.
+ * Deletes the snapshots of an attempt whose names nobody knows, because it was killed. The server names a snapshot itself,
+ * by its time: one of the time that the note tells, and that was not there before, is ours.
  */
-const announceScript = `
-set -eu
-cd "$1"
-command -v tar >/dev/null || { echo "tar: executable file not found in the image" >&2; exit 127; }
+const sweep = `
 note=.lifeboat-snapshot
 if [ -f $note ]; then
   from=$(sed -n 1p $note) to=$(sed -n 2p $note)
   for path in snapshots/*; do
-    name=\${path##*/} time=\${name%%-*}
+    name=\${path##*/}
+    time=\${name%%-*}
     if [ ! -d "$path" ] || sed 1,2d $note | grep -qxF -e "$name"; then continue; fi
     if expr "$time" '>=' "$from" >/dev/null && expr "$time" '<=' "$to" >/dev/null; then rm -rf "$path"; fi
   done
 fi
+`;
+
+/** Notes that a snapshot is about to be made: from when, until when at most, and which others are there. Argument: directory. */
+const announceScript = `
+set -eu
+cd "$1"
+command -v tar >/dev/null || { echo "tar: executable file not found in the image" >&2; exit 127; }
+${sweep}
 {
   date -u +%Y%m%dT%H%M%SZ
   date -u -d "@$(($(date +%s) + 600))" +%Y%m%dT%H%M%SZ
@@ -37,13 +42,16 @@ fi
 mv $note.new $note
 `;
 
-/** Deletes a snapshot and the note of it. Arguments: directory, name; without a name the note alone. */
+/**
+ * Deletes a snapshot and the note of it. Where its name never arrived the note stays, for the next capture: the server
+ * may still be at it. Arguments: directory, name or nothing.
+ */
 const removeScript = `
 set -eu
 cd "$1"
-[ -z "$2" ] || rm -rf "snapshots/$2"
+${sweep}
+if [ -n "$2" ]; then rm -rf "snapshots/$2" $note; fi
 rmdir snapshots 2>/dev/null || :
-rm -f .lifeboat-snapshot
 `;
 
 /** Streams a snapshot as a tar, and deletes it when it ends, also because nobody reads it any more. */

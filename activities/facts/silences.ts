@@ -31,7 +31,7 @@ export function groupSilences(silences: readonly Silence[], at: Date): Map<strin
   for (const silence of silences) {
     if (silence.status.state === 'expired' || Date.parse(silence.endsAt) <= at.getTime()) continue;
     const path = `silence/${instant(silence.endsAt)}/${hash('sha256', keyOf(silence)).slice(0, 32)}`;
-    const begin = begun(instant(silence.startsAt), at);
+    const begin = silence.status.state === 'active' ? 'begun' : begun(instant(silence.startsAt), at);
     const key = `${path} ${begin}`;
     groups.set(key, { path, begin, silences: [...(groups.get(key)?.silences ?? []), silence] });
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
+import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { clusterState } from './as-it-was.ts';
 import { type Ground, openGround } from './ground.ts';
 
@@ -58,6 +59,27 @@ describe('Prometheus and Alertmanager', () => {
     }
     const listed = JSON.parse(await inPod(namespace, 'alertmanager', `${amtool} -o json silence query`)) as object[];
     expect(listed).toHaveLength(6);
+  });
+
+  it('are not called backed up where the admin API is off', async () => {
+    const off = {
+      chart: 'prometheus',
+      namespace,
+      name: 'prometheus',
+      values: { prometheus: { enableAdminAPI: false } },
+    };
+    await installRelease(ground.sandbox, off);
+
+    const backup = await ground.run(['backup', `${namespace}/prometheus`]);
+
+    expect(backup.result.outcome).toBe('failed');
+    expect(backup.exitCode).toBe(1);
+    expect(backup.result.failure).toMatchObject({
+      code: 'ApiDisabled',
+      message: expect.stringMatching(/--web\.enable-admin-api/) as string,
+      hint: expect.stringMatching(/^Switch on/) as string,
+    });
+    expect(backup.result.releases[0]?.recoveryPoint).toBeNull();
   });
 
   const amtool = 'amtool --alertmanager.url=http://127.0.0.1:9093';
