@@ -28,8 +28,8 @@ export type Case = {
     readonly over: Over;
     readonly prepare?: (workload: BoundWorkload, ground: MethodGround) => Promise<unknown>;
   }[];
-  /** A capture that is cut off leaves something behind, which its end or the next capture takes away. */
-  readonly cutsCapture?: true;
+  /** Leaves in the target what a capture leaves whose worker was killed: the next one takes it away. */
+  readonly killedCapture?: (workload: BoundWorkload, ground: MethodGround) => Promise<unknown>;
   readonly writer?: boolean;
   /** Its method can put back what it replaced. */
   readonly undoes?: true;
@@ -199,8 +199,8 @@ export function conform(chart: string, cases: readonly Case[], others: readonly 
           });
         });
 
-      if (of.cutsCapture === true)
-        it('leaves nothing of a capture that was cut off', async () => {
+      if (of.killedCapture !== undefined)
+        it('leaves nothing of a capture that was cut off, or whose worker was killed', async () => {
           for (const afterMs of [100, 400, 800, 1_600]) {
             const cut = new AbortController();
             setTimeout(() => {
@@ -209,6 +209,8 @@ export function conform(chart: string, cases: readonly Case[], others: readonly 
             const context = ground.context(bound, component, 'cut-capture', { signal: cut.signal });
             await captureInMemory(method(), context).catch(() => undefined);
           }
+          await of.killedCapture?.(workload(), ground);
+          expect(await of.leavesNothing?.(workload(), ground)).not.toBe('');
           await captureInMemory(method(), ground.context(bound, component, 'cut-capture'));
           expect(await of.leavesNothing?.(workload(), ground)).toBe('');
         });

@@ -17,7 +17,14 @@ conform('prometheus', [
       );
       await ground.scale(workload, 0);
     },
-    cutsCapture: true,
+    // between the request for a snapshot and the first byte of it
+    killedCapture: async (workload, ground) =>
+      await sh(
+        ground,
+        workload,
+        `cd /prometheus; { date -u +%Y%m%dT%H%M%SZ; echo 20991231T000000Z; } >.lifeboat-snapshot
+        wget -q -O - --post-data '' http://127.0.0.1:9090/api/v1/admin/tsdb/snapshot`,
+      ),
     leavesNothing: async (workload, ground) =>
       await sh(ground, workload, 'cd /prometheus; ls -A | grep -e snapshot -e restore -e stray || :'),
     refusals: [
