@@ -74,7 +74,7 @@ const kinds = new Set(
     'db database table rows digest sequence last covers relation definition index constraint trigger function enum schema extension ' +
     'policy largeobject count role member settings comment view event routine procedure program account grants charset key keys type ' +
     'value ttl expires file directory symlink release chart values Secret ConfigMap PersistentVolumeClaim data claim vhosts users ' +
-    'permissions queues exchanges bindings policies parameters'
+    'permissions queues exchanges bindings policies parameters metric series samples range from to deletions silence'
   ).split(' '),
 );
 
@@ -95,7 +95,19 @@ function shorten(value: string | number | null): string {
 }
 
 /** Totals that say most to a reader, before the others. */
-const telling = ['tables', 'rows', 'keys', 'queues', 'messages', 'files', 'users', 'settings'];
+const telling = [
+  'tables',
+  'rows',
+  'series',
+  'samples',
+  'silences',
+  'keys',
+  'queues',
+  'messages',
+  'files',
+  'users',
+  'settings',
+];
 
 /** The totals that are not zero, those that say most first: `3 tables, 12 rows`. */
 export function describeTotals(totals: FactTotals, most: number): string {

@@ -69,6 +69,10 @@ export const failures = {
   CaptureToolMissing: precondition(
     'The image lacks the dump tool; use the official image or name another executor in the plan.',
   ),
+  ApiDisabled: precondition(
+    'Switch on what the message names in the values of the release; without it nothing can be captured this way.',
+  ),
+  ApiFailed: transient("The product's own API refused the request or did not answer; its answer is in the message."),
   CredentialMismatch: precondition('The Secret and the data disagree about the password; restore the captured Secret.'),
   DumpFailed: transient('Read the last line of the tool in the message; the point was not written.'),
   DumpEndedEarly: transient('The stream ended without its end proof; nothing was called backed up. It is tried again.'),

@@ -8,8 +8,11 @@ export type MethodName = z.infer<typeof MethodName>;
 /** Criticality of a release, 1 the most critical. */
 export const Tier = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]);
 
-/** How a method reaches the data: a container of the workload, or a pod of ours that mounts the volume. */
-export const Executor = z.enum(['exec', 'helper-pod']);
+/**
+ * How a method reaches the data: a container of the workload, a pod of ours that mounts the volume, or the product's own
+ * HTTP API through the API server's proxy.
+ */
+export const Executor = z.enum(['exec', 'helper-pod', 'http']);
 export type Executor = z.infer<typeof Executor>;
 
 const Name = z

@@ -1,3 +1,4 @@
+import type { RequestOptions } from 'node:https';
 import {
   ApiException,
   AppsV1Api,
@@ -18,6 +19,8 @@ export type Kubernetes = {
   readonly leases: CoordinationV1Api;
   readonly version: VersionApi;
   readonly server: string;
+  /** Gives a plain request to the API server its certificates and credentials. */
+  readonly authenticate: (options: RequestOptions) => Promise<void>;
 };
 
 /** A workload that runs pods. */
@@ -50,6 +53,7 @@ export function openKubernetes(access: { kubeconfig: string | undefined; context
       leases: config.makeApiClient(CoordinationV1Api),
       version: config.makeApiClient(VersionApi),
       server,
+      authenticate: (options) => config.applyToHTTPSOptions(options),
     };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {

@@ -46,18 +46,26 @@ export async function withHelperPod<T>(of: HelperPodFor, use: (pod: PodAddress) 
   }
 }
 
+/** The claim that a workload's container mounts at a path or above it. @throws BindingFailed where it mounts none */
+export function claimAt(workload: BoundWorkload, path: string): BoundWorkload['claims'][number] {
+  const mounted = workload.claims
+    .filter(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath}/`))
+    .sort((a, b) => b.mountPath.length - a.mountPath.length)[0];
+  if (mounted !== undefined) return mounted;
+  throw failure('BindingFailed', {
+    message: `find volume: ${workload.kind} ${workload.name} mounts no claim at ${path} in its container ${workload.container}`,
+  });
+}
+
 async function describeHelper({ backends, workload, path, generation }: HelperPodFor): Promise<V1Pod> {
   const live = await readWorkload(backends.kubernetes, workload.kind, workload.namespace, workload.name);
   const template = live?.spec?.template.spec;
   const container = template?.containers.find((each) => each.name === workload.container);
-  const mounted = workload.claims
-    .filter(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath}/`))
-    .sort((a, b) => b.mountPath.length - a.mountPath.length)[0];
-  if (template === undefined || container === undefined || mounted === undefined) {
+  const mounted = claimAt(workload, path);
+  if (template === undefined || container === undefined)
     throw failure('BindingFailed', {
-      message: `describe helper pod: ${workload.kind} ${workload.name} mounts no claim at ${path} in its container ${workload.container}`,
+      message: `describe helper pod: ${workload.kind} ${workload.name} has no container ${workload.container}`,
     });
-  }
   const mount = container.volumeMounts?.find(({ mountPath }) => mountPath === mounted.mountPath);
   const run = createHash('sha256').update(generation).digest('hex').slice(0, 16);
   const running = (await listPods(backends.kubernetes, workload.namespace, workload.selector)).find(

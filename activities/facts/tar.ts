@@ -30,12 +30,18 @@ const types: Readonly<Record<string, TarMember['type']>> = {
   '6': 'pipe',
 };
 
+/** Takes the content of a file in pieces. */
+export type TakeContent = (piece: Buffer) => void;
+
 /**
  * Reads a tar stream (ustar, GNU long names and large numbers, pax paths and sizes), each member's content hashed as it
- * passes. Throws a plain Error for what is damaged or not of these formats. Source: POSIX.1-2017 pax, "ustar Interchange
+ * passes; `contentOf` says who else wants that of a file, before its member is visited. Throws a plain Error for what is damaged or not of these formats. Source: POSIX.1-2017 pax, "ustar Interchange
  * Format" and "pax Interchange Format"; GNU tar 1.34 manual, "Basic Tar Format".
  */
-export function* readTar(visit: (member: TarMember) => void): Parser<void> {
+export function* readTar(
+  visit: (member: TarMember) => void,
+  contentOf: (path: Buffer) => TakeContent | undefined = () => undefined,
+): Parser<void> {
   let long: { path?: Buffer; target?: Buffer; size?: number; uid?: number; gid?: number } = {};
   for (;;) {
     const header = Buffer.from(yield blockBytes);
@@ -57,9 +63,10 @@ export function* readTar(visit: (member: TarMember) => void): Parser<void> {
     const type = types[kind];
     if (type === undefined) throw new Error(`members of type ${kind} are not known to this Lifeboat`);
     const sizeBytes = type === 'file' ? (long.size ?? stated) : 0;
-    const sha256 = type === 'file' ? yield* hashContent(sizeBytes) : undefined;
+    const path = trimmed(long.path ?? ustarPath(header));
+    const sha256 = type === 'file' ? yield* hashContent(sizeBytes, contentOf(path)) : undefined;
     visit({
-      path: trimmed(long.path ?? ustarPath(header)),
+      path,
       type,
       mode: number(header.subarray(100, 108)) & 0o7777,
       uid: long.uid ?? number(header.subarray(108, 116)),
@@ -73,12 +80,13 @@ export function* readTar(visit: (member: TarMember) => void): Parser<void> {
   }
 }
 
-function* hashContent(size: number): Parser<string> {
+function* hashContent(size: number, take: TakeContent | undefined): Parser<string> {
   const sum = createHash('sha256');
   for (let left = size; left > 0; ) {
     const piece = yield -Math.min(left, 1 << 20);
     if (piece.byteLength === 0) throw new Error('it ends inside a file');
     sum.update(piece);
+    take?.(piece);
     left -= piece.byteLength;
   }
   yield padding(size);

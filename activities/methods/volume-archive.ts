@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
 import type { ByteSource } from '../../transfer/source.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
-import { lastLine } from '../clients/process.ts';
-import { withHelperPod } from '../executors/helper-pod.ts';
-import { readPodClock, runInPod, streamFromPod, streamToPod } from '../executors/pod-exec.ts';
-import { exchangeEntriesScript, extractScript, prepareDirectoryScript } from '../executors/volume-exchange.ts';
+import { fed, readArchiveInPod, replaceDirectory } from '../executors/directory-restore.ts';
+import { claimAt, withHelperPod } from '../executors/helper-pod.ts';
+import { readPodClock, streamFromPod } from '../executors/pod-exec.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import { pushParser } from '../facts/push-parser.ts';
 import { gatherTarFacts, readTar } from '../facts/tar.ts';
@@ -41,6 +39,8 @@ export const volumeArchive: Method<Options> = {
   async capture(context) {
     const { component, bound, options, backends } = context;
     const isStopped = component.captureWhile === 'stopped';
+    if (context.workload !== undefined && component.restoreWhile === 'stopped')
+      claimAt(context.workload, options.mountPath);
     const isHeld = isStopped || (bound.plan.quiesce !== undefined && component.group !== undefined);
     return await withPod(context, component.executor === 'helper-pod' || isStopped, async (pod) => {
       const capturedAt = await readPodClock(backends.access, pod, context.signal);
@@ -68,28 +68,19 @@ export const volumeArchive: Method<Options> = {
 
   async restore(context) {
     const { mountPath } = context.options;
-    const generation = createHash('sha256').update(context.generation).digest('hex').slice(0, 16);
     await withRestorePod(context, async (pod) => {
-      const state = (
-        await runScript(context, pod, 'prepare volume', prepareDirectoryScript, [mountPath, generation])
-      ).trim();
-      if (state === 'done') return;
-      if (state === 'empty') {
-        context.progress(`extract beside ${mountPath}`);
-        const { bytes, sha256 } = context.read('tar');
-        await streamToPod(
-          context.backends.access,
-          pod,
-          ['sh', '-c', extractScript, 'sh', mountPath],
-          bytes,
-          { sha256 },
-          context.signal,
-        );
-        context.progress(`compare ${mountPath}`);
-        await assertEqual(context, pod);
-      }
-      context.progress(`exchange ${mountPath}`);
-      await runScript(context, pod, 'exchange entries', exchangeEntriesScript, [mountPath, generation]);
+      await replaceDirectory({
+        access: context.backends.access,
+        pod,
+        directory: mountPath,
+        generation: context.generation,
+        archive: () => context.read('tar'),
+        compare: async (extracted) => {
+          await assertEqual(context, pod, extracted);
+        },
+        progress: context.progress,
+        signal: context.signal,
+      });
     });
   },
 
@@ -152,61 +143,21 @@ function judged(source: ByteSource, isHeld: boolean, notes: string[]): ByteSourc
   };
 }
 
-function fed<T>(use: () => T): T {
-  try {
-    return use();
-  } catch (error) {
-    throw failure('DumpEndedEarly', {
-      message: `read archive: ${error instanceof Error ? error.message : String(error)}`,
-    });
-  }
-}
-
-async function runScript(
-  context: MethodContext<Options>,
-  pod: PodAddress,
-  verb: string,
-  script: string,
-  args: readonly string[],
-): Promise<string> {
-  const { exitCode, stdout, stderr } = await runInPod(
-    context.backends.access,
-    pod,
-    ['sh', '-c', script, 'sh', ...args],
-    { signal: context.signal },
-  );
-  if (exitCode === 0) return stdout;
-  const isFull = /No space left on device/.test(stderr);
-  throw failure(isFull ? 'DiskFull' : 'RestoreFailed', { message: `${verb}: ${lastLine(stderr)}`, changed: 'unknown' });
-}
-
 async function readFactsOf(
   context: MethodContext<Options>,
   pod: PodAddress,
   command: readonly string[],
 ): Promise<Facts> {
   const gathered = gatherTarFacts();
-  const parser = pushParser(readTar(gathered.visit));
-  const source = streamFromPod(context.backends.access, pod, command, context.signal);
-  for await (const chunk of source.bytes) fed(() => parser.push(chunk));
-  const report = await source.end();
-  if (report.exitCode !== 0 || !report.statusSeen)
-    throw failure('DumpFailed', {
-      message: `read facts of ${context.options.mountPath}: exit ${String(report.exitCode)}, ${report.lastLine ?? 'no message'}`,
-    });
-  fed(() => {
-    parser.end();
-  });
+  const { backends, options, signal } = context;
+  const of = { access: backends.access, pod, directory: options.mountPath, signal };
+  await readArchiveInPod(of, command, gathered.visit);
   return gathered.facts();
 }
 
-async function assertEqual(context: RestoreContext<Options>, pod: PodAddress): Promise<void> {
+async function assertEqual(context: RestoreContext<Options>, pod: PodAddress, extracted: string): Promise<void> {
   const { mountPath } = context.options;
-  const restored = await readFactsOf(
-    context,
-    pod,
-    archiveCommand({ mountPath, exclude: [] }, `${mountPath}/.lifeboat-restore/new`),
-  );
+  const restored = await readFactsOf(context, pod, archiveCommand({ mountPath, exclude: [] }, extracted));
   const comparison = compareFacts(
     context.capturedFacts,
     restored,

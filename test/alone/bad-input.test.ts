@@ -169,7 +169,7 @@ describe('bad input', () => {
     await refused(['backup', `${strange}/strange`], {
       exitCode: 4,
       config: withStrange,
-      says: /PlanNotFound: find plan of chart strange[^]*there are plans for mariadb, memcached, [^]*recovery\.yaml/,
+      says: /PlanNotFound: find plan of chart strange[^]*there are plans for alertmanager, mariadb, memcached, [^]*recovery\.yaml/,
     });
   });
 

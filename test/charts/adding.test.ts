@@ -104,7 +104,7 @@ describe('a checkout to which somebody adds', () => {
     writeFileSync(plan, memcached.replace('components:\n', 'components:\n  - { name: day, method: day-name }\n'));
     const before = lifeboat(['plan', 'check', plan]);
     expect(before.status).toBe(2);
-    expect(before.stderr).toContain('unknown method day-name; there are exec-stream, mysql-dump');
+    expect(before.stderr).toContain('unknown method day-name; there are alertmanager-silences, exec-stream');
 
     writeFileSync(join(checkout, 'activities', 'methods', 'day-name.ts'), methodFile);
     const registry = join(checkout, 'activities', 'methods', 'index.ts');

@@ -4,6 +4,7 @@ import { componentRules } from '../../activities/facts/component-rules.ts';
 import type { Method, RestoreContext } from '../../activities/methods/method.ts';
 import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
 import { compareFacts, type Facts, type FactsComparison } from '../../model/facts.ts';
+import type { FailureCode } from '../../model/failures.ts';
 import type { SandboxRelease } from '../../sandbox/platform/release.ts';
 import { startWriter } from '../../sandbox/platform/writer.ts';
 import { captureInMemory, type MemoryPoint, restoreContextOf } from './memory-point.ts';
@@ -20,9 +21,20 @@ export type Case = {
   touch?(workload: BoundWorkload, ground: MethodGround): Promise<unknown>;
   readonly wrongPassword?: Over;
   readonly missingTool?: Over | 'another image';
+  /** What else a capture says where it cannot be made. */
+  readonly refusals?: readonly {
+    readonly where: string;
+    readonly code: FailureCode;
+    readonly over: Over;
+    readonly prepare?: (workload: BoundWorkload, ground: MethodGround) => Promise<unknown>;
+  }[];
+  /** Leaves in the target what a capture leaves whose worker was killed: the next one takes it away. */
+  readonly killedCapture?: (workload: BoundWorkload, ground: MethodGround) => Promise<unknown>;
   readonly writer?: boolean;
   /** Its method can put back what it replaced. */
   readonly undoes?: true;
+  /** What its facts are read from is made by the restore: a live server keeps the same data in another form. */
+  readonly isReadRestored?: true;
   /** It is compared, and nothing is restored. */
   readonly isEvidence?: true;
   readonly leavesNothing?: (workload: BoundWorkload, ground: MethodGround) => Promise<string>;
@@ -96,7 +108,8 @@ export function conform(chart: string, cases: readonly Case[], others: readonly 
         if (plan().captureWhile === 'running' && plan().restoreWhile === 'stopped') await ground.scale(workload(), 0);
         expect(Object.keys(point.captured.facts).length).toBeGreaterThan(0);
         expect(Math.abs(Date.now() - Date.parse(point.captured.capturedAt))).toBeLessThan(600_000);
-        expect(compare(await readFacts())).toMatchObject({ equal: true, differences: [] });
+        if (of.isReadRestored !== true)
+          expect(compare(await readFacts())).toMatchObject({ equal: true, differences: [] });
         if (plan().captureWhile === 'running' && plan().restoreWhile === 'stopped') await ground.scale(workload(), 1);
       });
 
@@ -183,6 +196,30 @@ export function conform(chart: string, cases: readonly Case[], others: readonly 
           expect(compareFacts(point.captured.facts, await readFacts(), rules)).toMatchObject({
             equal: true,
             differences: [],
+          });
+        });
+
+      if (of.killedCapture !== undefined)
+        it('leaves nothing of a capture that was cut off, or whose worker was killed', async () => {
+          for (const afterMs of [100, 400, 800, 1_600]) {
+            const cut = new AbortController();
+            setTimeout(() => {
+              cut.abort(new Error('cut off'));
+            }, afterMs);
+            const context = ground.context(bound, component, 'cut-capture', { signal: cut.signal });
+            await captureInMemory(method(), context).catch(() => undefined);
+          }
+          await of.killedCapture?.(workload(), ground);
+          expect(await of.leavesNothing?.(workload(), ground)).not.toBe('');
+          await captureInMemory(method(), ground.context(bound, component, 'cut-capture'));
+          expect(await of.leavesNothing?.(workload(), ground)).toBe('');
+        });
+
+      for (const { where, code, over, prepare } of of.refusals ?? [])
+        it(`says ${code} where ${where}`, async () => {
+          await prepare?.(workload(), ground);
+          await expect(captureInMemory(method(), ground.context(bound, component, 'x', over))).rejects.toMatchObject({
+            code,
           });
         });
 
