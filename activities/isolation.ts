@@ -47,7 +47,8 @@ export function createIsolationActivities(backends: Backends) {
           capturedPlan(backends, await locatePoint(backends, resolveRelease(backends, release), point, null)),
         ),
       );
-      const targets = [...(await Promise.all(plans.map(targetsOf))).flat(), outside];
+      const found = [...(await Promise.all(plans.map(targetsOf))).flat(), outside];
+      const targets = [...new Map(found.map((target) => [target.what, target])).values()];
       const measured: MeasuredIsolation[] = [];
       for (const [source, namespace] of Object.entries(of.moves)) {
         const image =

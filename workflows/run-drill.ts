@@ -52,9 +52,10 @@ export async function runDrill(raw?: unknown): Promise<RunResult> {
       run.begin();
       await recover(run, planned);
       await checkOnceMore(run, planned);
+      const ending = conclude(run, planned);
       await close(run);
       forget();
-      return conclude(run, planned);
+      return ending;
     },
   );
 }

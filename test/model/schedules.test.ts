@@ -84,7 +84,7 @@ describe('scheduleProblems', () => {
     expect(scheduleProblems(wrong, [release('a/b', '24h')], from)).toEqual([
       'schedule nightly: x/y is not in releases',
       'schedule nightly: the name is there twice',
-      'schedule nightly: tier and releases are for backups',
+      'schedule nightly: tier and releases are for backups and drills',
     ]);
   });
 });
