@@ -91,7 +91,10 @@ export const RecoverPlatformInput = z
   .prefault({});
 export type RecoverPlatformInput = z.infer<typeof RecoverPlatformInput>;
 
-/** Input of `runDrill`; `{}` drills every release. What a chosen release requires is drilled with it. */
+/**
+ * Input of `runDrill`; `{}` drills every release. One of `release`, `releases`, `tier` and `platform` chooses them, and
+ * what a chosen release requires is drilled with it.
+ */
 export const RunDrillInput = z
   .strictObject({
     release: z.string().min(1).optional(),
@@ -106,11 +109,6 @@ export const RunDrillInput = z
     trigger: z.string().default('person'),
     configDigest: z.string().optional(),
   })
-  .refine(
-    ({ release, releases, platform, tier }) =>
-      [release, releases, platform, tier].filter((each) => each !== undefined).length <= 1,
-    'one of release, releases, tier and platform; none of them means the platform',
-  )
   .prefault({});
 export type RunDrillInput = z.infer<typeof RunDrillInput>;
 

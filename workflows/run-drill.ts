@@ -37,6 +37,7 @@ export async function runDrill(raw?: unknown): Promise<RunResult> {
     }),
     async (run) => {
       const { input, console } = run;
+      requireOneSelection(input);
       const planned = await plan(run);
       run.drill = { isolated: null, namespaces: planned.moves, probes: [] };
       if (input.dryRun) return { outcome: 'complete', plan: planned.plan };
@@ -58,6 +59,13 @@ export async function runDrill(raw?: unknown): Promise<RunResult> {
       return ending;
     },
   );
+}
+
+function requireOneSelection({ release, releases, tier, platform }: RunDrillInput): void {
+  if ([release, releases, tier, platform].filter((each) => each !== undefined).length > 1)
+    throw failure('InputInvalid', {
+      message: 'start runDrill: one of release, releases, tier and platform; none of them means the platform',
+    });
 }
 
 function titleOf({ release, releases, tier }: RunDrillInput): string {
