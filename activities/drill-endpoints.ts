@@ -50,7 +50,7 @@ export async function requireContained(
     for (const { service, namespace } of findEndpoints(text, namespaces)) {
       const source = scratchOf.get(namespace);
       if (source !== undefined && of.services.get(source)?.has(service) === true) continue;
-      unmapped.add(`${service}.${source ?? namespace} (${where})`);
+      unmapped.add(`${where.startsWith('Secret ') ? 'an address' : `${service}.${source ?? namespace}`} (${where})`);
     }
   };
   const lookInto = (where: string, value: unknown): void => {
@@ -99,16 +99,26 @@ async function render(backends: Backends, bound: BoundPlan, values: string, arch
   }
 }
 
+/** Of an object that runs pods, or is one: what says whether they stay inside. */
+type Spec = {
+  readonly type?: unknown;
+  readonly hostNetwork?: unknown;
+  readonly volumes?: readonly object[];
+  readonly template?: { readonly spec?: Spec };
+  readonly jobTemplate?: { readonly spec?: Spec };
+};
+
 /** Why an object does not stay inside a scratch namespace. */
-function whyOutside(object: ManifestObject, namespace: string): string[] {
+export function whyOutside(object: ManifestObject, namespace: string): string[] {
   const name = `${object.kind} ${object.metadata.name}`;
-  const spec = (object['spec'] ?? {}) as { readonly type?: unknown; readonly template?: { readonly spec?: unknown } };
-  const pod = (spec.template?.spec ?? (object.kind === 'Pod' ? spec : {})) as {
-    readonly hostNetwork?: unknown;
-    readonly volumes?: readonly object[];
-  };
+  const spec = (object['spec'] ?? {}) as Spec;
+  const template = spec.template ?? spec.jobTemplate?.spec?.template;
+  const pod = template?.spec ?? (object.kind === 'Pod' ? spec : {});
   const { namespace: own } = object.metadata;
   return [
+    ...(object.kind.endsWith('NetworkPolicy') && !staysBesideItsPods(object)
+      ? [`${name} lets traffic through the isolation of the drill`]
+      : []),
     ...(uncontained.has(object.kind) ? [`${name} is not held by a namespace`] : []),
     ...(own !== undefined && own !== namespace ? [`${name} names the namespace ${own}`] : []),
     ...(object.kind === 'Service' && (spec.type === 'NodePort' || spec.type === 'LoadBalancer')
@@ -117,4 +127,18 @@ function whyOutside(object: ManifestObject, namespace: string): string[] {
     ...(pod.hostNetwork === true ? [`${name} uses the network of its node`] : []),
     ...((pod.volumes ?? []).some((volume) => 'hostPath' in volume) ? [`${name} mounts a path of its node`] : []),
   ];
+}
+
+/** Whether a network policy opens nothing but what lies between pods of its own namespace: policies add up. */
+function staysBesideItsPods(object: ManifestObject): boolean {
+  type Rule = { readonly from?: readonly object[]; readonly to?: readonly object[] };
+  const { ingress = [], egress = [] } = (object['spec'] ?? {}) as {
+    ingress?: readonly Rule[];
+    egress?: readonly Rule[];
+  };
+  const isOwn = (peers: readonly object[] = []): boolean =>
+    peers.length > 0 && peers.every((peer) => Object.keys(peer).every((key) => key === 'podSelector'));
+  return (
+    object.kind === 'NetworkPolicy' && ingress.every(({ from }) => isOwn(from)) && egress.every(({ to }) => isOwn(to))
+  );
 }

@@ -19,6 +19,7 @@ describe('a drill of a site whose database lives in another release', () => {
         { chart: 'wordpress', namespace, name: 'wordpress', values: { wordpress: { database: { host: address } } } },
       ],
     });
+    await ground.kubectl(['delete', 'configmap', '-n', namespace, 'wordpress-billing', '--ignore-not-found']);
     await ground.startWorker();
   });
 
@@ -96,5 +97,29 @@ describe('a drill of a site whose database lives in another release', () => {
     const status = await ground.run(['status']);
     const { releases } = JSON.parse(status.stdout) as { releases: { release: string; proof: string }[] };
     expect(releases.map(({ proof }) => proof)).toEqual(['restored', 'restored']);
+  });
+
+  it('goes on without a release that names an address with no place in the drill', async () => {
+    const map = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'wordpress-billing', namespace, labels: { 'app.kubernetes.io/instance': 'wordpress' } },
+      data: { url: 'http://billing.e2e-drill-elsewhere.svc:8080/pay' },
+    };
+    await ground.kubectl(['apply', '-f', '-'], JSON.stringify(map));
+    const backup = await ground.run(['backup']);
+    await ground.kubectl(['delete', 'configmap', '-n', namespace, 'wordpress-billing']);
+    expect(backup.result.outcome, backup.stderr).toBe('complete');
+
+    const drill = await ground.run(['drill', '--platform']);
+
+    expect(drill.exitCode, drill.stderr).toBe(3);
+    expect(drill.result.outcome).toBe('partial');
+    const outcomes = drill.result.releases.map((release) => [release.release, release.outcome, release.failure?.code]);
+    expect(outcomes.sort()).toEqual([
+      [mysql, 'complete', undefined],
+      [wordpress, 'refused', 'EndpointUnmapped'],
+    ]);
+    expect(drill.result.notes?.join('\n')).toMatch(/platform RTO .* of 4h: met/);
   });
 });
