@@ -153,6 +153,29 @@ describe('a drill', () => {
     await expectAsItWas();
   });
 
+  it('starts from a schedule of lifeboat.yaml', async () => {
+    const path = join(ground.setting.directory, 'with-drill.yaml');
+    const plain = await readFile(ground.setting.configPath, 'utf8');
+    const use = async (text: string): Promise<void> => {
+      await writeFile(path, `${plain}${text}`);
+      const applied = await ground.run(['schedules', 'apply'], { LIFEBOAT_CONFIG: path });
+      expect(applied.exitCode, applied.stderr).toBe(0);
+    };
+    await use(`schedules:\n  - { name: weekly, run: drill, cron: "0 4 * * 0", releases: [${redis}] }\n`);
+    const client = await temporalClient(ground);
+    const schedule = client.schedule.getHandle('drill-weekly');
+    await schedule.trigger();
+    await until(async () => (await schedule.describe()).info.recentActions.length === 1);
+    const [action] = (await schedule.describe()).info.recentActions;
+
+    const result: unknown = await client.workflow.getHandle(action?.action.workflow.workflowId ?? '').result();
+
+    expect(result).toMatchObject({ type: 'runDrill', outcome: 'complete', releases: [{ release: redis }] });
+    await use('');
+    await expectAsItWas();
+    await client.connection.close();
+  });
+
   it('is removed by repair when it died', async () => {
     const started = await ground.run(['drill', redis, '--no-wait']);
     const client = await temporalClient(ground);
