@@ -192,7 +192,7 @@ function planOf(
     lines,
     findings: refused.map(({ release, failure: view }) => `${release} is not drilled: ${view.code}: ${view.message}`),
     overwrites: [],
-    objects: members.length,
+    objects: candidates.reduce((sum, { bound }) => sum + bound.plan.components.length, 0),
     bytes: candidates.reduce((sum, { bytes }) => sum + bytes, 0),
     order: members.map(({ release, tier, why }) => ({ release, tier, why })),
   };
