@@ -52,9 +52,13 @@ async function watch<T extends KubernetesObject>(
   informer.on('change', () => {
     changed = true;
   });
-  informer.on('error', () => {
-    setTimeout(() => void informer.start(), 1_000);
-  });
+  // An API server that is away comes back; meanwhile the rules stay as they are.
+  const restart = (): void => {
+    setTimeout(() => {
+      informer.start().catch(restart);
+    }, 1_000);
+  };
+  informer.on('error', restart);
   await informer.start();
   return () => informer.list();
 }
