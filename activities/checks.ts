@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { BoundPlan, BoundWorkload } from '../model/bound-plan.ts';
+import type { Moves } from '../model/drill.ts';
 import { durationMs } from '../model/duration.ts';
 import { type FailureCode, failure } from '../model/failures.ts';
 import type { PlanCommand } from '../model/recovery-plan.ts';
@@ -95,7 +96,12 @@ export function createCheckActivities(backends: Backends) {
     },
 
     /** Logins and health of a release that was recovered from a point. @returns how many checks held */
-    async checkRecovered(of: { release: string; point: string; into: string | null }): Promise<number> {
+    async checkRecovered(of: {
+      release: string;
+      point: string;
+      into: string | null;
+      moved?: Moves | undefined;
+    }): Promise<number> {
       const bound = await planOfPoint(backends, of);
       return (await runAll(bound, 'login')) + (await runAll(bound, 'health'));
     },

@@ -2,25 +2,31 @@ import type { Backends } from './backends.ts';
 import { createCaptureActivities } from './capture.ts';
 import { createCheckActivities } from './checks.ts';
 import { createHoldActivities } from './hold.ts';
+import { createIsolationActivities } from './isolation.ts';
+import { createDrillPlanActivities } from './plan-drill.ts';
 import { createPlanActivities } from './plan-recovery.ts';
 import { createPlatformActivities } from './platform.ts';
 import { createPointActivities } from './points.ts';
 import { createPrerequisiteActivities } from './prerequisites.ts';
 import { createRecoverActivities } from './recover.ts';
 import { createRenewalActivities } from './renewal.ts';
+import { createScratchActivities } from './scratch-namespaces.ts';
 
 /** The registry of the activities: every group, spread into one object. */
 export function createActivities(backends: Backends) {
   return {
     ...createCaptureActivities(backends),
     ...createCheckActivities(backends),
+    ...createDrillPlanActivities(backends),
     ...createHoldActivities(backends),
+    ...createIsolationActivities(backends),
     ...createPlanActivities(backends),
     ...createPlatformActivities(backends),
     ...createPointActivities(backends),
     ...createPrerequisiteActivities(backends),
     ...createRecoverActivities(backends),
     ...createRenewalActivities(backends),
+    ...createScratchActivities(backends),
   };
 }
 

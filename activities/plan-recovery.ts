@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BoundPlan, type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
+import type { Moves } from '../model/drill.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import type { FactTotals } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
@@ -10,9 +11,11 @@ import { type FoundPoint, findPoint } from '../transfer/points.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
+import { moveInto, moveIntoDrill } from './binding/move-plan.ts';
 import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { readRelease } from './clients/helm.ts';
 import { optional } from './clients/kubernetes.ts';
+import { requireScratch } from './clients/scratch-namespaces.ts';
 import { currentRun } from './current-run.ts';
 import { requireConfig } from './require-config.ts';
 import { type RunDocument, writeRunDocument } from './run-record.ts';
@@ -43,6 +46,8 @@ export type RecoveryRequest = {
   into: string | null;
   scope: 'all' | 'data';
   configDigest: string | null;
+  /** Of a drill: the scratch namespace of each source namespace. */
+  moved?: Moves | undefined;
 };
 
 /** The newest good point of a release, or the one that is named. */
@@ -62,36 +67,27 @@ export async function locatePoint(
 }
 
 /** The bound plan that a point was captured by. @throws KeyMissing, Artifact* */
-async function capturedPlan(backends: Backends, { manifest }: FoundPoint): Promise<BoundPlan> {
+export async function capturedPlan(backends: Backends, { manifest }: FoundPoint): Promise<BoundPlan> {
   const bytes = await readBytes({ store: backends.store, artifact: manifest.plan, identity: backends.kit.identity });
   return BoundPlan.parse(JSON.parse(bytes.toString('utf8')));
 }
 
-/** The plan that a point was captured by, in the namespace that it was recovered into. */
+/** The plan that a point was captured by, in the namespaces that it was recovered into. */
 export async function planOfPoint(
   backends: Backends,
-  of: { release: string; point: string; into: string | null },
+  of: { release: string; point: string; into: string | null; moved?: Moves | undefined },
 ): Promise<BoundPlan> {
   const release = resolveRelease(backends, of.release);
-  const captured = await capturedPlan(backends, await locatePoint(backends, release, of.point, null));
-  return of.into === null || of.into === release.namespace ? captured : moveInto(captured, of.into);
+  return targetPlan(await capturedPlan(backends, await locatePoint(backends, release, of.point, null)), of);
 }
 
-/** Moves a plan into another namespace. @throws NamespaceMismatch where it reaches into another release */
-function moveInto(bound: BoundPlan, namespace: string): BoundPlan {
-  const hosted = Object.values(bound.hosts).map((host) => releaseTitle(host.release));
-  if (hosted.length > 0) {
-    throw failure('NamespaceMismatch', {
-      message: `recover ${releaseTitle(bound.release)} into ${namespace}: its database lives in ${hosted.join(', ')} and would be overwritten there`,
-    });
-  }
-  return {
-    ...bound,
-    release: { ...bound.release, namespace },
-    workloads: Object.fromEntries(
-      Object.entries(bound.workloads).map(([name, workload]) => [name, { ...workload, namespace }]),
-    ),
-  };
+/** A captured plan where the release is recovered: as it was, in another namespace, or in those of a drill. */
+function targetPlan(
+  captured: BoundPlan,
+  { into, moved }: { into: string | null; moved?: Moves | undefined },
+): BoundPlan {
+  if (moved !== undefined) return moveIntoDrill(captured, moved);
+  return into === null || into === captured.release.namespace ? captured : moveInto(captured, into);
 }
 
 /** Plans the recovery of one release: its point, its target, and what would be overwritten. Changes nothing but the store. */
@@ -105,8 +101,8 @@ export async function planRecovery(
   const found = await locatePoint(backends, release, request.point, request.to);
   const { manifest } = found;
   const captured = await capturedPlan(backends, found);
-  const target =
-    request.into === null || request.into === release.namespace ? captured : moveInto(captured, request.into);
+  const target = targetPlan(captured, request);
+  if (request.moved !== undefined) await requireScratch(backends.kubernetes, Object.values(request.moved));
   const { namespace, name } = target.release;
   const live = await readRelease(backends.access, namespace, name);
   if (request.scope === 'data' && live === undefined) {
@@ -123,7 +119,8 @@ export async function planRecovery(
   const overwrites = [
     ...(live === undefined ? [] : [`release ${namespace}/${name}, revision ${String(live.revision)}`]),
     ...claims.map((claim) => `volume claim ${namespace}/${claim}`),
-    ...(await hostedData(backends, bound)),
+    // What a drill finds in its own scratch namespaces is its own work.
+    ...(request.moved === undefined ? await hostedData(backends, bound) : []),
   ];
   const components = manifest.components.map((record) => record.component);
   const plain = {

@@ -5,11 +5,12 @@ import type { Backends } from './backends.ts';
 import { isNotFound, isReady, listPods, request } from './clients/kubernetes.ts';
 import { type FoundMark, findMarks, markQuiesced, startWorkload, unfenceService } from './clients/marks.ts';
 import { lastLine } from './clients/process.ts';
+import { deleteScratch, findScratch } from './clients/scratch-namespaces.ts';
 import { runInPod } from './executors/pod-exec.ts';
 
-/** What `repair` found: a mark or a pod that a run left, whether it may be undone, and what became of it. */
+/** What `repair` found: a mark, a pod or a namespace that a run left, whether it may be undone, and what became of it. */
 export type Leftover = {
-  readonly what: 'fence' | 'scaled' | 'quiesced' | 'helper pod';
+  readonly what: 'fence' | 'scaled' | 'quiesced' | 'helper pod' | 'scratch namespace';
   readonly object: string;
   readonly run: string;
   readonly deadline: string | null;
@@ -26,7 +27,8 @@ const Quiesced = z.looseObject({
 });
 
 /**
- * Finds fences, stopped workloads, quiesces and helper pods that runs left in the cluster, and undoes those whose run is
+ * Finds fences, stopped workloads, quiesces, helper pods and the scratch namespaces of drills that runs left in the
+ * cluster, and undoes those whose run is
  * over; what belongs to a run that goes on is never touched. Of a run that Temporal does not know, or where none answers,
  * the deadline counts, or `all`: a person said that whatever run it was is gone for good.
  */
@@ -64,6 +66,14 @@ export async function repair(
     };
     const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(remove);
     found.push({ what: 'helper pod', object: `Pod ${namespace}/${name}`, run, deadline: null, reason, ...outcome });
+  }
+  for (const { namespace, run, deadline } of await findScratch(kubernetes)) {
+    const reason = await reasonToUndo({ run, deadline }, client, of.all);
+    const outcome =
+      reason === null || of.dryRun
+        ? { undone: false, problem: null }
+        : await attempt(() => deleteScratch(kubernetes, [namespace], () => undefined));
+    found.push({ what: 'scratch namespace', object: `Namespace ${namespace}`, run, deadline, reason, ...outcome });
   }
   return found;
 }

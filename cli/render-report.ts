@@ -9,6 +9,7 @@ const verbs: Readonly<Record<string, string>> = {
   backUpPlatform: 'BACKED UP',
   recoverRelease: 'RECOVERED',
   recoverPlatform: 'RECOVERED',
+  runDrill: 'DRILLED',
   verifyRecoveryPoint: 'VERIFIED',
   selfTest: 'TESTED',
 };
@@ -32,7 +33,7 @@ export function renderReport(result: RunResult, of: { workflowId: string; runId:
   const verb =
     result.outcome === 'complete' || result.outcome === 'partial' ? (verbs[result.type] ?? result.type) : result.type;
   const parts = [
-    `${terminal.paint('bold', verb)}  ${terminal.paint(colour, result.outcome)} in ${formatDuration(result.durationMs)}${result.compensation === 'none' ? '' : `, compensation ${result.compensation}`}`,
+    `${terminal.paint('bold', verb)}  ${terminal.paint(colour, result.outcome)} in ${formatDuration(result.durationMs)}${result.compensation === 'none' ? '' : `, compensation ${result.compensation}`}${isolation(result)}`,
   ];
   if (result.releases.length > 0) parts.push('', releaseTable(result));
   const remarks = result.releases.flatMap(remarksOf);
@@ -62,6 +63,11 @@ export function renderReport(result: RunResult, of: { workflowId: string; runId:
   return parts.join('\n');
 }
 
+function isolation({ drill }: RunResult): string {
+  if (drill === undefined) return '';
+  return `   isolation: ${drill.isolated ?? 'not measured'}`;
+}
+
 /** What a reader must know of a release beside its row: what is missing, what was excepted, what was left behind. */
 function remarksOf({ release, components, facts, leftBehind }: ReleaseResult): string[] {
   const missing = components.filter((component) => component.reason !== undefined);
@@ -79,7 +85,7 @@ function remarksOf({ release, components, facts, leftBehind }: ReleaseResult): s
 }
 
 function releaseTable(result: RunResult): string {
-  const recovery = result.type.startsWith('recover');
+  const recovery = result.type.startsWith('recover') || result.type === 'runDrill';
   const header = ['TIER', 'RELEASE', 'POINT', 'SIZE', 'FACTS', ...(recovery ? ['RTO', 'RPO'] : ['TIME', 'RPO'])];
   const rows = [...result.releases]
     .sort((a, b) => a.tier - b.tier)

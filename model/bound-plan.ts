@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Moves } from './drill.ts';
 import { durationMs } from './duration.ts';
 import { RecoveryPlan } from './recovery-plan.ts';
 import { ReleaseName, releasePath } from './release-name.ts';
@@ -55,6 +56,8 @@ export const BoundPlan = z.strictObject({
   claims: z.array(Claim),
   /** Releases that must serve before this one, as paths. */
   requires: z.array(z.string()),
+  /** Of a plan that a drill moved: the scratch namespace of each source namespace. */
+  moved: Moves.optional(),
 });
 export type BoundPlan = z.infer<typeof BoundPlan>;
 

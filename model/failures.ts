@@ -123,6 +123,22 @@ export const failures = {
   KubernetesFailed: transient('The API server refused the request; its message is above.'),
   ComponentSkipped: precondition('An operator skipped this release; its data was not recovered.'),
   DependencyFailed: precondition('A release that this one needs was not recovered; recover that one first.'),
+  // drill
+  DrillNamespaceExists: precondition(
+    'A namespace of that name is there already and is not of this run; `lifeboat repair` removes what a dead drill left, or start the drill under another workflow id.',
+  ),
+  ProbeFailed: precondition(
+    'The pod that measures the isolation could not do its work, so nothing was started; the message says why. `helperImage` in lifeboat.yaml names an image with sh and bash or nc.',
+  ),
+  NotIsolated: precondition(
+    "The network does not keep the drill from what is live; install an engine that enforces NetworkPolicy, or accept it by the cluster's name: --accept-not-isolated CLUSTER.",
+  ),
+  EndpointUnmapped: precondition(
+    'The release names an address that has no place in the drill; drill the release behind it too, or leave this one out.',
+  ),
+  DrillNotContained: precondition(
+    'A namespace does not hold all objects of this release, so a drill could touch what is live; leave it out.',
+  ),
   DowntimeExceeded: precondition('The service was started again; give it more time by allowDowntime, or capture less.'),
   Defect: {
     class: 'defect',

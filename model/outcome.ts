@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DrillReport } from './drill.ts';
 import type { FactsComparison, FactTotals } from './facts.ts';
 import type { FailureView } from './failures.ts';
 
@@ -82,6 +83,8 @@ export type RunResult = {
   readonly plan?: RunPlan;
   readonly failure?: FailureView;
   readonly notes?: readonly string[];
+  /** Of a drill: where it ran, and whether it was kept apart from what is live. */
+  readonly drill?: DrillReport;
 };
 
 /** What a run is about to do: shown by a dry run, approved by its digest. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Moves } from './drill.ts';
 
 const Instant = z.iso.datetime({ offset: true });
 const OnFailure = z.enum(['ask', 'skip', 'abort']);
@@ -14,6 +15,8 @@ export const PartOf = z.strictObject({
   approvedDigest: z.string().optional(),
   /** The point's bytes were verified by the caller. */
   verified: z.boolean().default(false),
+  /** Of a drill: the scratch namespace of each source namespace. */
+  moved: Moves.optional(),
 });
 export type PartOf = z.infer<typeof PartOf>;
 
@@ -87,6 +90,27 @@ export const RecoverPlatformInput = z
   })
   .prefault({});
 export type RecoverPlatformInput = z.infer<typeof RecoverPlatformInput>;
+
+/**
+ * Input of `runDrill`; `{}` drills every release. One of `release`, `releases`, `tier` and `platform` chooses them, and
+ * what a chosen release requires is drilled with it.
+ */
+export const RunDrillInput = z
+  .strictObject({
+    release: z.string().min(1).optional(),
+    releases: z.array(z.string()).min(1).optional(),
+    platform: z.literal(true).optional(),
+    tier: z.number().int().min(1).max(4).optional(),
+    /** `latest-verified`, the id of a platform point, or of a point of the one release. */
+    point: z.string().default('latest-verified'),
+    /** Name of the cluster whose network does not isolate: the drill runs all the same, and says so. */
+    acceptNotIsolated: z.string().optional(),
+    dryRun: z.boolean().default(false),
+    trigger: z.string().default('person'),
+    configDigest: z.string().optional(),
+  })
+  .prefault({});
+export type RunDrillInput = z.infer<typeof RunDrillInput>;
 
 /** Input of `selfTest`. */
 export const SelfTestInput = z.strictObject({ configDigest: z.string().optional() }).prefault({});

@@ -36,6 +36,8 @@ export const marks = {
   /** Key in the selector of a fenced Service: no pod carries it. */
   fencedSelector: 'lifeboat.dev/fenced-by',
   run: 'lifeboat.dev/run',
+  /** On a scratch namespace: label with the name of its drill, annotation with its run. */
+  drill: 'lifeboat.dev/drill',
 } as const;
 
 /** UTC basic time as in ids: `20261123T224107Z`. */

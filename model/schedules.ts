@@ -22,15 +22,17 @@ const TimeZone = z.string().refine((zone) => {
 export const PlatformSchedule = z.strictObject({
   /** Name of the schedule; Temporal knows it as `<platform>-<name>`. */
   name: z.string().regex(label),
-  /** What runs: a backup of the platform, or a verification of its newest points. */
-  run: z.enum(['backup', 'verify']),
+  /** What runs: a backup of the platform, a verification of its newest points, or a drill. */
+  run: z.enum(['backup', 'verify', 'drill']),
   /** Five fields: minute, hour, day of month, month, day of week. */
   cron: Cron,
   timezone: TimeZone.default('UTC'),
-  /** Of a backup: only releases of this tier. */
+  /** Of a backup or a drill: only releases of this tier. */
   tier: Tier.optional(),
-  /** Of a backup: only these, as `namespace/name`. */
+  /** Of a backup or a drill: only these, as `namespace/name`. */
   releases: z.array(z.string()).min(1).optional(),
+  /** Of a drill: the name of the cluster, where its network does not keep a drill from what is live. */
+  acceptNotIsolated: z.string().regex(label).optional(),
   /** A start is moved by up to so much, so that platforms do not start all at once. */
   jitter: Duration.default('1m'),
   /** A start that was missed, because Temporal was down, is made up for within so much. */
@@ -107,8 +109,12 @@ export function scheduleProblems(
   for (const [index, schedule] of schedules.entries()) {
     if (schedules.findIndex(({ name }) => name === schedule.name) !== index)
       problems.push(`schedule ${schedule.name}: the name is there twice`);
-    if (schedule.run !== 'backup' && (schedule.tier !== undefined || schedule.releases !== undefined))
-      problems.push(`schedule ${schedule.name}: tier and releases are for backups`);
+    if (schedule.run === 'verify' && (schedule.tier !== undefined || schedule.releases !== undefined))
+      problems.push(`schedule ${schedule.name}: tier and releases are for backups and drills`);
+    if (schedule.run === 'drill' && schedule.tier !== undefined && schedule.releases !== undefined)
+      problems.push(`schedule ${schedule.name}: a drill takes a tier or releases, not both`);
+    if (schedule.run !== 'drill' && schedule.acceptNotIsolated !== undefined)
+      problems.push(`schedule ${schedule.name}: acceptNotIsolated is for drills`);
     for (const release of schedule.releases ?? [])
       if (!known.has(release)) problems.push(`schedule ${schedule.name}: ${release} is not in releases`);
   }

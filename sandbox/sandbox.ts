@@ -4,6 +4,7 @@ import { recordedDaemons, runningDaemon } from './daemon.ts';
 import { buildImages, imagesAreImported, importImages } from './images/images.ts';
 import { startCluster, startRuntime } from './kubernetes/cluster.ts';
 import { compileKubernetes } from './kubernetes/compile.ts';
+import { policyDaemon } from './kubernetes/network-policies.ts';
 import { type Layout, layout, names, runDirectory, sandboxVersion } from './layout.ts';
 import { withSandboxLock } from './lock.ts';
 import { checkMachine, installPackages } from './machine.ts';
@@ -49,6 +50,7 @@ const clusterDaemons = [
   'kube-proxy',
   'dns',
   'local-path-provisioner',
+  policyDaemon,
 ];
 
 /**

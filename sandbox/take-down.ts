@@ -10,6 +10,7 @@ import { tryRun, waitUntil } from './run.ts';
 
 /** Daemons in the order in which they are ended: first those that would start something anew. */
 const order = [
+  'network-policies',
   'kubelet',
   'local-path-provisioner',
   'kube-controller-manager',

@@ -125,13 +125,26 @@ function scheduleOptions(platform: string, line: PlatformSchedule): ScheduleOpti
       taskQueue: controlQueue,
       args: [input],
       memo,
-      staticSummary: `${line.run === 'backup' ? 'Back up' : 'Verify'} ${platform}, schedule ${line.name}`,
+      staticSummary: `${verbs[line.run]} ${platform}, schedule ${line.name}`,
     },
   };
 }
 
-function actionOf({ run, tier, releases }: PlatformSchedule): { workflowType: string; input: object } {
+const verbs = { backup: 'Back up', verify: 'Verify', drill: 'Drill' } as const satisfies Record<
+  PlatformSchedule['run'],
+  string
+>;
+
+function actionOf({ run, tier, releases, acceptNotIsolated }: PlatformSchedule): {
+  workflowType: string;
+  input: object;
+} {
   if (run === 'verify') return { workflowType: 'verifyRecoveryPoint', input: {} };
   const selection = { ...(tier === undefined ? {} : { tier }), ...(releases === undefined ? {} : { releases }) };
-  return { workflowType: 'backUpPlatform', input: { trigger: 'schedule', ...selection } };
+  const input = { trigger: 'schedule', ...selection };
+  if (run === 'backup') return { workflowType: 'backUpPlatform', input };
+  return {
+    workflowType: 'runDrill',
+    input: { ...input, ...(acceptNotIsolated === undefined ? {} : { acceptNotIsolated }) },
+  };
 }

@@ -1,16 +1,13 @@
-import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import type { RecoveryMember } from '../activities/platform.ts';
 import { durationMs, formatBytes, formatDuration } from '../model/duration.ts';
-import { describeTotals } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
-import { joinOutcomes, measureObjective, type ReleaseResult, type RunPlan, type RunResult } from '../model/outcome.ts';
+import { joinOutcomes, measureObjective, type RunPlan, type RunResult } from '../model/outcome.ts';
 import { RecoverPlatformInput } from '../model/run-input.ts';
-import type { recoverRelease } from './recover-release.ts';
 import { patient, quick, transfer } from './run/activity-proxies.ts';
 import { forEachBounded } from './run/bounded.ts';
 import { conduct, type Run } from './run/conduct.ts';
-import { childRelease, isCancelled, viewFailure } from './run/failure-view.ts';
-import { unknownRelease } from './run/release-draft.ts';
+import { isCancelled, viewFailure } from './run/failure-view.ts';
+import { recoverWaves } from './run/recover-waves.ts';
 
 type PlatformRun = Run<RecoverPlatformInput>;
 type Located = Awaited<ReturnType<typeof quick.locatePlatformPoint>>;
@@ -169,7 +166,7 @@ async function recoverTier(
   tier: number,
   digests: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const { console } = run;
+  const { console, input } = run;
   const phase = phases[tier + 1] ?? '';
   const members = located.members.filter((member) => member.tier === tier);
   if (members.length === 0) {
@@ -181,63 +178,23 @@ async function recoverTier(
   const isBack = ({ release }: RecoveryMember): boolean =>
     run.releases.some((each) => each.release === release && each.outcome === 'complete');
   const count = (): string => `${String(members.filter(isBack).length)} of ${String(members.length)} recovered`;
-  for (const wave of [...new Set(members.map((member) => member.wave))].sort((a, b) => a - b)) {
-    await forEachBounded(
-      members.filter((member) => member.wave === wave),
-      located.parallelism,
-      async (member) => {
-        await console.holdWhilePaused();
-        console.mark(member.release, 'running', 'recovering');
-        const release = await recoverMember(run, member, digests.get(member.release) ?? '');
-        run.releases.push(release);
-        if (release.outcome === 'complete')
-          console.mark(member.release, 'done', `${describeTotals(release.facts.before, 2)} ≡`);
-        else console.mark(member.release, 'failed', [release.outcome, release.failure?.code ?? ''].join(' ').trim());
-        console.mark(phase, 'running', count());
-      },
-    );
-  }
+  await recoverWaves(run, members, {
+    parallelism: located.parallelism,
+    inputOf: (member) => ({
+      release: member.release,
+      point: member.point,
+      onFailure: input.onFailure,
+      trigger: 'platform',
+      partOf: { lockHeld: false, verified: true, approvedDigest: digests.get(member.release) ?? '' },
+      incidentAt: input.incidentAt ?? console.startedAt.toISOString(),
+      ...(input.into === undefined ? {} : { into: input.into }),
+      ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }),
+    }),
+    afterEach: () => {
+      console.mark(phase, 'running', count());
+    },
+  });
   console.mark(phase, members.every(isBack) ? 'done' : 'failed', count());
-}
-
-async function recoverMember(run: PlatformRun, member: RecoveryMember, digest: string): Promise<ReleaseResult> {
-  const { input, ref } = run;
-  const named = { ...unknownRelease(member.release, member.tier), recoveryPoint: member.point };
-  const lacking = member.requires.filter((required) =>
-    run.releases.some(
-      (release) => release.release === required && release.outcome !== 'complete' && release.outcome !== 'partial',
-    ),
-  );
-  if (lacking.length > 0) {
-    const view = failure('DependencyFailed', {
-      message: `recover ${member.release}: it needs ${lacking.join(', ')}`,
-    }).view();
-    return { ...named, outcome: 'refused', failure: view };
-  }
-  try {
-    const result = await executeChild<typeof recoverRelease>('recoverRelease', {
-      workflowId: `${ref.workflowId}/${member.release}`,
-      args: [
-        {
-          release: member.release,
-          point: member.point,
-          onFailure: input.onFailure,
-          trigger: 'platform',
-          partOf: { lockHeld: false, verified: true, approvedDigest: digest },
-          incidentAt: input.incidentAt ?? run.console.startedAt.toISOString(),
-          ...(input.into === undefined ? {} : { into: input.into }),
-          ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }),
-        },
-      ],
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      staticSummary: `recover ${member.release} from ${member.point}`,
-    });
-    return result.releases[0] ?? named;
-  } catch (error) {
-    if (isCancelled(error)) throw error;
-    return childRelease(error, named);
-  }
 }
 
 /** Phase 7: every release that came back is asked once more, now that all of them run beside each other. */

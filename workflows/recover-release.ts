@@ -38,6 +38,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
         into: input.into ?? null,
         scope: input.scope,
         configDigest: input.configDigest ?? null,
+        ...(run.isChild && input.partOf?.moved !== undefined ? { moved: input.partOf.moved } : {}),
       };
       console.enter('planning');
       const planned = await quick.planRelease(request);

@@ -5,6 +5,7 @@ import {
   CoordinationV1Api,
   CoreV1Api,
   KubeConfig,
+  NetworkingV1Api,
   type V1Deployment,
   type V1Pod,
   type V1StatefulSet,
@@ -17,6 +18,7 @@ export type Kubernetes = {
   readonly core: CoreV1Api;
   readonly apps: AppsV1Api;
   readonly leases: CoordinationV1Api;
+  readonly networking: NetworkingV1Api;
   readonly version: VersionApi;
   readonly server: string;
   /** Gives a plain request to the API server its certificates and credentials. */
@@ -51,6 +53,7 @@ export function openKubernetes(access: { kubeconfig: string | undefined; context
       core: config.makeApiClient(CoreV1Api),
       apps: config.makeApiClient(AppsV1Api),
       leases: config.makeApiClient(CoordinationV1Api),
+      networking: config.makeApiClient(NetworkingV1Api),
       version: config.makeApiClient(VersionApi),
       server,
       authenticate: (options) => config.applyToHTTPSOptions(options),

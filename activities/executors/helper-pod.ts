@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Container, V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import type { BoundWorkload } from '../../model/bound-plan.ts';
 import { failure } from '../../model/failures.ts';
 import { marks } from '../../model/run-names.ts';
 import type { Backends } from '../backends.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
-import { isConflict, isNotFound, listPods, optional, readWorkload, request } from '../clients/kubernetes.ts';
+import { listPods, readWorkload } from '../clients/kubernetes.ts';
+import { withOwnPod } from './own-pod.ts';
 
 const containerName = 'helper';
 /** Kubernetes ends a helper that everybody has forgotten. */
 const lifetimeSeconds = 24 * 3600;
-const readyWithinMs = 300_000;
 
 /** Which volume of which workload a helper mounts, and for whom. */
 export type HelperPodFor = {
@@ -30,20 +29,7 @@ export type HelperPodFor = {
  * deleted again whatever happens. Throws: BindingFailed, PodNeverReady, and what `use` throws.
  */
 export async function withHelperPod<T>(of: HelperPodFor, use: (pod: PodAddress) => Promise<T>): Promise<T> {
-  const { backends, workload, signal } = of;
-  const pod = await describeHelper(of);
-  const name = pod.metadata?.name ?? '';
-  await removeHelper(backends, workload.namespace, name);
-  try {
-    signal.throwIfAborted();
-    await request(`create helper pod ${name}`, () =>
-      backends.kubernetes.core.createNamespacedPod({ namespace: workload.namespace, body: pod }),
-    );
-    await untilReady(of, name);
-    return await use({ namespace: workload.namespace, pod: name, container: containerName });
-  } finally {
-    await removeHelper(backends, workload.namespace, name);
-  }
+  return await withOwnPod({ backends: of.backends, pod: await describeHelper(of), signal: of.signal }, use);
 }
 
 /** The claim that a workload's container mounts at a path or above it. @throws BindingFailed where it mounts none */
@@ -156,52 +142,4 @@ function securityContext(
     ...(gid === null ? {} : { runAsGroup: gid }),
     ...(own?.seLinuxOptions === undefined ? {} : { seLinuxOptions: own.seLinuxOptions }),
   };
-}
-
-async function untilReady({ backends, workload, signal }: HelperPodFor, name: string): Promise<void> {
-  const deadline = Date.now() + readyWithinMs;
-  let reason = 'no word of it';
-  while (Date.now() < deadline) {
-    const pod = await optional(`read helper pod ${name}`, () =>
-      backends.kubernetes.core.readNamespacedPod({ namespace: workload.namespace, name }),
-    );
-    const state = pod?.status?.containerStatuses?.[0]?.state;
-    if (pod?.status?.phase === 'Running' && state?.running !== undefined) return;
-    const condition = pod?.status?.conditions?.find(
-      ({ status, message }) => status === 'False' && message !== undefined,
-    );
-    reason =
-      state?.waiting?.message ?? state?.waiting?.reason ?? state?.terminated?.message ?? condition?.message ?? reason;
-    if (
-      pod?.status?.phase === 'Failed' ||
-      /^(ErrImageNeverPull|InvalidImageName|CreateContainerConfigError|CreateContainerError|RunContainerError)$/.test(
-        state?.waiting?.reason ?? '',
-      )
-    )
-      break;
-    await sleep(250, undefined, { signal });
-  }
-  if (/executable file not found/.test(reason))
-    throw failure('CaptureToolMissing', { message: `start helper pod ${name}: ${reason.slice(0, 300)}` });
-  throw failure('PodNeverReady', { message: `start helper pod ${name}: ${reason.slice(0, 300)}` });
-}
-
-/** Deletes the pod and waits until it is gone: its volume is free then. Idempotent; goes on when the run is cancelled. */
-async function removeHelper(backends: Backends, namespace: string, name: string): Promise<void> {
-  const deadline = Date.now() + 120_000;
-  while (Date.now() < deadline) {
-    try {
-      await request(`delete helper pod ${name}`, () =>
-        backends.kubernetes.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 1 }),
-      );
-    } catch (error) {
-      if (isNotFound(error)) return;
-      if (!isConflict(error)) throw error;
-    }
-    await sleep(200);
-  }
-  throw failure('KubernetesFailed', {
-    message: `delete helper pod ${name}: it is still there after 120 s`,
-    changed: 'yes',
-  });
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { moveBack, moveValues } from '../../model/drill.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { releaseTitle } from '../../model/release-name.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
@@ -10,6 +11,7 @@ import { packChart, readRecord as readHelmRecord, readRelease, renderChart } fro
 import { request } from '../clients/kubernetes.ts';
 import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
 import { differingObjects, parseManifest, referencesOf } from '../facts/manifest.ts';
+import { moveBackObject, moveObject } from '../facts/moved-configuration.ts';
 import type { CaptureContext, Captured, Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({});
@@ -96,7 +98,7 @@ export const releaseConfig: Method<Options> = {
   },
 
   async readFacts(context) {
-    const { release } = context.bound;
+    const { release, moved = {} } = context.bound;
     const live = await requireRelease(context);
     const { values, manifest } = await readHelmRecord(
       context.backends.access,
@@ -104,7 +106,11 @@ export const releaseConfig: Method<Options> = {
       release.name,
       context.signal,
     );
-    return configurationFacts(await readObjects(context, manifest), { chart: live.chart, values });
+    const objects = await readObjects(context, manifest);
+    return configurationFacts(
+      objects.map((object) => moveBackObject(object, moved)),
+      { chart: live.chart, values: JSON.stringify(moveBack(JSON.parse(values), moved)) },
+    );
   },
 };
 
@@ -253,9 +259,12 @@ async function renderedSecrets(context: RestoreContext<Options>): Promise<Stored
   return (await capturedObjects(context)).filter((object) => object.kind === 'Secret' && isHelmOwned(object));
 }
 
-async function capturedObjects(context: RestoreContext<Options>): Promise<StoredObject[]> {
+/** The captured objects, as they are in the namespaces that the release is recovered into. */
+export async function capturedObjects(context: RestoreContext<Options>): Promise<StoredObject[]> {
   const list = z.looseObject({ items: z.array(StoredObject) });
-  return list.parse(JSON.parse(await context.readText('objects'))).items;
+  const { items } = list.parse(JSON.parse(await context.readText('objects')));
+  const { moved = {} } = context.bound;
+  return items.map((object) => moveObject(object, moved));
 }
 
 function targetOf(context: RestoreContext<Options>): Omit<ExactObjects, 'fieldManager'> {
@@ -265,22 +274,24 @@ function targetOf(context: RestoreContext<Options>): Omit<ExactObjects, 'fieldMa
 /** What Helm installs the release from. @throws NamespaceMismatch where the manifest names another namespace */
 export async function readRecord(context: RestoreContext<Options>): Promise<ReleaseRecord> {
   const record = HelmRecord.parse(JSON.parse(await context.readText('record')));
-  const { namespace, name } = context.bound.release;
+  const { release, moved } = context.bound;
+  const { namespace, name } = release;
+  const values = moved === undefined ? record.values : JSON.stringify(moveValues(JSON.parse(record.values), moved));
   const named = new Set(parseManifest(record.manifest).flatMap(({ metadata }) => metadata.namespace ?? []));
   const [captured] = [...named];
   if (named.size > 1)
     throw failure('NamespaceMismatch', {
       message: `recover ${namespace}/${name}: its manifest names more than one namespace: ${[...named].join(', ')}`,
     });
-  if (captured !== undefined && captured !== namespace && mentions(record.values, captured)) {
+  if (moved === undefined && captured !== undefined && captured !== namespace && mentions(values, captured)) {
     throw failure('NamespaceMismatch', {
       message: `recover ${namespace}/${name}: its values may name the namespace ${captured}; recover it there`,
     });
   }
-  if (!context.streams.includes('chart')) return { values: record.values, manifest: record.manifest };
+  if (!context.streams.includes('chart')) return { values, manifest: record.manifest };
   const chunks: Uint8Array[] = [];
   for await (const chunk of context.read('chart').bytes) chunks.push(chunk);
-  return { values: record.values, manifest: record.manifest, chartArchive: Buffer.concat(chunks) };
+  return { values, manifest: record.manifest, chartArchive: Buffer.concat(chunks) };
 }
 
 /** Whether values name a namespace: alone, or inside the name of a Service. */

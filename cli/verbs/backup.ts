@@ -16,6 +16,14 @@ export async function namedReleases(session: Session, names: readonly string[]):
   });
 }
 
+/** The tier that `--tier` names. @throws InputInvalid */
+export function tierOf(text: string | undefined): number | undefined {
+  const tier = text === undefined ? undefined : Number(text);
+  if (tier !== undefined && ![1, 2, 3, 4].includes(tier))
+    throw failure('InputInvalid', { message: `read --tier: it is 1, 2, 3 or 4, not ${String(text)}` });
+  return tier;
+}
+
 /** `lifeboat backup [RELEASE…] [--tier N]` */
 export const backup: Verb = (program) => {
   program
@@ -27,9 +35,7 @@ export const backup: Verb = (program) => {
     .action(
       act<{ tier?: string; dryRun?: boolean }>(async (session, options, names = []) => {
         const { platform } = await session.platform();
-        const tier = options.tier === undefined ? undefined : Number(options.tier);
-        if (tier !== undefined && ![1, 2, 3, 4].includes(tier))
-          throw failure('InputInvalid', { message: `read --tier: it is 1, 2, 3 or 4, not ${String(options.tier)}` });
+        const tier = tierOf(options.tier);
         const releases = await namedReleases(session, names);
         const dryRun = options.dryRun === true;
         const at = basicTime(new Date());

@@ -1,6 +1,7 @@
 import type { Verb } from '../verb.ts';
 import { backup } from './backup.ts';
 import { doctor } from './doctor.ts';
+import { drill } from './drill.ts';
 import { keys } from './keys.ts';
 import { approve, cancel, decide, pause, resume } from './messages.ts';
 import { plan } from './plan.ts';
@@ -20,6 +21,7 @@ export const verbs: readonly Verb[] = [
   points,
   verify,
   recover,
+  drill,
   runs,
   watch,
   report,

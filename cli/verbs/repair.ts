@@ -7,7 +7,9 @@ import { act, type Verb } from '../verb.ts';
 export const repair: Verb = (program) => {
   program
     .command('repair')
-    .description('find fences, stopped workloads, quiesces and helper pods that a run left, and undo them')
+    .description(
+      'find fences, stopped workloads, quiesces, helper pods and namespaces of drills that a run left, and undo them',
+    )
     .option('--dry-run', 'only show them')
     .option('--all', 'undo also what belongs to no run that Temporal knows: its run is gone for good')
     .action(

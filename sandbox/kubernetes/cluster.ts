@@ -6,6 +6,7 @@ import type { KubernetesPrograms } from './compile.ts';
 import { startContainerd } from './container-runtime.ts';
 import { startApiServer, startControllers, startEtcd } from './control-plane.ts';
 import { layNetwork } from './network.ts';
+import { startNetworkPolicies } from './network-policies.ts';
 import { startNode } from './node.ts';
 
 /** Lays the network and starts containerd, which takes images before there is a cluster. */
@@ -28,5 +29,5 @@ export async function startCluster(
     await startControllers(at, programs);
   });
   await timed(progress, 'node Ready', () => startNode(at, programs, kubectl));
-  await Promise.all([startDns(at, programs), startVolumes(at, programs, kubectl)]);
+  await Promise.all([startDns(at, programs), startVolumes(at, programs, kubectl), startNetworkPolicies(at)]);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeConfig } from '../config-file.ts';
 import { addresses, type Layout } from '../layout.ts';
 import { run, tryRun } from '../run.ts';
+import { policyTable } from './policy-rules.ts';
 
 /** Settings of the kernel that pods need, with the values they had before, so that taking down puts them back. */
 const settings: Readonly<Record<string, string>> = {
@@ -43,6 +44,7 @@ export async function removeNetwork(at: Layout): Promise<void> {
   await tryRun('ip', ['link', 'delete', addresses.bridge]);
   for (const [family, table] of [
     ['ip', 'lifeboat'],
+    ['ip', policyTable],
     ['ip', 'kube-proxy'],
     ['ip6', 'kube-proxy'],
   ] as const) {

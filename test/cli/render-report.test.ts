@@ -161,6 +161,17 @@ describe('renderReport', () => {
     for (const each of partial.releases) expect(text).toContain(each.release);
   });
 
+  it.each([
+    ['enforced', 'isolation: enforced'],
+    ['not isolated', 'isolation: not isolated'],
+    [null, 'isolation: not measured'],
+  ] as const)('says of a drill that its isolation was %s', (isolated, words) => {
+    const drill = { isolated, namespaces: { shop: 'shop-drill-1' }, probes: [] };
+    const text = renderReport(result({ type: 'runDrill', drill, releases: [release('shop/db')] }), of);
+    expect(text).toMatch(new RegExp(`^DRILLED  complete in 3m 12s .*${words}$`, 'm'));
+    expect(text).toContain('RTO');
+  });
+
   it('names no report where a dry run wrote none', () => {
     const plan = { digest: 'd', lines: [], findings: [], overwrites: [], objects: 0, bytes: 0, order: [] };
     expect(renderReport(result({ plan }), of)).not.toContain('report.json');

@@ -10,6 +10,7 @@ import {
   PauseRequest,
   RecoverPlatformInput,
   RecoverReleaseInput,
+  RunDrillInput,
   SelfTestInput,
   VerifyRecoveryPointInput,
 } from '../../model/run-input.ts';
@@ -62,6 +63,21 @@ const inputs = {
       configDigest: 'd',
     },
   ],
+  runDrill: [
+    RunDrillInput,
+    undefined,
+    {
+      release: 'shop/db',
+      releases: ['shop/db'],
+      platform: true,
+      tier: 1,
+      point: 'p',
+      acceptNotIsolated: 'test',
+      dryRun: true,
+      trigger: 'schedule',
+      configDigest: 'd',
+    },
+  ],
   selfTest: [SelfTestInput, undefined, { configDigest: 'd' }],
 } as const;
 
@@ -100,6 +116,7 @@ describe.each([
   ['backUpPlatform', BackUpPlatformInput],
   ['recoverPlatform', RecoverPlatformInput],
   ['verifyRecoveryPoint', VerifyRecoveryPointInput],
+  ['runDrill', RunDrillInput],
   ['selfTest', SelfTestInput],
 ] as const)('%s', (_name, schema) => {
   it('starts without any input', () => {

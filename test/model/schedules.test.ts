@@ -84,7 +84,20 @@ describe('scheduleProblems', () => {
     expect(scheduleProblems(wrong, [release('a/b', '24h')], from)).toEqual([
       'schedule nightly: x/y is not in releases',
       'schedule nightly: the name is there twice',
-      'schedule nightly: tier and releases are for backups',
+      'schedule nightly: tier and releases are for backups and drills',
+    ]);
+  });
+
+  it('takes a tier or releases for a drill, and the acceptance of its network for nothing else', () => {
+    const drill = schedule({ run: 'drill', name: 'drill', tier: 1, acceptNotIsolated: 'east' });
+    expect(scheduleProblems([drill], [release('a/b', '1h')], from)).toEqual([]);
+    const wrong = [
+      schedule({ run: 'drill', name: 'both', tier: 1, releases: ['a/b'] }),
+      schedule({ acceptNotIsolated: 'east' }),
+    ];
+    expect(scheduleProblems(wrong, [release('a/b', '24h')], from)).toEqual([
+      'schedule both: a drill takes a tier or releases, not both',
+      'schedule nightly: acceptNotIsolated is for drills',
     ]);
   });
 });

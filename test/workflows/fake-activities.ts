@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities/index.ts';
+import type { PlannedDrill } from '../../activities/plan-drill.ts';
 import type { PlannedRecovery } from '../../activities/plan-recovery.ts';
+import type { RecoveryMember } from '../../activities/platform.ts';
 import type { BoundSummary, ComponentSummary } from '../../model/bound-plan.ts';
 import { type FailureCode, failure } from '../../model/failures.ts';
 import type { RunPlan } from '../../model/outcome.ts';
@@ -73,6 +75,22 @@ export function plannedOf(
     },
     plan: planOf(release, live ? { overwrites: [`release ${release}, revision 1`] } : {}),
     live,
+  };
+}
+
+/** A drill of releases of tier 1, all of them from the namespace `shop`. */
+export function plannedDrillOf(members: readonly RecoveryMember[], of: Partial<PlannedDrill> = {}): PlannedDrill {
+  return {
+    platform: 'test',
+    cluster: 'test',
+    drill: '1',
+    rto: '4h',
+    parallelism: 2,
+    moves: { shop: 'shop-drill-1' },
+    members,
+    refused: [],
+    plan: planOf('the drill'),
+    ...of,
   };
 }
 
@@ -148,6 +166,13 @@ const well: Fakes = {
   undoInstall: () => undefined,
   removeNamespace: () => undefined,
   markRestored: () => undefined,
+  planDrill: () => plannedDrillOf([]),
+  openScratchNamespaces: () => undefined,
+  isolateScratch: () => ({
+    enforced: true,
+    probes: ['shop-drill-1 → Service shop/db: open before the policy, then closed'],
+  }),
+  closeScratchNamespaces: () => undefined,
 };
 
 export const activityNames = Object.keys(well) as ActivityName[];

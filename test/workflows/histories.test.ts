@@ -29,6 +29,7 @@ describe('the kept histories', () => {
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `backUpRelease.${outcome}`),
       'recoverPlatform.complete',
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
+      ...['cancelled', 'complete', 'failed', 'partial', 'refused'].map((outcome) => `runDrill.${outcome}`),
       'selfTest.complete',
       ...['complete', 'failed', 'partial'].map((outcome) => `verifyRecoveryPoint.${outcome}`),
     ]) {

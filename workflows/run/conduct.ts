@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancellationScope, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
+import type { DrillReport } from '../../model/drill.ts';
 import { type FailureView, failures } from '../../model/failures.ts';
 import { nameAllowedKeys } from '../../model/name-allowed-keys.ts';
 import {
@@ -29,6 +30,8 @@ export type Run<Input> = {
   readonly isChild: boolean;
   /** The one release of a run of one release: its result also when the run fails. */
   draft?: ReleaseDraft;
+  /** Of a drill: its result also when the run fails. */
+  drill?: DrillReport;
   /** Results of the releases of a platform run. */
   readonly releases: ReleaseResult[];
   readonly notes: string[];
@@ -166,6 +169,7 @@ async function closeRun(
     notes: [...run.notes, ...undone.leftBehind.map((text) => `left behind: ${text}`)],
     ...(ending.platformPoint === undefined ? {} : { platformPoint: ending.platformPoint }),
     ...(ending.plan === undefined ? {} : { plan: ending.plan }),
+    ...(run.drill === undefined ? {} : { drill: run.drill }),
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
   };
   if (ending.plan !== undefined) return result;

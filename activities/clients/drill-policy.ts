@@ -1,0 +1,44 @@
+import type { V1NetworkPolicy } from '@kubernetes/client-node';
+import { marks } from '../../model/run-names.ts';
+import { gone, isConflict, type Kubernetes, request } from './kubernetes.ts';
+
+const name = 'lifeboat-drill';
+
+/**
+ * Lets the pods of a scratch namespace talk with those of the same drill and ask for names, and with nobody else.
+ * Idempotent.
+ */
+export async function applyDrillPolicy(kubernetes: Kubernetes, namespace: string, drill: string): Promise<void> {
+  const sameDrill = { namespaceSelector: { matchLabels: { [marks.drill]: drill } } };
+  const body: V1NetworkPolicy = {
+    metadata: { name, namespace },
+    spec: {
+      podSelector: {},
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ _from: [sameDrill] }],
+      egress: [
+        { to: [sameDrill] },
+        {
+          ports: [
+            { protocol: 'UDP', port: 53 },
+            { protocol: 'TCP', port: 53 },
+          ],
+        },
+      ],
+    },
+  };
+  try {
+    await request(`make network policy of ${namespace}`, () =>
+      kubernetes.networking.createNamespacedNetworkPolicy({ namespace, body }),
+    );
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
+}
+
+/** Takes the policy away again. Idempotent. */
+export async function removeDrillPolicy(kubernetes: Kubernetes, namespace: string): Promise<void> {
+  await gone(`delete network policy of ${namespace}`, () =>
+    kubernetes.networking.deleteNamespacedNetworkPolicy({ namespace, name }),
+  );
+}

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { V1Pod } from '@kubernetes/client-node';
+import { failure } from '../../model/failures.ts';
+import type { Backends } from '../backends.ts';
+import type { PodAddress } from '../clients/kubectl.ts';
+import { isConflict, isNotFound, optional, request } from '../clients/kubernetes.ts';
+
+const readyWithinMs = 300_000;
+
+/** A pod of ours with one container, and for whom. */
+export type OwnPod = {
+  readonly backends: Backends;
+  readonly pod: V1Pod;
+  readonly signal: AbortSignal;
+  /** How long it may take to run; default: five minutes. */
+  readonly withinMs?: number;
+};
+
+/**
+ * Runs `use` with a pod of ours once it runs. Idempotent because: one of the same name that an earlier attempt left is
+ * deleted first. It is deleted again whatever happens. Throws: CaptureToolMissing, PodNeverReady, and what `use` throws.
+ */
+export async function withOwnPod<T>(of: OwnPod, use: (pod: PodAddress) => Promise<T>): Promise<T> {
+  const { backends, pod, signal } = of;
+  const address: PodAddress = {
+    namespace: pod.metadata?.namespace ?? '',
+    pod: pod.metadata?.name ?? '',
+    container: pod.spec?.containers[0]?.name ?? '',
+  };
+  const { namespace, pod: name } = address;
+  await removePod(backends, namespace, name);
+  try {
+    signal.throwIfAborted();
+    await request(`create helper pod ${name}`, () =>
+      backends.kubernetes.core.createNamespacedPod({ namespace, body: pod }),
+    );
+    await untilReady(of, address);
+    return await use(address);
+  } finally {
+    await removePod(backends, namespace, name);
+  }
+}
+
+async function untilReady(
+  { backends, signal, withinMs = readyWithinMs }: OwnPod,
+  { namespace, pod: name }: PodAddress,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  let reason = 'no word of it';
+  while (Date.now() < deadline) {
+    const pod = await optional(`read helper pod ${name}`, () =>
+      backends.kubernetes.core.readNamespacedPod({ namespace, name }),
+    );
+    const state = pod?.status?.containerStatuses?.[0]?.state;
+    if (pod?.status?.phase === 'Running' && state?.running !== undefined) return;
+    const condition = pod?.status?.conditions?.find(
+      ({ status, message }) => status === 'False' && message !== undefined,
+    );
+    reason =
+      state?.waiting?.message ?? state?.waiting?.reason ?? state?.terminated?.message ?? condition?.message ?? reason;
+    if (
+      pod?.status?.phase === 'Failed' ||
+      /^(ErrImageNeverPull|InvalidImageName|CreateContainerConfigError|CreateContainerError|RunContainerError)$/.test(
+        state?.waiting?.reason ?? '',
+      )
+    )
+      break;
+    await sleep(250, undefined, { signal });
+  }
+  if (/executable file not found/.test(reason))
+    throw failure('CaptureToolMissing', { message: `start helper pod ${name}: ${reason.slice(0, 300)}` });
+  throw failure('PodNeverReady', { message: `start helper pod ${name}: ${reason.slice(0, 300)}` });
+}
+
+/** Deletes the pod and waits until it is gone: its volume is free then. Idempotent; goes on when the run is cancelled. */
+async function removePod(backends: Backends, namespace: string, name: string): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while (Date.now() < deadline) {
+    try {
+      await request(`delete helper pod ${name}`, () =>
+        backends.kubernetes.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 1 }),
+      );
+    } catch (error) {
+      if (isNotFound(error)) return;
+      if (!isConflict(error)) throw error;
+    }
+    await sleep(200);
+  }
+  throw failure('KubernetesFailed', {
+    message: `delete helper pod ${name}: it is still there after 120 s`,
+    changed: 'yes',
+  });
+}
