@@ -8,6 +8,7 @@ import { createPointActivities } from './points.ts';
 import { createPrerequisiteActivities } from './prerequisites.ts';
 import { createRecoverActivities } from './recover.ts';
 import { createRenewalActivities } from './renewal.ts';
+import { createUpgradeActivities } from './upgrade.ts';
 
 /** The registry of the activities: every group, spread into one object. */
 export function createActivities(backends: Backends) {
@@ -21,6 +22,7 @@ export function createActivities(backends: Backends) {
     ...createPrerequisiteActivities(backends),
     ...createRecoverActivities(backends),
     ...createRenewalActivities(backends),
+    ...createUpgradeActivities(backends),
   };
 }
 

@@ -99,6 +99,14 @@ export const Quiesce = z.strictObject({
 });
 export type Quiesce = z.infer<typeof Quiesce>;
 
+/** How releases of the chart are upgraded. */
+export const PlanUpgrade = z.strictObject({
+  /** Taken where the run names none: `rolling` replaces the pods of the release. */
+  strategy: z.enum(['rolling']).default('rolling'),
+  /** Components whose facts an upgrade changes by right, such as the settings of a server: they are not compared. */
+  notCompared: z.array(z.strictObject({ component: Name, reason: z.string().min(10) })).default([]),
+});
+
 /**
  * A recovery plan: how the releases of a chart are captured, verified, restored and checked.
  * Read from `charts/<chart>/recovery.yaml`; docs/reference/recovery-plan.md is generated from this schema.
@@ -128,6 +136,7 @@ export const RecoveryPlan = z.strictObject({
    * point of it as the safety copy.
    */
   overLiveData: z.enum(['swap', 'in-place']).default('in-place'),
+  upgrade: PlanUpgrade.optional(),
   /** Rights that the service needs for this chart, for the generated Role: `pods/exec:create`. */
   rbac: z.array(z.string().regex(/^[a-z./]+:[a-z,]+$/)).default([]),
 });

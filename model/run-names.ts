@@ -6,6 +6,9 @@ export const transferQueue = 'lifeboat-transfer';
 /** Trigger of the backup that a recovery makes of what it is going to replace. */
 export const safetyCopyTrigger = 'safety copy';
 
+/** Trigger of the backup that an upgrade makes before it changes anything. */
+export const upgradeTrigger = 'upgrade';
+
 /** Search attributes, all of type Keyword; registered when a worker starts. */
 export const searchAttributes = {
   cluster: 'LifeboatCluster',

@@ -3,4 +3,5 @@ export { backUpRelease } from './back-up-release.ts';
 export { recoverPlatform } from './recover-platform.ts';
 export { recoverRelease } from './recover-release.ts';
 export { selfTest } from './self-test.ts';
+export { upgradeRelease } from './upgrade-release.ts';
 export { verifyRecoveryPoint } from './verify-recovery-point.ts';

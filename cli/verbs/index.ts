@@ -10,6 +10,7 @@ import { repair, unlock } from './repair.ts';
 import { report, runs, watch } from './runs.ts';
 import { schedules } from './schedules.ts';
 import { status } from './status.ts';
+import { upgrade } from './upgrade.ts';
 import { verify } from './verify.ts';
 import { worker } from './worker.ts';
 
@@ -20,6 +21,7 @@ export const verbs: readonly Verb[] = [
   points,
   verify,
   recover,
+  upgrade,
   runs,
   watch,
   report,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities/index.ts';
 import type { PlannedRecovery } from '../../activities/plan-recovery.ts';
+import type { PlannedUpgrade } from '../../activities/plan-upgrade.ts';
 import type { BoundSummary, ComponentSummary } from '../../model/bound-plan.ts';
 import { type FailureCode, failure } from '../../model/failures.ts';
 import type { RunPlan } from '../../model/outcome.ts';
@@ -73,6 +74,23 @@ export function plannedOf(
     },
     plan: planOf(release, live ? { overwrites: [`release ${release}, revision 1`] } : {}),
     live,
+  };
+}
+
+/** A rolling upgrade of a release with one database. */
+export function plannedUpgradeOf(release = 'shop/db', of: Partial<PlannedUpgrade> = {}): PlannedUpgrade {
+  return {
+    summary: summaryOf(release),
+    upgrade: {
+      strategy: 'rolling',
+      from: { chart: 'postgresql 1.0.0', revision: 1 },
+      to: { chart: 'postgresql 1.1.0' },
+    },
+    compared: ['data'],
+    notCompared: [],
+    plan: planOf(release, { overwrites: [`release ${release}, revision 1`] }),
+    problems: [],
+    ...of,
   };
 }
 
@@ -148,6 +166,11 @@ const well: Fakes = {
   undoInstall: () => undefined,
   removeNamespace: () => undefined,
   markRestored: () => undefined,
+  planUpgrade: ({ release }) => plannedUpgradeOf(release),
+  confirmUpgrade: () => undefined,
+  bindUpgradePoint: () => undefined,
+  upgradeChart: () => ({ revision: 2 }),
+  dropStuckPods: () => undefined,
 };
 
 export const activityNames = Object.keys(well) as ActivityName[];
