@@ -51,7 +51,7 @@ export async function upgradeRelease(raw?: unknown): Promise<RunResult> {
       run.atEnd.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
       await quick.acquireLock({ release: draft.release });
       await quick.confirmUpgrade({ release: draft.release });
-      return await upgradeRolling({ run, draft, planned, release: draft.release });
+      return await upgradeRolling({ run, draft, planned, release: draft.release, keptOutSince: null });
     },
   );
 }

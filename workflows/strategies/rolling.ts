@@ -18,6 +18,8 @@ type UpgradeContext = {
   readonly draft: ReleaseDraft;
   readonly planned: PlannedUpgrade;
   readonly release: string;
+  /** Since when clients are kept out; null where they are not. */
+  keptOutSince: number | null;
 };
 
 const lines = {
@@ -44,7 +46,6 @@ export async function upgradeRolling(context: UpgradeContext): Promise<Ending> {
   const { run, draft, planned, release } = context;
   const { console } = run;
   const held = planned.compared.length > 0;
-  const since = Date.now();
   if (held) await keepClientsOut(context);
   await takePoint(context);
   run.begin();
@@ -82,12 +83,7 @@ export async function upgradeRolling(context: UpgradeContext): Promise<Ending> {
       undo.raiseFence({ release, deadlineMs: fenceDeadlineMs, kind: 'plan', mayLack: true }),
     );
   await marked(context, lines.check, async () => {
-    if (held) {
-      await undo.liftFence({ release });
-      const writeGapMs = Date.now() - since;
-      draft.upgrade = { ...planned.upgrade, writeGapMs };
-      draft.notes = [...draft.notes, `clients were kept out for ${formatDuration(writeGapMs)}`];
-    }
+    if (held) await letClientsIn(context);
     await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} serves` }, [{ release }]);
     const logins = await patient.runChecks({ release, kind: 'login' });
     const health = await patient.runChecks({ release, kind: 'health' });
@@ -106,10 +102,16 @@ async function keepClientsOut(context: UpgradeContext): Promise<void> {
   run.console.enter('fencing');
   run.undo.push(`let the clients of ${release} in`, async () => {
     await undo.startRelease({ release });
-    await undo.liftFence({ release });
+    await letClientsIn(context);
     await undo.waitUntilServing({ release });
   });
+  context.keptOutSince = Date.now();
   await marked(context, lines.fence, () => raiseFence(context));
+}
+
+async function letClientsIn({ draft, planned, release, keptOutSince }: UpgradeContext): Promise<void> {
+  await undo.liftFence({ release });
+  if (keptOutSince !== null) draft.upgrade = { ...planned.upgrade, writeGapMs: Date.now() - keptOutSince };
 }
 
 async function raiseFence({ release }: UpgradeContext): Promise<void> {
