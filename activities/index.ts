@@ -9,6 +9,7 @@ import { createPrerequisiteActivities } from './prerequisites.ts';
 import { createRecoverActivities } from './recover.ts';
 import { createRenewalActivities } from './renewal.ts';
 import { createUpgradeActivities } from './upgrade.ts';
+import { createVolumeActivities } from './volumes.ts';
 
 /** The registry of the activities: every group, spread into one object. */
 export function createActivities(backends: Backends) {
@@ -23,6 +24,7 @@ export function createActivities(backends: Backends) {
     ...createRecoverActivities(backends),
     ...createRenewalActivities(backends),
     ...createUpgradeActivities(backends),
+    ...createVolumeActivities(backends),
   };
 }
 

@@ -27,7 +27,7 @@ import { mergeValues, parseValues, type Values } from './upgrade-values.ts';
 /** What an upgrade is asked for. */
 export type UpgradeRequest = {
   release: string;
-  strategy: 'rolling' | 'blue-green' | null;
+  strategy: UpgradeResult['strategy'] | 'blue-green' | null;
   chart: string | null;
   version: string | null;
   values: Values;
@@ -76,9 +76,9 @@ export async function planUpgrade(
   const title = releaseTitle(bound.release);
   const rules = bound.plan.upgrade;
   const strategy = request.strategy ?? rules?.strategy ?? 'rolling';
-  if (strategy !== 'rolling')
+  if (strategy === 'blue-green')
     throw failure('UpgradeRefused', {
-      message: `upgrade ${title}: the strategy ${strategy} is not in this version; there is rolling`,
+      message: `upgrade ${title}: the strategy blue-green is not in this version; there are rolling and dump-restore`,
     });
   const reference = request.chart ?? bound.chart.reference;
   if (reference === null)
@@ -125,6 +125,7 @@ export async function planUpgrade(
     });
     const summary = summarizeBoundPlan(bound);
     const { compared, notCompared } = splitComponents(summary, rules);
+    if (strategy === 'dump-restore') problems.push(...dumpProblems(bound, compared));
     const from = { chart: `${bound.chart.name} ${bound.chart.version}`, revision: bound.revision };
     const to = { chart: `${chart.name} ${chart.version}` };
     return {
@@ -139,6 +140,9 @@ export async function planUpgrade(
           `upgrade ${title} from ${from.chart} (revision ${String(from.revision)}) to ${to.chart}, ${strategy}`,
           ...flatten(request.values, '').map((line) => `set ${line}`),
           `take a recovery point first${compared.length === 0 ? '' : ', clients kept out from there on'}`,
+          ...(strategy === 'dump-restore'
+            ? ['set the volumes aside, restore the point into new ones; the old ones are kept']
+            : []),
           ...compared.map((component) => `compare the facts of ${component} before and after`),
           'let clients in, log in and check health; when a step fails: back to what was there',
         ],
@@ -177,6 +181,21 @@ async function findProblems(
     code: /field is immutable|updates to .* are forbidden/.test(line) ? 'ImmutableField' : 'UpgradeRefused',
     message: `try the upgrade of ${title}: ${line.slice(0, 400)}`,
   }));
+}
+
+/** What a new, empty volume would not get back from the point of the release. */
+function dumpProblems(bound: BoundPlan, compared: readonly string[]): UpgradeProblem[] {
+  const title = releaseTitle(bound.release);
+  const foreign = bound.claims.filter(({ by }) => by !== title).map(({ database, by }) => `${database} of ${by}`);
+  const left = bound.plan.components
+    .filter(({ name, method, host }) => method !== 'release-config' && (host !== undefined || !compared.includes(name)))
+    .map(({ name }) => name);
+  const reasons = [
+    ...(foreign.length === 0 ? [] : [`its point does not hold ${foreign.join(', ')}`]),
+    ...(left.length === 0 ? [] : [`${left.join(', ')} cannot be restored into new volumes`]),
+    ...(compared.length === 0 ? ['it has no data to restore'] : []),
+  ];
+  return reasons.map((reason) => ({ code: 'UpgradeRefused', message: `upgrade ${title} by dump-restore: ${reason}` }));
 }
 
 /** What holds the data and would be gone: workloads of the plan, and claims that the chart made. */

@@ -32,7 +32,7 @@ export const RunDocument = z.strictObject({
   /** Of an upgrade: what it installs, frozen when the plan was made. */
   upgrade: z
     .strictObject({
-      strategy: z.enum(['rolling']),
+      strategy: z.enum(['rolling', 'dump-restore']),
       /** The chart with its dependencies, and the values of the release with those of the run over them. */
       chart: Artifact,
       values: Artifact,

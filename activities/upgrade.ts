@@ -51,8 +51,11 @@ export function createUpgradeActivities(backends: Backends) {
       const document = await readUpgrade();
       const { bound, upgrade } = document;
       const { manifest, sha256 } = await locatePoint(backends, bound.release, of.point, null);
+      const { compare, upgrade: rules } = bound.plan;
+      const moved = upgrade.strategy === 'dump-restore' ? [...(rules?.compare ?? []), ...compare] : compare;
       await writeRunDocument(backends, currentRun().runId, {
         ...document,
+        bound: { ...bound, plan: { ...bound.plan, compare: moved } },
         recovery: {
           point: manifest.id,
           manifestSha256: sha256,

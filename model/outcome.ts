@@ -38,7 +38,7 @@ export type ComponentResult = {
 
 /** What an upgrade changed, or would have changed. */
 export type UpgradeResult = {
-  readonly strategy: 'rolling';
+  readonly strategy: 'rolling' | 'dump-restore';
   /** Chart with version, and Helm's revision, before. */
   readonly from: { readonly chart: string; readonly revision: number };
   readonly to: { readonly chart: string };

@@ -101,8 +101,13 @@ export type Quiesce = z.infer<typeof Quiesce>;
 
 /** How releases of the chart are upgraded. */
 export const PlanUpgrade = z.strictObject({
-  /** Taken where the run names none: `rolling` replaces the pods of the release. */
-  strategy: z.enum(['rolling']).default('rolling'),
+  /**
+   * Taken where the run names none: `rolling` gives the volumes of the release to new pods; `dump-restore` gives these
+   * new volumes and restores the data, for versions that cannot read the files of the one before.
+   */
+  strategy: z.enum(['rolling', 'dump-restore']).default('rolling'),
+  /** Over `compare` of the plan where another version shows the same data in another way. */
+  compare: z.array(CompareRule).default([]),
   /** Components whose facts an upgrade changes by right, such as the settings of a server: they are not compared. */
   notCompared: z.array(z.strictObject({ component: Name, reason: z.string().min(10) })).default([]),
 });

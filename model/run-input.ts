@@ -103,7 +103,7 @@ function secretPaths(values: unknown, path: string): string[] {
 export const UpgradeReleaseInput = z.strictObject({
   release: z.string().min(1),
   /** How; default: what the plan says, else `rolling`. */
-  strategy: z.enum(['rolling', 'blue-green']).optional(),
+  strategy: z.enum(['rolling', 'dump-restore', 'blue-green']).optional(),
   /** The chart to upgrade to: a directory, an archive, `oci://…` or `repo/chart`; default: that of lifeboat.yaml. */
   chart: z.string().min(1).optional(),
   /** Version of a chart that is pulled; default: the installed one. */

@@ -36,6 +36,8 @@ export const marks = {
   fence: 'lifeboat.dev/fence',
   scaled: 'lifeboat.dev/scaled',
   quiesced: 'lifeboat.dev/quiesced',
+  /** On a volume that outlives its claim: the run that keeps it. */
+  kept: 'lifeboat.dev/kept-by',
   /** Key in the selector of a fenced Service: no pod carries it. */
   fencedSelector: 'lifeboat.dev/fenced-by',
   run: 'lifeboat.dev/run',

@@ -5,7 +5,10 @@ import { UpgradeReleaseInput } from '../model/run-input.ts';
 import { patient, quick, undo } from './run/activity-proxies.ts';
 import { conduct, type Run } from './run/conduct.ts';
 import { draftRelease } from './run/release-draft.ts';
-import { announceRolling, upgradeRolling } from './strategies/rolling.ts';
+import { upgradeByDump } from './strategies/dump-restore.ts';
+import { upgradeRolling } from './strategies/rolling.ts';
+
+const strategies = { rolling: upgradeRolling, 'dump-restore': upgradeByDump } as const;
 
 /**
  * Upgrades one release to another chart or other values. The plan is tried against the API server first, approved by a
@@ -46,12 +49,12 @@ export async function upgradeRelease(raw?: unknown): Promise<RunResult> {
       const [problem] = planned.problems;
       if (problem !== undefined)
         throw failure(problem.code, { message: planned.problems.map(({ message }) => message).join('; ') });
-      announceRolling(console, planned);
       await consent(run, planned);
       run.atEnd.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
       await quick.acquireLock({ release: draft.release });
       await quick.confirmUpgrade({ release: draft.release });
-      return await upgradeRolling({ run, draft, planned, release: draft.release, keptOutSince: null });
+      const context = { run, draft, planned, release: draft.release, keptOutSince: null };
+      return await strategies[planned.upgrade.strategy](context);
     },
   );
 }

@@ -23,7 +23,7 @@ type Options = GlobalOptions &
 const Values = z.record(z.string(), z.unknown());
 type Values = z.infer<typeof Values>;
 
-const strategies = ['rolling', 'blue-green'];
+const strategies = ['rolling', 'dump-restore', 'blue-green'];
 
 const gather = (each: string, before: readonly string[] = []): string[] => [...before, each];
 
@@ -33,7 +33,7 @@ export const upgrade: Verb = (program) => {
     .command('upgrade')
     .description('upgrade a release to another chart or other values; a failed one goes back by itself')
     .argument('<release>', 'namespace/name, or a name that is unique')
-    .option('--strategy <rolling>', "how; default: what the release's plan says")
+    .option('--strategy <rolling|dump-restore>', "how; default: what the release's plan says")
     .option('--chart <reference>', 'a directory, an archive, oci://… or repo/chart; default: that of lifeboat.yaml')
     .option('--version <version>', 'of a chart that is pulled; default: the installed one')
     .option('--set <path=value>', 'a value over those of the release; may be given again', gather)

@@ -67,6 +67,14 @@ describe('a rolling upgrade', () => {
     expect(await state()).toEqual(before);
   });
 
+  it('refuses a strategy that is not there yet, by its name', async () => {
+    const ran = await ground.run(['upgrade', ground.names.postgresql, '--strategy', 'blue-green', ...approved]);
+
+    expect(ran.exitCode, ran.stderr).toBe(4);
+    expect(ran.result).toMatchObject({ outcome: 'refused', compensation: 'none', failure: { code: 'UpgradeRefused' } });
+    expect(ran.result.failure?.message).toContain('blue-green is not in this version');
+  });
+
   async function upgrade(release: string, args: readonly string[]): Promise<Ran> {
     return await ground.run(['upgrade', release, '--strategy', 'rolling', ...args]);
   }

@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities/index.ts';
 import type { PlannedRecovery } from '../../activities/plan-recovery.ts';
 import type { PlannedUpgrade } from '../../activities/plan-upgrade.ts';
+import type { LiveVolume } from '../../activities/volumes.ts';
 import type { BoundSummary, ComponentSummary } from '../../model/bound-plan.ts';
 import { type FailureCode, failure } from '../../model/failures.ts';
 import type { RunPlan } from '../../model/outcome.ts';
@@ -94,6 +95,14 @@ export function plannedUpgradeOf(release = 'shop/db', of: Partial<PlannedUpgrade
   };
 }
 
+/** The one volume of a release. */
+const volumeOfRelease: LiveVolume = {
+  claim: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data-db-0', namespace: 'shop' } },
+  uid: 'uid of the claim',
+  volume: 'pv-of-db',
+  policy: 'Delete',
+};
+
 /** What every activity answers where a test says nothing else: all goes well. */
 const well: Fakes = {
   bindForBackup: ({ release }) => ({
@@ -171,6 +180,9 @@ const well: Fakes = {
   bindUpgradePoint: () => undefined,
   upgradeChart: () => ({ revision: 2 }),
   dropStuckPods: () => undefined,
+  listVolumes: () => [volumeOfRelease],
+  setVolumesAside: () => undefined,
+  giveVolumesBack: () => undefined,
 };
 
 export const activityNames = Object.keys(well) as ActivityName[];

@@ -23,6 +23,8 @@ const mutating = [
   'undoInstall',
   'dropStuckPods',
   'restoreComponent',
+  'setVolumesAside',
+  'giveVolumesBack',
 ] as const satisfies readonly ActivityName[];
 
 async function upgrade(input: object = {}): Promise<Closed> {
@@ -33,7 +35,7 @@ async function upgrade(input: object = {}): Promise<Closed> {
 }
 
 describe('upgradeRelease', () => {
-  it('takes a proven point under the fence, upgrades, and lets clients in after the facts were equal', async () => {
+  it('takes a proven point under the fence, upgrades, and lets clients in after the facts were equal and the checks held', async () => {
     const { status, result } = await upgrade();
 
     expect(status).toBe('COMPLETED');
@@ -64,9 +66,9 @@ describe('upgradeRelease', () => {
       'raiseFence shop/db',
       'startRelease shop/db',
       'compareComponent data',
+      'runChecks shop/db',
+      'runChecks shop/db',
       'liftFence shop/db',
-      'runChecks shop/db',
-      'runChecks shop/db',
       'releaseLock shop/db',
     ]);
   });
@@ -194,6 +196,59 @@ describe('upgradeRelease', () => {
     expect(result).toMatchObject({ outcome: 'failed', compensation: 'done', releases: [{ facts: { equal: true } }] });
     expect(fakes.only('restoreComponent')).toEqual(['restoreComponent data']);
     expect(result?.releases[0]?.notes).toContain('data was restored from the point of the run');
+  });
+
+  describe('by dump-restore', () => {
+    beforeEach(() => {
+      const { upgrade } = plannedUpgradeOf(release);
+      fakes.on('planUpgrade', () => plannedUpgradeOf(release, { upgrade: { ...upgrade, strategy: 'dump-restore' } }));
+    });
+
+    it('restores the point into new volumes and keeps the old ones', async () => {
+      const { status, result } = await upgrade({ strategy: 'dump-restore' });
+
+      expect(status).toBe('COMPLETED');
+      expect(result?.releases[0]?.notes).toContainEqual(expect.stringMatching(/pv-of-db/));
+      expect(fakes.only(...mutating, 'compareComponent', 'runChecks')).toEqual([
+        'raiseFence shop/db',
+        'stopRelease shop/db',
+        'setVolumesAside shop/db',
+        'upgradeChart shop/db',
+        'raiseFence shop/db',
+        'startRelease shop/db',
+        'restoreComponent data',
+        'compareComponent data',
+        'runChecks shop/db',
+        'runChecks shop/db',
+        'liftFence shop/db',
+      ]);
+    });
+
+    it.each([
+      ['upgradeChart', 'HelmFailed'],
+      ['restoreComponent', 'RestoreFailed'],
+      ['compareComponent', 'FactsDiffer'],
+      ['runChecks', 'CredentialMismatch'],
+    ] as const)('gives the old volumes back when %s says %s, before the old pods start', async (activity, code) => {
+      fakes.fail(activity, code, { times: 1 });
+      const given: unknown[] = [];
+      fakes.on('giveVolumesBack', ({ volumes }) => void given.push(volumes.map(({ volume }) => volume)));
+
+      const { result } = await upgrade({ strategy: 'dump-restore' });
+
+      expect(result).toMatchObject({ outcome: 'failed', compensation: 'done', failure: { code } });
+      expect(given).toEqual([['pv-of-db']]);
+      expect(fakes.only(...mutating).slice(-8)).toEqual([
+        'stopRelease shop/db',
+        'giveVolumesBack shop/db',
+        'undoInstall shop/db',
+        'dropStuckPods shop/db',
+        'raiseFence shop/db',
+        'startRelease shop/db',
+        'startRelease shop/db',
+        'liftFence shop/db',
+      ]);
+    });
   });
 
   it('says what it could not bring back', async () => {
