@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import { failure } from '../../model/failures.ts';
 import { basicTime } from '../../model/run-names.ts';
 import { type ApprovalOptions, approveRun, checkApproval } from '../approve-run.ts';
 import { conductRun } from '../follow-run.ts';
 import type { GlobalOptions } from '../session.ts';
+import { setValue, typedValue, Values } from '../set-values.ts';
 import { act, type Verb } from '../verb.ts';
 import { namedReleases } from './backup.ts';
 
@@ -19,9 +19,6 @@ type Options = GlobalOptions &
     values?: string;
     dryRun?: boolean;
   };
-
-const Values = z.record(z.string(), z.unknown());
-type Values = z.infer<typeof Values>;
 
 const strategies = ['rolling', 'dump-restore', 'blue-green'];
 
@@ -74,29 +71,6 @@ async function readValues(options: Options): Promise<Values> {
   for (const each of options.set ?? []) setValue(values, each, typedValue);
   for (const each of options.setString ?? []) setValue(values, each, (text) => text);
   return values;
-}
-
-function setValue(values: Values, given: string, read: (text: string) => unknown): void {
-  const [path = '', ...rest] = given.split('=');
-  const keys = path.split('.');
-  const last = keys.pop();
-  if (rest.length === 0 || last === undefined || [...keys, last].includes(''))
-    throw failure('InputInvalid', { message: `upgrade: --set is path=value, such as image.tag=v2, not ${given}` });
-  let into = values;
-  for (const key of keys) {
-    const inner = Values.safeParse(into[key]);
-    const map = inner.success ? inner.data : {};
-    into[key] = map;
-    into = map;
-  }
-  into[last] = read(rest.join('='));
-}
-
-/** What Helm's own `--set` makes of a text: true, false, null and whole numbers are none. */
-function typedValue(text: string): unknown {
-  if (text === 'null') return null;
-  if (text === 'true' || text === 'false') return text === 'true';
-  return /^(0|-?[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text;
 }
 
 async function readValuesFile(file: string): Promise<Values> {
