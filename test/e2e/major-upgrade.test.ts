@@ -3,6 +3,7 @@ import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { checkWriter, startWriter } from '../../sandbox/platform/writer.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
+import { cancelRun } from './cancel-run.ts';
 import { type Ground, openGround, openSandbox, type Ran } from './ground.ts';
 
 const namespace = 'e2e-upgrade-major';
@@ -35,6 +36,15 @@ describe('an upgrade of PostgreSQL to another major version', () => {
       releases: [{ facts: { equal: true } }],
     });
     expect(await state()).toEqual(before);
+  });
+
+  it('goes back to the old volume when it is cancelled while the data is restored', async () => {
+    const before = await state();
+
+    await cancelRun(ground, upgradeTo('17'), { activity: 'restoreComponent', approve: true });
+
+    expect(await state()).toEqual(before);
+    expect(await psql('SHOW server_version_num')).toMatch(/^15/);
   });
 
   it('keeps every row that was acknowledged, and says how long nothing could be written', async () => {
@@ -74,8 +84,11 @@ describe('an upgrade of PostgreSQL to another major version', () => {
   });
 
   async function upgrade(tag: string): Promise<Ran> {
-    const options = ['--strategy', 'dump-restore', '--set-string', `image.tag=${tag}`];
-    return await ground.run(['upgrade', `${namespace}/postgresql`, ...options, ...approved]);
+    return await ground.run([...upgradeTo(tag), ...approved]);
+  }
+
+  function upgradeTo(tag: string): string[] {
+    return ['upgrade', `${namespace}/postgresql`, '--strategy', 'dump-restore', '--set-string', `image.tag=${tag}`];
   }
 
   async function state(): Promise<string[]> {

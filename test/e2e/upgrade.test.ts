@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterState, postgresState } from './as-it-was.ts';
+import { cancelRun } from './cancel-run.ts';
 import { type Ground, openGround, type Ran } from './ground.ts';
 
 const approved = ['--yes', '--by', 'test', '--reason', 'test'] as const;
@@ -66,6 +67,19 @@ describe('a rolling upgrade', () => {
     );
     expect(await state()).toEqual(before);
   });
+
+  it.each(['raiseFence', 'upgradeChart', 'waitUntilServing', 'compareComponent'])(
+    'leaves the old version serving when it is cancelled in %s',
+    async (activity) => {
+      const before = await state();
+      const args = ['upgrade', ground.names.redis, '--set-string', `podAnnotations.cancelled=${activity}`];
+
+      await cancelRun(ground, args, { activity, approve: true });
+
+      expect(await state()).toEqual(before);
+      expect(await podAnnotation('redis-0', 'cancelled')).toBeUndefined();
+    },
+  );
 
   it('refuses a strategy that is not there yet, by its name', async () => {
     const ran = await ground.run(['upgrade', ground.names.postgresql, '--strategy', 'blue-green', ...approved]);

@@ -30,7 +30,7 @@ describe('the kept histories', () => {
       'recoverPlatform.complete',
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
       'selfTest.complete',
-      ...['complete', 'failed', 'refused'].map((outcome) => `upgradeRelease.${outcome}`),
+      ...['cancelled', 'complete', 'failed', 'refused', 'rolling'].map((outcome) => `upgradeRelease.${outcome}`),
       ...['complete', 'failed', 'partial'].map((outcome) => `verifyRecoveryPoint.${outcome}`),
     ]) {
       expect(kept).toContain(wanted);
