@@ -11,6 +11,8 @@ import { createPrerequisiteActivities } from './prerequisites.ts';
 import { createRecoverActivities } from './recover.ts';
 import { createRenewalActivities } from './renewal.ts';
 import { createScratchActivities } from './scratch-namespaces.ts';
+import { createUpgradeActivities } from './upgrade.ts';
+import { createVolumeActivities } from './volumes.ts';
 
 /** The registry of the activities: every group, spread into one object. */
 export function createActivities(backends: Backends) {
@@ -27,6 +29,8 @@ export function createActivities(backends: Backends) {
     ...createRecoverActivities(backends),
     ...createRenewalActivities(backends),
     ...createScratchActivities(backends),
+    ...createUpgradeActivities(backends),
+    ...createVolumeActivities(backends),
   };
 }
 

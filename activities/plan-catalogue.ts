@@ -100,5 +100,8 @@ function planProblems(plan: RecoveryPlan): string[] {
   if (plan.fence.by === 'scale') workload(plan.fence.workload, 'fence');
   if (plan.fence.by === 'services') workload(plan.fence.endSessions?.workload, 'fence');
   workload(plan.quiesce?.workload, 'quiesce');
+  for (const { component } of plan.upgrade?.notCompared ?? [])
+    if (!names.has(component))
+      problems.push(`upgrade.notCompared names the component ${component}, which is not in components`);
   return problems;
 }

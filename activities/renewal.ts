@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
+import { deleteClaim } from './clients/claims.ts';
 import { readConfigurationObject } from './clients/configuration-objects.ts';
 import { createMissingClaims } from './clients/exact-objects.ts';
-import { gone, optional } from './clients/kubernetes.ts';
 import { currentRun } from './current-run.ts';
 import { StoredObject, strip } from './facts/configuration.ts';
 import { listReplacedSecrets, restoreSecrets } from './methods/release-config.ts';
@@ -26,8 +26,6 @@ export type Renewal = {
  * and pods that began before, and what these wrote into new volumes, begin anew.
  */
 export function createRenewalActivities(backends: Backends) {
-  const { core } = backends.kubernetes;
-
   return {
     /** Says what has to begin anew. Reads only: what it found stays in the history of the run. */
     async findRenewal(of: { release: string; component: string }): Promise<Renewal> {
@@ -60,19 +58,10 @@ export function createRenewalActivities(backends: Backends) {
       const { cancellationSignal: signal } = Context.current();
       for (const { uid, claim } of of.claims) {
         const { name } = claim.metadata;
-        const live = async (): Promise<string | undefined> =>
-          (await optional(`read claim ${name}`, () => core.readNamespacedPersistentVolumeClaim({ namespace, name })))
-            ?.metadata?.uid;
-        if ((await live()) === uid) {
-          await gone(`delete claim ${name}`, () =>
-            core.deleteNamespacedPersistentVolumeClaim({ namespace, name, body: { preconditions: { uid } } }),
-          );
-        }
-        while ((await live()) === uid) {
+        await deleteClaim(backends.kubernetes, { namespace, name }, uid, () => {
           signal.throwIfAborted();
           reportProgress(`wait until claim ${name} is gone`);
-          await new Promise((resolve) => setTimeout(resolve, 500));
-        }
+        });
         await createMissingClaims({ backends, namespace, fieldManager: 'lifeboat', signal }, [claim]);
       }
     },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BoundPlan } from '../model/bound-plan.ts';
 import { failure } from '../model/failures.ts';
-import { Signed } from '../model/recovery-point.ts';
+import { Artifact, Signed } from '../model/recovery-point.ts';
 import { openSigned, signDocument } from '../transfer/keys.ts';
 import type { Backends } from './backends.ts';
 
@@ -29,6 +29,18 @@ export const RunDocument = z.strictObject({
       digest: z.string(),
     })
     .nullable(),
+  /** Of an upgrade: what it installs, frozen when the plan was made. */
+  upgrade: z
+    .strictObject({
+      strategy: z.enum(['rolling', 'dump-restore']),
+      /** The chart with its dependencies, and the values of the release with those of the run over them. */
+      chart: Artifact,
+      values: Artifact,
+      /** What the run was given, to make the values again. */
+      overrides: z.record(z.string(), z.unknown()),
+      digest: z.string(),
+    })
+    .optional(),
 });
 export type RunDocument = z.infer<typeof RunDocument>;
 

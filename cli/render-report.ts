@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import { describeTotals } from '../model/facts.ts';
-import type { Objective, ReleaseResult, RunResult } from '../model/outcome.ts';
+import type { Objective, ReleaseResult, RunResult, UpgradeResult } from '../model/outcome.ts';
 import { describeFailure } from './session.ts';
 import { type Terminal, table } from './terminal.ts';
 
@@ -10,6 +10,7 @@ const verbs: Readonly<Record<string, string>> = {
   recoverRelease: 'RECOVERED',
   recoverPlatform: 'RECOVERED',
   runDrill: 'DRILLED',
+  upgradeRelease: 'UPGRADED',
   verifyRecoveryPoint: 'VERIFIED',
   selfTest: 'TESTED',
 };
@@ -69,9 +70,10 @@ function isolation({ drill }: RunResult): string {
 }
 
 /** What a reader must know of a release beside its row: what is missing, what was excepted, what was left behind. */
-function remarksOf({ release, components, facts, leftBehind }: ReleaseResult): string[] {
+function remarksOf({ release, components, facts, leftBehind, upgrade }: ReleaseResult): string[] {
   const missing = components.filter((component) => component.reason !== undefined);
   return [
+    ...(upgrade === undefined ? [] : [upgradeRemark(release, upgrade)]),
     ...missing.map(
       ({ component, outcome, reason }) =>
         `${outcome === 'not captured' ? 'Not captured' : 'Not restored'}: ${release} ${component} (${reason ?? ''})`,
@@ -82,6 +84,11 @@ function remarksOf({ release, components, facts, leftBehind }: ReleaseResult): s
     ),
     ...leftBehind.map((text) => `Left behind: ${release} ${text}`),
   ];
+}
+
+function upgradeRemark(release: string, { from, to, strategy, writeGapMs }: UpgradeResult): string {
+  const gap = writeGapMs === null ? '' : `, clients kept out for ${formatDuration(writeGapMs)}`;
+  return `Upgrade: ${release} ${from.chart} (revision ${String(from.revision)}) → ${to.chart}, ${strategy}${gap}`;
 }
 
 function releaseTable(result: RunResult): string {

@@ -121,6 +121,11 @@ export const failures = {
   FenceFailed: precondition('The writers could not be stopped; nothing was overwritten.'),
   KubernetesConflict: transient('The object was changed at the same time; it is tried again.'),
   KubernetesFailed: transient('The API server refused the request; its message is above.'),
+  // upgrade
+  UpgradeRefused: precondition('Nothing was upgraded; the message says what stands in the way.'),
+  ImmutableField: precondition(
+    'The API server never changes this field of what is there; keep its value, or recover the release into the new chart.',
+  ),
   ComponentSkipped: precondition('An operator skipped this release; its data was not recovered.'),
   DependencyFailed: precondition('A release that this one needs was not recovered; recover that one first.'),
   // drill

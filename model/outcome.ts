@@ -37,6 +37,16 @@ export type ComponentResult = {
   readonly failure?: FailureView;
 };
 
+/** What an upgrade changed, or would have changed. */
+export type UpgradeResult = {
+  readonly strategy: 'rolling' | 'dump-restore';
+  /** Chart with version, and Helm's revision, before. */
+  readonly from: { readonly chart: string; readonly revision: number };
+  readonly to: { readonly chart: string };
+  /** How long clients were kept out, measured; null where they never were. */
+  readonly writeGapMs: number | null;
+};
+
 /** One release in the result of any run. */
 export type ReleaseResult = {
   readonly release: string;
@@ -63,6 +73,7 @@ export type ReleaseResult = {
   readonly steps: Readonly<Record<string, number>>;
   readonly components: readonly ComponentResult[];
   readonly notes: readonly string[];
+  readonly upgrade?: UpgradeResult;
   readonly failure?: FailureView;
 };
 

@@ -102,6 +102,19 @@ export const Quiesce = z.strictObject({
 });
 export type Quiesce = z.infer<typeof Quiesce>;
 
+/** How releases of the chart are upgraded. */
+export const PlanUpgrade = z.strictObject({
+  /**
+   * Taken where the run names none: `rolling` gives the volumes of the release to new pods; `dump-restore` gives these
+   * new volumes and restores the data, for versions that cannot read the files of the one before.
+   */
+  strategy: z.enum(['rolling', 'dump-restore']).default('rolling'),
+  /** Over `compare` of the plan where another version shows the same data in another way. */
+  compare: z.array(CompareRule).default([]),
+  /** Components whose facts an upgrade changes by right, such as the settings of a server: they are not compared. */
+  notCompared: z.array(z.strictObject({ component: Name, reason: z.string().min(10) })).default([]),
+});
+
 /**
  * A recovery plan: how the releases of a chart are captured, verified, restored and checked.
  * Read from `charts/<chart>/recovery.yaml`; docs/reference/recovery-plan.md is generated from this schema.
@@ -131,6 +144,7 @@ export const RecoveryPlan = z.strictObject({
    * point of it as the safety copy.
    */
   overLiveData: z.enum(['swap', 'in-place']).default('in-place'),
+  upgrade: PlanUpgrade.optional(),
   /** Rights that the service needs for this chart, for the generated Role: `pods/exec:create`. */
   rbac: z.array(z.string().regex(/^[a-z./]+:[a-z,]+$/)).default([]),
 });

@@ -111,6 +111,43 @@ export const RunDrillInput = z
   })
   .prefault({});
 export type RunDrillInput = z.infer<typeof RunDrillInput>;
+const secretKey = /(password|passwd|token|private-?key)$/i;
+
+/** Paths of texts that a key names a password or the like: what is in an input can be read in the history of the run. */
+function secretPaths(values: unknown, path: string): string[] {
+  if (typeof values !== 'object' || values === null) return [];
+  return Object.entries(values).flatMap(([key, value]) => {
+    const own = path === '' ? key : `${path}.${key}`;
+    return typeof value === 'string' && value !== '' && secretKey.test(key) ? [own] : secretPaths(value, own);
+  });
+}
+
+/** Input of `upgradeRelease`. */
+export const UpgradeReleaseInput = z.strictObject({
+  release: z.string().min(1),
+  /** How; default: what the plan says, else `rolling`. */
+  strategy: z.enum(['rolling', 'dump-restore', 'blue-green']).optional(),
+  /** The chart to upgrade to: a directory, an archive, `oci://…` or `repo/chart`; default: that of lifeboat.yaml. */
+  chart: z.string().min(1).optional(),
+  /** Version of a chart that is pulled; default: the installed one. */
+  version: z.string().min(1).optional(),
+  /** Values over those that the release has. No secrets: name a Secret. */
+  values: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .superRefine((values, context) => {
+      const named = secretPaths(values, '');
+      if (named.length > 0)
+        context.addIssue({
+          code: 'custom',
+          message: `${named.join(', ')}: an input can be read by everybody who sees the run; keep it in a Secret and name that`,
+        });
+    }),
+  dryRun: z.boolean().default(false),
+  trigger: z.string().default('person'),
+  configDigest: z.string().optional(),
+});
+export type UpgradeReleaseInput = z.infer<typeof UpgradeReleaseInput>;
 
 /** Input of `selfTest`. */
 export const SelfTestInput = z.strictObject({ configDigest: z.string().optional() }).prefault({});

@@ -6,6 +6,9 @@ export const transferQueue = 'lifeboat-transfer';
 /** Trigger of the backup that a recovery makes of what it is going to replace. */
 export const safetyCopyTrigger = 'safety copy';
 
+/** Trigger of the backup that an upgrade makes before it changes anything. */
+export const upgradeTrigger = 'upgrade';
+
 /** Search attributes, all of type Keyword; registered when a worker starts. */
 export const searchAttributes = {
   cluster: 'LifeboatCluster',
@@ -33,6 +36,8 @@ export const marks = {
   fence: 'lifeboat.dev/fence',
   scaled: 'lifeboat.dev/scaled',
   quiesced: 'lifeboat.dev/quiesced',
+  /** On a volume that outlives its claim: the run that keeps it. */
+  kept: 'lifeboat.dev/kept-by',
   /** Key in the selector of a fenced Service: no pod carries it. */
   fencedSelector: 'lifeboat.dev/fenced-by',
   run: 'lifeboat.dev/run',

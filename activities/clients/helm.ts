@@ -108,6 +108,23 @@ export async function renderChart(
   );
 }
 
+/**
+ * Renders the upgrade of a release as the API server would be given it, hooks left out. Charts that look at what is
+ * there do so; changes nothing.
+ */
+export async function renderUpgrade(
+  access: ClusterAccess,
+  of: { archive: string; namespace: string; name: string; values: string; signal?: AbortSignal | undefined },
+): Promise<string> {
+  const text = await helmOrFail(
+    access,
+    `render the upgrade of ${of.name}`,
+    ['upgrade', of.name, of.archive, '-n', of.namespace, '-f', '-', '--dry-run=server', '-o', 'json'],
+    { input: of.values, signal: of.signal, timeoutMs: 120_000 },
+  );
+  return z.looseObject({ manifest: z.string() }).parse(JSON.parse(text)).manifest;
+}
+
 /** How long the packing of a chart may take, its dependencies included. */
 const packTimeoutMs = 120_000;
 

@@ -64,6 +64,28 @@ export async function applyObjects(
   if (exitCode !== 0) throw kubectlFailure('apply objects', stderr, 'unknown');
 }
 
+/**
+ * What the API server says against a manifest, one line an object: a server-side apply that changes nothing.
+ * @throws ClusterUnreachable, ClusterDenied
+ */
+export async function tryManifest(
+  access: ClusterAccess,
+  of: { manifest: string; namespace: string; signal?: AbortSignal | undefined },
+): Promise<string[]> {
+  const { exitCode, stderr } = await kubectl(
+    access,
+    [
+      ...['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--field-manager', 'helm'],
+      ...['-n', of.namespace, '-o', 'name', '-f', '-'],
+    ],
+    { input: of.manifest, signal: of.signal, timeoutMs: 120_000 },
+  );
+  if (exitCode === 0) return [];
+  const about = kubectlFailure('try the manifest', stderr, 'no');
+  if (about.code !== 'KubernetesFailed') throw about;
+  return stderr.split('\n').filter((line) => line.trim() !== '' && !/^(Warning|W[0-9]{4})/.test(line));
+}
+
 /** Turns kubectl's complaint into a failure of the table. The text is the server's own and holds no secret data. */
 export function kubectlFailure(verb: string, stderr: string, changed: 'no' | 'yes' | 'unknown'): LifeboatFailure {
   const line = lastLine(stderr);

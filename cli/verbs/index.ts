@@ -11,6 +11,7 @@ import { repair, unlock } from './repair.ts';
 import { report, runs, watch } from './runs.ts';
 import { schedules } from './schedules.ts';
 import { status } from './status.ts';
+import { upgrade } from './upgrade.ts';
 import { verify } from './verify.ts';
 import { worker } from './worker.ts';
 
@@ -22,6 +23,7 @@ export const verbs: readonly Verb[] = [
   verify,
   recover,
   drill,
+  upgrade,
   runs,
   watch,
   report,

@@ -1,33 +1,30 @@
-import { createInterface } from 'node:readline/promises';
 import type { Client } from '@temporalio/client';
 import { failure } from '../../model/failures.ts';
-import type { RunProgress } from '../../model/progress.ts';
-import { basicTime, messageNames } from '../../model/run-names.ts';
+import { basicTime } from '../../model/run-names.ts';
 import { kitPath } from '../../workers/load-config.ts';
+import { type ApprovalOptions, approveRun, checkApproval } from '../approve-run.ts';
 import { conductRun, type FollowedRun } from '../follow-run.ts';
 import type { GlobalOptions, Session } from '../session.ts';
 import { act, type Verb } from '../verb.ts';
 import { namedReleases } from './backup.ts';
 
-type Options = GlobalOptions & {
-  platform?: string | boolean;
-  point?: string;
-  to?: string;
-  into?: string;
-  data?: boolean;
-  dryRun?: boolean;
-  yes?: boolean;
-  by?: string;
-  reason?: string;
-  onFailure?: string;
-  incidentAt?: string;
-  local?: boolean;
-  store?: string;
-  endpoint?: string;
-  kubeconfig?: string;
-  context?: string;
-  directory?: string;
-};
+type Options = GlobalOptions &
+  ApprovalOptions & {
+    platform?: string | boolean;
+    point?: string;
+    to?: string;
+    into?: string;
+    data?: boolean;
+    dryRun?: boolean;
+    onFailure?: string;
+    incidentAt?: string;
+    local?: boolean;
+    store?: string;
+    endpoint?: string;
+    kubeconfig?: string;
+    context?: string;
+    directory?: string;
+  };
 
 /** `lifeboat recover RELEASE… | --platform` */
 export const recover: Verb = (program) => {
@@ -77,12 +74,7 @@ function check(options: Options, names: readonly string[]): void {
     wrong('--data is for one release; recover each of them by a command of its own');
   if (names.length !== 1 && options.to !== undefined)
     wrong('--to is for one release; of a platform name a platform point: --point ID, lifeboat points lists them');
-  if (options.yes === true && options.wait === false)
-    wrong(
-      '--no-wait cannot be combined with --yes: nobody would be there to approve; lifeboat approve RUN does it later',
-    );
-  if (options.yes === true && (options.by === undefined || options.reason === undefined))
-    wrong('--yes needs --by and --reason');
+  checkApproval('recover', options);
   if (options.onFailure !== undefined && !['ask', 'skip', 'abort'].includes(options.onFailure))
     wrong('--on-failure is ask, skip or abort');
   if (options.local === true && options.wait === false)
@@ -101,7 +93,7 @@ async function run(session: Session, options: Options, names: readonly string[])
     ...(options.incidentAt === undefined ? {} : { incidentAt: options.incidentAt }),
   };
   const afterStart = (client: Client, started: FollowedRun): Promise<void> =>
-    approve(session, client, started, options);
+    approveRun(session, client, started, options);
   const [only] = releases;
   if (releases.length === 1 && only !== undefined) {
     return await conductRun(session, {
@@ -124,52 +116,4 @@ async function run(session: Session, options: Options, names: readonly string[])
     summary: `Recover platform ${platform.platform}`,
     afterStart,
   });
-}
-
-/** Shows what waits for an approval and sends it: with `--yes`, or after a question on a terminal. */
-async function approve(session: Session, client: Client, started: FollowedRun, options: Options): Promise<void> {
-  if (options.yes !== true && !process.stdin.isTTY) return;
-  const handle = client.workflow.getHandle(started.workflowId, started.runId);
-  for (;;) {
-    const { status } = await handle.describe();
-    if (status.name !== 'RUNNING') return;
-    const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
-    if (progress?.approval !== null && progress !== undefined) {
-      const { approval } = progress;
-      session.terminal.note(
-        [
-          ...approval.lines.map((line) => `  ${line}`),
-          'It overwrites:',
-          ...approval.overwrites.map((line) => `  ! ${line}`),
-          `plan ${approval.planDigest}`,
-        ].join('\n'),
-      );
-      const given = options.yes === true ? { by: options.by ?? '', reason: options.reason ?? '' } : await ask();
-      if (given === undefined) {
-        await handle.cancel();
-        return;
-      }
-      await handle.executeUpdate(messageNames.approve, { args: [{ ...given, planDigest: approval.planDigest }] });
-      return;
-    }
-    if (
-      progress?.phase.startsWith('installing') === true ||
-      progress?.lines.some((line) => /tier|install/.test(line.title) && line.state !== 'waiting') === true
-    )
-      return;
-    await new Promise((resolve) => setTimeout(resolve, 400));
-  }
-}
-
-async function ask(): Promise<{ by: string; reason: string } | undefined> {
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    if ((await prompt.question('Overwrite it? Type yes: ')).trim() !== 'yes') return undefined;
-    return {
-      by: (await prompt.question('Your name: ')).trim() || 'operator',
-      reason: (await prompt.question('Reason: ')).trim() || 'none given',
-    };
-  } finally {
-    prompt.close();
-  }
 }

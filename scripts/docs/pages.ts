@@ -115,11 +115,15 @@ function chartsPage(): string {
     const plan = RecoveryPlan.parse(parseYaml(readFileSync(join(root, 'charts', name, 'recovery.yaml'), 'utf8')));
     const images = parseYaml(readFileSync(join(root, 'charts', name, 'sandbox', 'image.yaml'), 'utf8')) as {
       image: string;
-      packages: string[];
+      packages?: string[];
+      wheels?: { requirement: string }[];
     }[];
     const methods = plan.components.map((component) => `${component.name} (${component.method})`).join(', ');
     const tested = images
-      .map((image) => `Debian's ${image.packages[0] ?? ''} as ${image.image.replace('lifeboat.local/', '')}`)
+      .map(({ image, packages: [debian] = [], wheels: [wheel] = [] }) => {
+        const from = debian === undefined ? `the wheel ${wheel?.requirement ?? ''}` : `Debian's ${debian}`;
+        return `${from} as ${image.replace('lifeboat.local/', '')}`;
+      })
       .join(', ');
     return `| ${name} | ${String(plan.tier)} | ${plan.objectives.rpo} / ${plan.objectives.rto} | ${methods} | ${tested} |`;
   });

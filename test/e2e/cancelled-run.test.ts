@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../activities/open-store.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
+import { cancelRun } from './cancel-run.ts';
 import { type Ground, openGround } from './ground.ts';
-import { approveWhenAsked, temporalClient, waitForActivity } from './temporal-client.ts';
 
 describe('a cancelled run', () => {
   let ground: Ground;
@@ -28,20 +28,9 @@ describe('a cancelled run', () => {
 
   async function cancelAt(args: readonly string[], activity: string, approve: boolean): Promise<void> {
     const before = { cluster: await clusterState(ground), data: await postgresState(ground) };
-    const started = await ground.run([...args, '--no-wait']);
-    const { workflowId } = started.result;
-    const client = await temporalClient(ground);
-    if (approve) await approveWhenAsked(ground, workflowId);
-    await waitForActivity(client, workflowId, activity);
-    await client.workflow.getHandle(workflowId).cancel();
-    const ended = await ground.run(['watch', workflowId]);
-
-    expect(ended.result.outcome).toBe('cancelled');
-    expect(ended.exitCode).toBe(5);
-    expect((await client.workflow.getHandle(workflowId).describe()).status.name).toBe('CANCELLED');
+    await cancelRun(ground, args, { activity, approve });
     expect(await clusterState(ground)).toEqual(before.cluster);
     expect(await postgresState(ground)).toEqual(before.data);
-    await client.connection.close();
   }
 
   it.each(['captureComponent', 'verifyCapture'])(

@@ -12,6 +12,7 @@ import {
   RecoverReleaseInput,
   RunDrillInput,
   SelfTestInput,
+  UpgradeReleaseInput,
   VerifyRecoveryPointInput,
 } from '../../model/run-input.ts';
 
@@ -78,6 +79,20 @@ const inputs = {
       configDigest: 'd',
     },
   ],
+  upgradeRelease: [
+    UpgradeReleaseInput,
+    { release: 'shop/db' },
+    {
+      release: 'shop/db',
+      strategy: 'rolling',
+      chart: 'oci://charts/db',
+      version: '2.0.0',
+      values: { image: { tag: '17' } },
+      dryRun: true,
+      trigger: 'schedule',
+      configDigest: 'd',
+    },
+  ],
   selfTest: [SelfTestInput, undefined, { configDigest: 'd' }],
 } as const;
 
@@ -134,6 +149,22 @@ describe('RecoverReleaseInput', () => {
     { release: 'a', dryRun: 'no' },
   ])('refuses %j', (input) => {
     expect(RecoverReleaseInput.safeParse(input).success).toBe(false);
+  });
+});
+
+describe('UpgradeReleaseInput', () => {
+  it('refuses values that a key calls a secret, and names them alone', () => {
+    const values = {
+      auth: { rootPassword: 'hunter2', existingSecret: 'db' },
+      users: [{ token: 'hunter2' }],
+      password: '',
+    };
+
+    const { error } = UpgradeReleaseInput.safeParse({ release: 'a', values });
+
+    expect(error?.issues.map(({ message }) => message)).toEqual([
+      'auth.rootPassword, users.0.token: an input can be read by everybody who sees the run; keep it in a Secret and name that',
+    ]);
   });
 });
 

@@ -3,7 +3,9 @@ import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities/index.ts';
 import type { PlannedDrill } from '../../activities/plan-drill.ts';
 import type { PlannedRecovery } from '../../activities/plan-recovery.ts';
+import type { PlannedUpgrade } from '../../activities/plan-upgrade.ts';
 import type { RecoveryMember } from '../../activities/platform.ts';
+import type { LiveVolume } from '../../activities/volumes.ts';
 import type { BoundSummary, ComponentSummary } from '../../model/bound-plan.ts';
 import { type FailureCode, failure } from '../../model/failures.ts';
 import type { RunPlan } from '../../model/outcome.ts';
@@ -94,6 +96,31 @@ export function plannedDrillOf(members: readonly RecoveryMember[], of: Partial<P
   };
 }
 
+/** A rolling upgrade of a release with one database. */
+export function plannedUpgradeOf(release = 'shop/db', of: Partial<PlannedUpgrade> = {}): PlannedUpgrade {
+  return {
+    summary: summaryOf(release),
+    upgrade: {
+      strategy: 'rolling',
+      from: { chart: 'postgresql 1.0.0', revision: 1 },
+      to: { chart: 'postgresql 1.1.0' },
+    },
+    compared: ['data'],
+    notCompared: [],
+    plan: planOf(release, { overwrites: [`release ${release}, revision 1`] }),
+    problems: [],
+    ...of,
+  };
+}
+
+/** The one volume of a release. */
+const volumeOfRelease: LiveVolume = {
+  claim: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data-db-0', namespace: 'shop' } },
+  uid: 'uid of the claim',
+  volume: 'pv-of-db',
+  policy: 'Delete',
+};
+
 /** What every activity answers where a test says nothing else: all goes well. */
 const well: Fakes = {
   bindForBackup: ({ release }) => ({
@@ -173,6 +200,14 @@ const well: Fakes = {
     probes: ['shop-drill-1 → Service shop/db: open before the policy, then closed'],
   }),
   closeScratchNamespaces: () => undefined,
+  planUpgrade: ({ release }) => plannedUpgradeOf(release),
+  confirmUpgrade: () => undefined,
+  bindUpgradePoint: () => undefined,
+  upgradeChart: () => ({ revision: 2 }),
+  dropStuckPods: () => undefined,
+  listVolumes: () => [volumeOfRelease],
+  setVolumesAside: () => undefined,
+  giveVolumesBack: () => undefined,
 };
 
 export const activityNames = Object.keys(well) as ActivityName[];

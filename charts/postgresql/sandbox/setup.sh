@@ -7,7 +7,7 @@ done
 echo 'postgres:x:999:999::/var/lib/postgresql:/bin/bash' >>/etc/passwd
 echo 'postgres:x:999:' >>/etc/group
 # The cluster that Debian's package makes.
-rm -rf /var/lib/postgresql/15 /etc/postgresql/15
+rm -rf /var/lib/postgresql/1? /etc/postgresql/1?
 mkdir -p /var/lib/postgresql/data /var/run/postgresql /docker-entrypoint-initdb.d
 chown 999:999 /var/lib/postgresql /var/lib/postgresql/data /var/run/postgresql
-ln -sf /usr/lib/postgresql/15/bin/* /usr/local/bin/
+ln -sf /usr/lib/postgresql/[1-9][0-9]/bin/* /usr/local/bin/

@@ -1,0 +1,108 @@
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { marks } from '../../model/run-names.ts';
+import type { StoredObject } from '../facts/configuration.ts';
+import { gone, isConflict, type Kubernetes, optional, request } from './kubernetes.ts';
+
+const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+
+type ClaimName = { readonly namespace: string; readonly name: string };
+
+/** Who a claim is and which volume it has; undefined where there is none of that name. */
+export async function readClaim(
+  { core }: Kubernetes,
+  { namespace, name }: ClaimName,
+): Promise<{ uid: string | undefined; volume: string | undefined } | undefined> {
+  const claim = await optional(`read claim ${name}`, () =>
+    core.readNamespacedPersistentVolumeClaim({ namespace, name }),
+  );
+  return claim === undefined ? undefined : { uid: claim.metadata?.uid, volume: claim.spec?.volumeName };
+}
+
+/**
+ * Deletes the claim of that uid and waits until it is gone; one of another uid is left alone. Idempotent.
+ * `tick` is called each time and may throw to stop.
+ */
+export async function deleteClaim(
+  kubernetes: Kubernetes,
+  claim: ClaimName,
+  uid: string,
+  tick: () => void,
+): Promise<void> {
+  const isThere = async (): Promise<boolean> => (await readClaim(kubernetes, claim))?.uid === uid;
+  if (!(await isThere())) return;
+  await gone(`delete claim ${claim.name}`, () =>
+    kubernetes.core.deleteNamespacedPersistentVolumeClaim({ ...claim, body: { preconditions: { uid } } }),
+  );
+  while (await isThere()) {
+    tick();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+/** What happens to a volume when its claim goes: `Delete` or `Retain`. */
+export async function reclaimPolicy({ core }: Kubernetes, name: string): Promise<string> {
+  const volume = await request(`read volume ${name}`, () => core.readPersistentVolume({ name }));
+  return volume.spec?.persistentVolumeReclaimPolicy ?? 'Retain';
+}
+
+/** Lets a volume outlive its claim, marked with the run that keeps it; `null` takes the mark away. Idempotent. */
+export async function setReclaimPolicy(
+  { core }: Kubernetes,
+  name: string,
+  of: { policy: string; keptBy: string | null },
+): Promise<void> {
+  const body = {
+    metadata: { annotations: { [marks.kept]: of.keptBy } },
+    spec: { persistentVolumeReclaimPolicy: of.policy },
+  };
+  await request(`patch volume ${name}`, () => core.patchPersistentVolume({ name, body }, mergePatch));
+}
+
+/** Makes a claim that has this very volume, and waits until the two are bound. Idempotent. `tick` may throw to stop. */
+export async function claimVolume(
+  kubernetes: Kubernetes,
+  of: { claim: StoredObject; namespace: string; volume: string },
+  tick: () => void,
+): Promise<void> {
+  const { core } = kubernetes;
+  const { claim, namespace, volume } = of;
+  const { name, labels, annotations } = claim.metadata;
+  if ((await readClaim(kubernetes, { namespace, name }))?.volume !== volume) {
+    // The claim that it had is gone; whoever has this name next may have it.
+    const claimRef = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      namespace,
+      name,
+      uid: null,
+      resourceVersion: null,
+    };
+    await request(`patch volume ${volume}`, () =>
+      core.patchPersistentVolume({ name: volume, body: { spec: { claimRef } } }, mergePatch),
+    );
+    const metadata = {
+      name,
+      namespace,
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+    };
+    try {
+      await request(`create claim ${name}`, () =>
+        core.createNamespacedPersistentVolumeClaim({
+          namespace,
+          body: { metadata, spec: { ...claim.spec, volumeName: volume } },
+        }),
+      );
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+  }
+  const isBound = async (): Promise<boolean> => {
+    const found = await request(`read volume ${volume}`, () => core.readPersistentVolume({ name: volume }));
+    return found.status?.phase === 'Bound' && found.spec?.claimRef?.name === name;
+  };
+  while (!(await isBound())) {
+    tick();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}

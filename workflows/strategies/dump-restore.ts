@@ -1,0 +1,63 @@
+import type { LiveVolume } from '../../activities/volumes.ts';
+import { patient, quick, transfer, undo } from '../run/activity-proxies.ts';
+import type { Ending } from '../run/conduct.ts';
+import { fenceDeadlineMs } from '../run/recovery-steps.ts';
+import { timed } from '../run/release-draft.ts';
+import {
+  checkAndServe,
+  compareData,
+  comparedOf,
+  keepClientsOut,
+  lines,
+  marked,
+  raiseFence,
+  registerWayBack,
+  takePoint,
+  type UpgradeContext,
+  upgradeChart,
+  waitForPods,
+} from './upgrade-steps.ts';
+
+/**
+ * Gives a release new volumes and restores its point into them, for versions that cannot read the files of the one before.
+ * Clients are kept out from before the point until the facts were found equal. The volumes that were there are kept:
+ * going back binds them again, untouched by the new version.
+ */
+export async function upgradeByDump(context: UpgradeContext): Promise<Ending> {
+  const { run, draft, release } = context;
+  const { fence, point, upgrade, ready, restore, compare, check } = lines;
+  run.console.announce([fence, point, upgrade, ready, restore, compare, check]);
+  await keepClientsOut(context);
+  await takePoint(context);
+  run.begin();
+  run.console.enter('upgrading');
+  let volumes: readonly LiveVolume[] = [];
+  registerWayBack(context, () => undo.giveVolumesBack({ release, volumes }));
+  await marked(context, upgrade, async () => {
+    await patient.stopRelease({ release, deadlineMs: fenceDeadlineMs });
+    volumes = await quick.listVolumes({ release });
+    await patient.setVolumesAside.executeWithOptions({ summary: `set the volumes of ${release} aside` }, [
+      { release, volumes },
+    ]);
+    const said = await upgradeChart(context);
+    await raiseFence(context);
+    return said;
+  });
+  await waitForPods(context);
+  run.console.enter('restoring');
+  await marked(context, restore, async () => {
+    for (const { name: component, method } of comparedOf(context))
+      await timed(draft, `restore ${component}`, () =>
+        transfer.restoreComponent.executeWithOptions({ summary: `restore ${release} ${component} (${method})` }, [
+          { release, component },
+        ]),
+      );
+  });
+  await compareData(context);
+  await checkAndServe(context);
+  draft.notes = [
+    ...draft.notes,
+    ...volumes.map(({ volume }) => `the volume from before is kept: kubectl delete pv ${volume} lets it go`),
+  ];
+  return { outcome: 'complete' };
+}
