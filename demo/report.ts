@@ -32,6 +32,8 @@ export function describeDemo(report: DemoReport): string {
     `One flipped bit in a copy of ${report.damage.object.split('/').slice(2, 5).join('/')}: ${report.damage.refused ? '✓ refused' : '✗ NOT REFUSED'} (exit ${String(report.damage.exitCode)})`,
     ...wrap(`${report.damage.code}: ${report.damage.message}`, 96).map((line) => `  ${line}`),
     rule,
+    renderReport(report.drill, { ...report.drill, terminal }),
+    rule,
     table(['STEP', 'TIME'], steps),
     '',
     ...(report.temporalUi === null

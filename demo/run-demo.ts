@@ -40,6 +40,8 @@ export type DemoReport = {
     readonly code: string;
     readonly message: string;
   };
+  /** Of the recovered platform: the site and its database once more, in scratch namespaces. */
+  readonly drill: DemoRun;
   readonly temporalUi: string | null;
   readonly directory: string;
 };
@@ -71,7 +73,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const sandbox = await step('bring up the ground', () => openGround(options, detail));
   const releases = options.context === undefined ? demoPlatform : await withOfficialImages(demoPlatform);
   await step('make room', () => takeNamespaces(sandbox, releases, detail));
-  await step('install six releases with their data', () => installPlatform(sandbox, releases, {}, detail));
+  await step('install eight releases with their data', () => installPlatform(sandbox, releases, {}, detail));
   const temporal = await step('boot Temporal', () => bootTemporal(options, detail));
   const setting = await step('make the store, the recovery kit and lifeboat.yaml', () =>
     prepare(sandbox, releases, temporal.address, options),
@@ -129,8 +131,19 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   );
   const ledgers = await step('ask the writers’ ledgers', () => judgeLedgers(sandbox, ledgersAt));
   const damage = await step('damage a copy of a recovery point', () => tryDamaged(sandbox, setting, rescue));
+  const drill = await step('drill the site and its database, cut off from what is live', async () => {
+    const again = await bootTemporal(options, detail, Number(temporal.address.split(':').at(-1)));
+    const drilling = await startWorkerProcess(setting);
+    try {
+      return await runJson(setting, ['drill', 'shop-web/wordpress', '--json'], detail);
+    } finally {
+      await drilling.stop();
+      await again.stop();
+    }
+  });
   const holds =
     recovery.outcome === 'complete' &&
+    drilledIn(drill, options) &&
     destroyed.volumesLeft === 0 &&
     ledgers.every((ledger) => ledger.consistent) &&
     damage.refused;
@@ -145,6 +158,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     recovery,
     ledgers,
     damage,
+    drill,
     temporalUi: ui,
     directory: setting.directory,
   };
@@ -153,12 +167,26 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   return holds ? 0 : 1;
 }
 
+/** Whether the drill held. A cluster of the user's may enforce no network policies; the refusal is in the report then. */
+function drilledIn(drill: DemoRun, { context }: DemoOptions): boolean {
+  if (drill.outcome === 'complete') return drill.drill?.isolated === 'enforced';
+  return context !== undefined && drill.failure?.code === 'NotIsolated';
+}
+
 /** A Temporal server of the demo's own, or the user's, which is left alone. */
-async function bootTemporal(options: DemoOptions, progress: (line: string) => void): Promise<LocalTemporal> {
+async function bootTemporal(
+  options: DemoOptions,
+  progress: (line: string) => void,
+  port?: number,
+): Promise<LocalTemporal> {
   if (options.temporal !== undefined) return { address: options.temporal, ui: '', stop: () => Promise.resolve() };
   await mkdir(dirname(temporalFile), { recursive: true });
   await rm(temporalFile, { force: true });
-  const temporal = await startLocalTemporal({ databaseFile: temporalFile, progress });
+  const temporal = await startLocalTemporal({
+    databaseFile: temporalFile,
+    progress,
+    ...(port === undefined ? {} : { port }),
+  });
   progress(`Temporal UI  ${temporal.ui}`);
   return temporal;
 }

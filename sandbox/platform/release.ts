@@ -8,14 +8,16 @@ export type SandboxRelease = {
   readonly values?: Readonly<Record<string, unknown>>;
 };
 
-/** The platform of the demo: six releases in four namespaces; wordpress keeps its database in the mysql release. */
+/** The platform of the demo: eight releases in four namespaces; wordpress keeps its database in the mysql release. */
 export const demoPlatform: readonly SandboxRelease[] = [
   { chart: 'postgresql', namespace: 'shop-data', name: 'postgresql' },
   { chart: 'redis', namespace: 'shop-data', name: 'redis' },
   { chart: 'mysql', namespace: 'shop-web', name: 'mysql' },
   { chart: 'wordpress', namespace: 'shop-web', name: 'wordpress' },
   { chart: 'rabbitmq', namespace: 'shop-queue', name: 'rabbitmq' },
+  { chart: 'prometheus', namespace: 'shop-ops', name: 'prometheus' },
   { chart: 'memcached', namespace: 'shop-ops', name: 'memcached' },
+  { chart: 'alertmanager', namespace: 'shop-ops', name: 'alertmanager' },
 ];
 
 /** Two releases for a test, in a namespace of its own. */

@@ -14,7 +14,7 @@ import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArgume
 const root = join(import.meta.dirname, '..', '..');
 
 describe('npm run demo', () => {
-  it('brings six releases back from the bucket alone, refuses a damaged copy and shows no secret', {
+  it('brings eight releases back from the bucket alone, refuses a damaged copy, drills and shows no secret', {
     timeout: 1_500_000,
   }, async () => {
     const sandbox = await openSandbox();
@@ -61,6 +61,12 @@ describe('npm run demo', () => {
     expect(report.ledgers).toHaveLength(3);
     for (const ledger of report.ledgers) expect(ledger.consistent, JSON.stringify(ledger)).toBe(true);
     expect(report.damage.refused).toBe(true);
+    expect(report.drill.outcome).toBe('complete');
+    expect(report.drill.drill?.isolated).toBe('enforced');
+    expect(report.drill.releases.map(({ release, facts }) => [release, facts.equal]).sort()).toEqual([
+      ['shop-web/mysql', true],
+      ['shop-web/wordpress', true],
+    ]);
     expect((await fetch(report.temporalUi ?? '')).ok).toBe(true);
 
     // The Temporal that recovered is the one that stays: the run of the platform, one of each release, and the refused one.
