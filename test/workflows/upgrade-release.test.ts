@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type ActivityName, type FakeActivities, plannedUpgradeOf, untilCancelled } from './fake-activities.ts';
+import { type FakeActivities, plannedUpgradeOf, untilCancelled } from './fake-activities.ts';
 import { type Closed, type RunGround, useRunGround } from './run-ground.ts';
+import { approvalOf, runUpgrade, upgradeMutations } from './run-upgrade.ts';
 
 let ground: RunGround;
 let fakes: FakeActivities;
@@ -11,28 +12,8 @@ useRunGround((opened, fresh) => {
 });
 
 const release = 'shop/db';
-const approval = { by: 'ann', reason: 'it is old', planDigest: `digest of ${release}` };
-
-/** What changes the release or brings it back, in its order. */
-const mutating = [
-  'raiseFence',
-  'stopRelease',
-  'upgradeChart',
-  'startRelease',
-  'liftFence',
-  'undoInstall',
-  'dropStuckPods',
-  'restoreComponent',
-  'setVolumesAside',
-  'giveVolumesBack',
-] as const satisfies readonly ActivityName[];
-
-async function upgrade(input: object = {}): Promise<Closed> {
-  const handle = await ground.start('upgradeRelease', { release, ...input });
-  await ground.until(handle, (progress) => progress.approval !== null);
-  await handle.executeUpdate('approve', { args: [approval] });
-  return await ground.closed(handle);
-}
+const approval = approvalOf(release);
+const upgrade = (input: object = {}): Promise<Closed> => runUpgrade(ground, release, input);
 
 describe('upgradeRelease', () => {
   it('takes a proven point under the fence, upgrades, and lets clients in after the facts were equal and the checks held', async () => {
@@ -48,7 +29,7 @@ describe('upgradeRelease', () => {
     expect(result?.notes).toContain('approved by ann: it is old');
     expect(
       fakes.only(
-        ...mutating,
+        ...upgradeMutations,
         'acquireLock',
         'confirmUpgrade',
         'commitPoint',
@@ -79,7 +60,7 @@ describe('upgradeRelease', () => {
     const { result } = await upgrade();
 
     expect(result).toMatchObject({ outcome: 'complete', releases: [{ upgrade: { writeGapMs: null } }] });
-    expect(fakes.only(...mutating)).toEqual(['upgradeChart shop/db']);
+    expect(fakes.only(...upgradeMutations)).toEqual(['upgradeChart shop/db']);
   });
 
   it('shows in a dry run what it would do and what speaks against it, and changes nothing', async () => {
@@ -91,7 +72,7 @@ describe('upgradeRelease', () => {
 
     expect(status).toBe('COMPLETED');
     expect(result?.plan?.findings).toEqual(['ImmutableField: spec.serviceName: a → b']);
-    expect(fakes.only(...mutating, 'acquireLock', 'bindForBackup')).toEqual([]);
+    expect(fakes.only(...upgradeMutations, 'acquireLock', 'bindForBackup')).toEqual([]);
   });
 
   it('refuses what the API server would refuse before anybody is asked', async () => {
@@ -108,7 +89,7 @@ describe('upgradeRelease', () => {
       failure: { code: 'ImmutableField', message: 'spec.serviceName: a → b' },
       waitedForPeopleMs: 0,
     });
-    expect(fakes.only(...mutating, 'acquireLock')).toEqual([]);
+    expect(fakes.only(...upgradeMutations, 'acquireLock')).toEqual([]);
   });
 
   it('refuses without a proven point and lets clients in again', async () => {
@@ -118,7 +99,11 @@ describe('upgradeRelease', () => {
 
     expect(result).toMatchObject({ outcome: 'refused', compensation: 'done', failure: { code: 'UpgradeRefused' } });
     expect(result?.failure?.message).toMatch(/no proven recovery point.*ArtifactDigestMismatch/);
-    expect(fakes.only(...mutating)).toEqual(['raiseFence shop/db', 'startRelease shop/db', 'liftFence shop/db']);
+    expect(fakes.only(...upgradeMutations)).toEqual([
+      'raiseFence shop/db',
+      'startRelease shop/db',
+      'liftFence shop/db',
+    ]);
   });
 
   it('refuses a point that lacks something', async () => {
@@ -145,7 +130,7 @@ describe('upgradeRelease', () => {
     const { result } = await upgrade();
 
     expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'BindingChanged' } });
-    expect(fakes.only(...mutating)).toEqual([]);
+    expect(fakes.only(...upgradeMutations)).toEqual([]);
     expect(fakes.only('releaseLock')).toEqual(['releaseLock shop/db']);
   });
 
@@ -172,7 +157,7 @@ describe('upgradeRelease', () => {
       failure: { code },
       releases: [{ facts: { equal: true } }],
     });
-    const calls = fakes.only(...mutating);
+    const calls = fakes.only(...upgradeMutations);
     expect(calls.slice(-7, -2)).toEqual(goingBack);
     expect(calls.slice(-2)).toEqual(['startRelease shop/db', 'liftFence shop/db']);
     expect(fakes.only('compareComponent').slice(-2)).toEqual(['compareComponent config', 'compareComponent data']);
@@ -196,59 +181,6 @@ describe('upgradeRelease', () => {
     expect(result).toMatchObject({ outcome: 'failed', compensation: 'done', releases: [{ facts: { equal: true } }] });
     expect(fakes.only('restoreComponent')).toEqual(['restoreComponent data']);
     expect(result?.releases[0]?.notes).toContain('data was restored from the point of the run');
-  });
-
-  describe('by dump-restore', () => {
-    beforeEach(() => {
-      const { upgrade } = plannedUpgradeOf(release);
-      fakes.on('planUpgrade', () => plannedUpgradeOf(release, { upgrade: { ...upgrade, strategy: 'dump-restore' } }));
-    });
-
-    it('restores the point into new volumes and keeps the old ones', async () => {
-      const { status, result } = await upgrade({ strategy: 'dump-restore' });
-
-      expect(status).toBe('COMPLETED');
-      expect(result?.releases[0]?.notes).toContainEqual(expect.stringMatching(/pv-of-db/));
-      expect(fakes.only(...mutating, 'compareComponent', 'runChecks')).toEqual([
-        'raiseFence shop/db',
-        'stopRelease shop/db',
-        'setVolumesAside shop/db',
-        'upgradeChart shop/db',
-        'raiseFence shop/db',
-        'startRelease shop/db',
-        'restoreComponent data',
-        'compareComponent data',
-        'runChecks shop/db',
-        'runChecks shop/db',
-        'liftFence shop/db',
-      ]);
-    });
-
-    it.each([
-      ['upgradeChart', 'HelmFailed'],
-      ['restoreComponent', 'RestoreFailed'],
-      ['compareComponent', 'FactsDiffer'],
-      ['runChecks', 'CredentialMismatch'],
-    ] as const)('gives the old volumes back when %s says %s, before the old pods start', async (activity, code) => {
-      fakes.fail(activity, code, { times: 1 });
-      const given: unknown[] = [];
-      fakes.on('giveVolumesBack', ({ volumes }) => void given.push(volumes.map(({ volume }) => volume)));
-
-      const { result } = await upgrade({ strategy: 'dump-restore' });
-
-      expect(result).toMatchObject({ outcome: 'failed', compensation: 'done', failure: { code } });
-      expect(given).toEqual([['pv-of-db']]);
-      expect(fakes.only(...mutating).slice(-8)).toEqual([
-        'stopRelease shop/db',
-        'giveVolumesBack shop/db',
-        'undoInstall shop/db',
-        'dropStuckPods shop/db',
-        'raiseFence shop/db',
-        'startRelease shop/db',
-        'startRelease shop/db',
-        'liftFence shop/db',
-      ]);
-    });
   });
 
   it('says what it could not bring back', async () => {
@@ -292,7 +224,7 @@ describe('upgradeRelease', () => {
         const { status, outcomeAttribute } = await ground.closed(handle);
 
         expect({ status, outcomeAttribute }).toEqual({ status: 'CANCELLED', outcomeAttribute: 'cancelled' });
-        expect(fakes.only(...mutating).slice(-2)).toEqual(['startRelease shop/db', 'liftFence shop/db']);
+        expect(fakes.only(...upgradeMutations).slice(-2)).toEqual(['startRelease shop/db', 'liftFence shop/db']);
         expect(fakes.only('undoInstall')).toEqual(activity === 'captureComponent' ? [] : ['undoInstall shop/db']);
         expect(fakes.only('releaseLock')).toEqual(['releaseLock shop/db']);
       });

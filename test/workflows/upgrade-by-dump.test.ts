@@ -1,0 +1,67 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type FakeActivities, plannedUpgradeOf } from './fake-activities.ts';
+import { type RunGround, useRunGround } from './run-ground.ts';
+import { runUpgrade, upgradeMutations } from './run-upgrade.ts';
+
+let ground: RunGround;
+let fakes: FakeActivities;
+
+useRunGround((opened, fresh) => {
+  ground = opened;
+  fakes = fresh;
+});
+
+const release = 'shop/db';
+
+describe('upgradeRelease by dump-restore', () => {
+  beforeEach(() => {
+    const { upgrade } = plannedUpgradeOf(release);
+    fakes.on('planUpgrade', () => plannedUpgradeOf(release, { upgrade: { ...upgrade, strategy: 'dump-restore' } }));
+  });
+
+  it('restores the point into new volumes and keeps the old ones', async () => {
+    const { status, result } = await runUpgrade(ground, release, { strategy: 'dump-restore' });
+
+    expect(status).toBe('COMPLETED');
+    expect(result?.releases[0]?.notes).toContainEqual(expect.stringMatching(/pv-of-db/));
+    expect(fakes.only(...upgradeMutations, 'compareComponent', 'runChecks')).toEqual([
+      'raiseFence shop/db',
+      'stopRelease shop/db',
+      'setVolumesAside shop/db',
+      'upgradeChart shop/db',
+      'raiseFence shop/db',
+      'startRelease shop/db',
+      'restoreComponent data',
+      'compareComponent data',
+      'runChecks shop/db',
+      'runChecks shop/db',
+      'liftFence shop/db',
+    ]);
+  });
+
+  it.each([
+    ['upgradeChart', 'HelmFailed'],
+    ['restoreComponent', 'RestoreFailed'],
+    ['compareComponent', 'FactsDiffer'],
+    ['runChecks', 'CredentialMismatch'],
+  ] as const)('gives the old volumes back when %s says %s, before the old pods start', async (activity, code) => {
+    fakes.fail(activity, code, { times: 1 });
+    const given: unknown[] = [];
+    fakes.on('giveVolumesBack', ({ volumes }) => void given.push(volumes.map(({ volume }) => volume)));
+
+    const { result } = await runUpgrade(ground, release, { strategy: 'dump-restore' });
+
+    expect(result).toMatchObject({ outcome: 'failed', compensation: 'done', failure: { code } });
+    expect(given).toEqual([['pv-of-db']]);
+    expect(fakes.only(...upgradeMutations).slice(-8)).toEqual([
+      'stopRelease shop/db',
+      'giveVolumesBack shop/db',
+      'undoInstall shop/db',
+      'dropStuckPods shop/db',
+      'raiseFence shop/db',
+      'startRelease shop/db',
+      'startRelease shop/db',
+      'liftFence shop/db',
+    ]);
+  });
+});
