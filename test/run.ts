@@ -3,25 +3,23 @@ import { join } from 'node:path';
 import { checkMachine, installPackages } from '../sandbox/machine.ts';
 import { bringUp } from '../sandbox/sandbox.ts';
 
-/** A suite of `npm test`, in the order in which they run: what fails soonest first. */
-type Suite = { readonly name: string; readonly needsSandbox: boolean };
-
-const suites: readonly Suite[] = [
-  { name: 'unit', needsSandbox: false },
-  { name: 'workflows', needsSandbox: false },
-  { name: 'charts', needsSandbox: false },
-  { name: 'e2e', needsSandbox: true },
-  { name: 'conformance', needsSandbox: true },
-  { name: 'faults', needsSandbox: true },
-  { name: 'alone', needsSandbox: true },
+/** The suites of `npm test` in the order in which they run, what fails soonest first; those of one round side by side. */
+const rounds: readonly (readonly string[])[] = [
+  ['unit'],
+  ['workflows'],
+  ['charts'],
+  ['e2e', 'conformance'],
+  ['faults'],
+  ['alone'],
 ];
+const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'workflows', 'charts']);
 
 const root = join(import.meta.dirname, '..');
 
-async function runSuite(name: string, env: Record<string, string>): Promise<number> {
+async function runSuites(names: readonly string[], env: Record<string, string>): Promise<number> {
   const child = spawn(
     process.execPath,
-    [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', name],
+    [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...names.flatMap((name) => ['--project', name])],
     {
       cwd: root,
       env: { ...process.env, ...env },
@@ -39,12 +37,15 @@ async function runSuite(name: string, env: Record<string, string>): Promise<numb
 }
 
 const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !suites.some((suite) => suite.name === name));
+const known = rounds.flat();
+const unknown = asked.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`unknown suite ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}\n`);
+  process.stderr.write(`unknown suite ${unknown.join(', ')}; there are ${known.join(', ')}\n`);
   process.exit(2);
 }
-const chosen = asked.length === 0 ? suites : suites.filter(({ name }) => asked.includes(name));
+const chosen = rounds
+  .map((round) => round.filter((name) => asked.length === 0 || asked.includes(name)))
+  .filter((round) => round.length > 0);
 const progress = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
@@ -61,12 +62,14 @@ const skipped: string[] = [];
 let failed = 0;
 let sandbox: Awaited<ReturnType<typeof bringUp>> | undefined;
 let reason: string | undefined;
-for (const { name, needsSandbox } of chosen) {
+for (const round of chosen) {
+  const name = round.join(' + ');
+  const needsSandbox = !round.every((suite) => withoutSandbox.has(suite));
   const since = Date.now();
   if (needsSandbox && sandbox === undefined && reason === undefined) {
     try {
       sandbox = await bringUp({}, progress);
-      rows.push(`sandbox       ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
+      rows.push(`${'sandbox'.padEnd(18)}  ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
       // On a machine that can run the sandbox, one that does not come up is a failure, not a reason to skip.
@@ -78,10 +81,10 @@ for (const { name, needsSandbox } of chosen) {
     continue;
   }
   const suiteSince = Date.now();
-  const code = await runSuite(name, sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) });
+  const code = await runSuites(round, sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) });
   if (code !== 0) failed += 1;
   rows.push(
-    `${name.padEnd(12)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
+    `${name.padEnd(18)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
   );
 }
 process.stdout.write(`\n${rows.join('\n')}\n`);
