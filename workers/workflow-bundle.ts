@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
+import { cacheDirectory } from './tools/cache-directory.ts';
 import { fileExists } from './tools/file-exists.ts';
-import { toolCache } from './tools/find-tool.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -17,7 +17,7 @@ const versions = ['package.json', 'node_modules/.package-lock.json'];
  * cannot be written, it is made each time.
  */
 export async function workflowBundle(): Promise<WorkflowBundleOption> {
-  const folder = join(toolCache(), '..', 'workflows');
+  const folder = join(cacheDirectory(), 'workflows');
   const codePath = join(folder, `${await digestOfSources()}.js`);
   if (await fileExists(codePath)) return { codePath };
   const bundle = await bundleWorkflowCode({

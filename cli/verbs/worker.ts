@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { act, type Verb } from '../verb.ts';
 
 /** `lifeboat worker` */
@@ -30,6 +31,8 @@ export const worker: Verb = (program) => {
         await registerSearchAttributes((await session.client()).connection, namespace);
         const running = await startWorker({ backends, connection: await connectWorker(address), namespace });
         session.terminal.note(`worker of platform ${loaded.platform.platform} polls ${address}`);
+        // A worker may be killed; the next one should start sooner all the same.
+        flushCompileCache();
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void running.stop());
         await running.ended;
         return 0;

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { cacheDirectory } from '../../workers/tools/cache-directory.ts';
 import { fileExists } from '../../workers/tools/file-exists.ts';
-import { toolCache } from '../../workers/tools/find-tool.ts';
 import { debianSuite } from '../machine.ts';
 import { run } from '../run.ts';
 import type { FoundRecipe, ImageRecipe } from './recipe.ts';
@@ -27,7 +27,7 @@ const baseOptions = [
 
 /** Where layers are kept, by digest of what they are made of. */
 export function imageCache(): string {
-  return join(dirname(toolCache()), 'images');
+  return join(cacheDirectory(), 'images');
 }
 
 /** Removes what a killed build left. Only for the holder of the sandbox's lock: nobody else builds then. */

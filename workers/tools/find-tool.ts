@@ -1,7 +1,7 @@
 import { constants } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { runProcess } from '../../activities/clients/process.ts';
+import { cacheDirectory } from './cache-directory.ts';
 import { fileExists } from './file-exists.ts';
 import { installTool } from './install-tool.ts';
 import { type Tool, type ToolName, tools } from './tool-table.ts';
@@ -9,10 +9,9 @@ import { type Tool, type ToolName, tools } from './tool-table.ts';
 /** Says what is being done, one line at a time. */
 export type Progress = (line: string) => void;
 
-/** Where installed tools are kept: `~/.cache/lifeboat/tools`, or below XDG_CACHE_HOME. */
+/** Where installed tools are kept. */
 export function toolCache(): string {
-  const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
-  return join(cache === undefined || cache === '' ? join(home ?? homedir(), '.cache') : cache, 'lifeboat', 'tools');
+  return join(cacheDirectory(), 'tools');
 }
 
 /** The path of a tool on PATH in a fitting version, or in the cache; undefined where there is neither. */
