@@ -9,8 +9,8 @@ import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installPlatform } from '../../sandbox/platform/install-platform.ts';
 import { smallPlatform } from '../../sandbox/platform/release.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { openSandbox } from '../e2e/ground.ts';
 import { type DockerEngine, makeStandInImages, startDockerEngine } from './docker-engine.ts';
+import { openSandbox } from './ground.ts';
 
 const platform = smallPlatform('e2e-compose').filter(({ chart }) => chart === 'redis');
 const ports = { TEMPORAL_PORT: '17233', TEMPORAL_UI_PORT: '18233', STORE_PORT: '17070' };
