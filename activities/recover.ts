@@ -7,7 +7,7 @@ import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
-import { gone, isConflict, optional, request } from './clients/kubernetes.ts';
+import { gone, made, optional, request } from './clients/kubernetes.ts';
 import { compareTarget } from './compare-target.ts';
 import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
@@ -257,10 +257,6 @@ export function createRecoverActivities(backends: Backends) {
       (await optional(`read namespace ${name}`, () => backends.kubernetes.core.readNamespace({ name }))) !== undefined
     )
       return;
-    try {
-      await request(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body }));
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-    }
+    await made(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body }));
   }
 }

@@ -10,7 +10,8 @@ import { type RunDocument, readRunDocument } from './run-record.ts';
 /** What a recovery was bound to, and the point that it recovers. */
 export type RecoveryDocument = { readonly document: RunDocument; readonly manifest: Manifest };
 
-type ConfigurationContext = Parameters<typeof restoreObjects>[0];
+/** What the configuration of a release is restored with. */
+export type ConfigurationContext = Parameters<typeof restoreObjects>[0];
 
 /** The plan of this run's recovery with its point. @throws BindingFailed, BindingChanged, and as `locatePoint` */
 export async function readRecovery(backends: Backends): Promise<RecoveryDocument> {

@@ -28,9 +28,9 @@ const Quiesced = z.looseObject({
 
 /**
  * Finds fences, stopped workloads, quiesces, helper pods and the scratch namespaces of drills that runs left in the
- * cluster, and undoes those whose run is
- * over; what belongs to a run that goes on is never touched. Of a run that Temporal does not know, or where none answers,
- * the deadline counts, or `all`: a person said that whatever run it was is gone for good.
+ * cluster, and undoes those whose run is over; what belongs to a run that goes on is never touched. Of a run that
+ * Temporal does not know, or where none answers, the deadline counts, or `all`: a person said that whatever run it was
+ * is gone for good.
  */
 export async function repair(
   backends: Backends,

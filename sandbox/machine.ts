@@ -34,14 +34,19 @@ export async function installPackages(progress: Progress): Promise<void> {
   if (!(await onPath('pip')) && !(await onPath('pip3'))) missing.add('python3-pip');
   if (missing.size === 0) return;
   await timed(progress, `Debian packages: ${[...missing].join(', ')}`, async () => {
-    await apt(['update', '-q']);
-    await apt(['install', '-q', '-y', '--no-install-recommends', ...missing]);
+    await aptInstall([...missing]);
   });
 }
 
-async function apt(args: readonly string[]): Promise<void> {
+/** Installs packages of Debian. @param env - over that of this process */
+export async function aptInstall(names: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
+  await apt(['update', '-q'], env);
+  await apt(['install', '-q', '-y', '--no-install-recommends', ...names], env);
+}
+
+async function apt(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
   await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], {
-    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    env: { DEBIAN_FRONTEND: 'noninteractive', ...env },
     timeoutMs: 15 * 60_000,
   });
 }

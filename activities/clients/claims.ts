@@ -1,9 +1,6 @@
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { marks } from '../../model/run-names.ts';
 import type { StoredObject } from '../facts/configuration.ts';
-import { gone, isConflict, type Kubernetes, optional, request } from './kubernetes.ts';
-
-const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+import { gone, type Kubernetes, made, mergePatch, optional, request } from './kubernetes.ts';
 
 type ClaimName = { readonly namespace: string; readonly name: string };
 
@@ -58,6 +55,19 @@ export async function setReclaimPolicy(
   await request(`patch volume ${name}`, () => core.patchPersistentVolume({ name, body }, mergePatch));
 }
 
+/** Makes a claim as it was captured; one of its name that is there already is left alone. */
+export async function createClaim({ core }: Kubernetes, namespace: string, claim: StoredObject): Promise<void> {
+  const { name, labels, annotations } = claim.metadata;
+  const metadata = {
+    name,
+    namespace,
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+  const body = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: claim.spec ?? {} };
+  await made(`create claim ${name}`, () => core.createNamespacedPersistentVolumeClaim({ namespace, body }));
+}
+
 /** Makes a claim that has this very volume, and waits until the two are bound. Idempotent. `tick` may throw to stop. */
 export async function claimVolume(
   kubernetes: Kubernetes,
@@ -66,7 +76,7 @@ export async function claimVolume(
 ): Promise<void> {
   const { core } = kubernetes;
   const { claim, namespace, volume } = of;
-  const { name, labels, annotations } = claim.metadata;
+  const { name } = claim.metadata;
   if ((await readClaim(kubernetes, { namespace, name }))?.volume !== volume) {
     // The claim that it had is gone; whoever has this name next may have it.
     const claimRef = {
@@ -80,22 +90,7 @@ export async function claimVolume(
     await request(`patch volume ${volume}`, () =>
       core.patchPersistentVolume({ name: volume, body: { spec: { claimRef } } }, mergePatch),
     );
-    const metadata = {
-      name,
-      namespace,
-      ...(labels === undefined ? {} : { labels }),
-      ...(annotations === undefined ? {} : { annotations }),
-    };
-    try {
-      await request(`create claim ${name}`, () =>
-        core.createNamespacedPersistentVolumeClaim({
-          namespace,
-          body: { metadata, spec: { ...claim.spec, volumeName: volume } },
-        }),
-      );
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-    }
+    await createClaim(kubernetes, namespace, { ...claim, spec: { ...claim.spec, volumeName: volume } });
   }
   const isBound = async (): Promise<boolean> => {
     const found = await request(`read volume ${volume}`, () => core.readPersistentVolume({ name: volume }));

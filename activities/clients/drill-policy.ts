@@ -1,6 +1,6 @@
 import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import { marks } from '../../model/run-names.ts';
-import { gone, isConflict, type Kubernetes, request } from './kubernetes.ts';
+import { gone, type Kubernetes, made } from './kubernetes.ts';
 
 const name = 'lifeboat-drill';
 
@@ -27,13 +27,9 @@ export async function applyDrillPolicy(kubernetes: Kubernetes, namespace: string
       ],
     },
   };
-  try {
-    await request(`make network policy of ${namespace}`, () =>
-      kubernetes.networking.createNamespacedNetworkPolicy({ namespace, body }),
-    );
-  } catch (error) {
-    if (!isConflict(error)) throw error;
-  }
+  await made(`make network policy of ${namespace}`, () =>
+    kubernetes.networking.createNamespacedNetworkPolicy({ namespace, body }),
+  );
 }
 
 /** Takes the policy away again. Idempotent. */

@@ -1,10 +1,8 @@
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Backends } from '../backends.ts';
 import type { StoredObject } from '../facts/configuration.ts';
+import { createClaim } from './claims.ts';
 import { applyObjects } from './kubectl.ts';
-import { gone, isConflict, optional, request } from './kubernetes.ts';
-
-const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+import { gone, mergePatch, optional, request } from './kubernetes.ts';
 
 /** Where objects are brought to, and for whom. */
 export type ExactObjects = {
@@ -56,21 +54,7 @@ export async function createMissingClaims(
   claims: readonly StoredObject[],
 ): Promise<void> {
   for (const claim of claims) {
-    const { name, labels, annotations } = inNamespace(claim, namespace).metadata;
-    const metadata = {
-      name,
-      namespace,
-      ...(labels === undefined ? {} : { labels }),
-      ...(annotations === undefined ? {} : { annotations }),
-    };
-    const body = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: claim.spec ?? {} };
-    try {
-      await request(`create claim ${claim.metadata.name}`, () =>
-        backends.kubernetes.core.createNamespacedPersistentVolumeClaim({ namespace, body }),
-      );
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-    }
+    await createClaim(backends.kubernetes, namespace, inNamespace(claim, namespace));
   }
 }
 

@@ -6,6 +6,8 @@ import {
   CoreV1Api,
   KubeConfig,
   NetworkingV1Api,
+  PatchStrategy,
+  setHeaderOptions,
   type V1Deployment,
   type V1Pod,
   type V1StatefulSet,
@@ -24,6 +26,9 @@ export type Kubernetes = {
   /** Gives a plain request to the API server its certificates and credentials. */
   readonly authenticate: (options: RequestOptions) => Promise<void>;
 };
+
+/** For a patch that says only what is to change. */
+export const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 
 /** A workload that runs pods. */
 export type WorkloadKind = 'StatefulSet' | 'Deployment';
@@ -115,6 +120,15 @@ export async function gone(verb: string, remove: () => Promise<unknown>): Promis
     await request(verb, remove);
   } catch (error) {
     if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Creates an object; one of its name that is there already is a success. */
+export async function made(verb: string, create: () => Promise<unknown>): Promise<void> {
+  try {
+    await request(verb, create);
+  } catch (error) {
+    if (!isConflict(error)) throw error;
   }
 }
 

@@ -1,4 +1,3 @@
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { BoundWorkload } from '../../model/bound-plan.ts';
 import { failure } from '../../model/failures.ts';
 import { marks } from '../../model/run-names.ts';
@@ -6,6 +5,7 @@ import {
   isReady,
   type Kubernetes,
   listPods,
+  mergePatch,
   optional,
   readWorkload,
   request,
@@ -24,12 +24,11 @@ export type FoundMark = Mark & {
 };
 
 /** Helm's field manager: what we patch and put back stays Helm's, so that a later upgrade finds no stranger's field. */
-const patchOptions = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 const fieldManager = 'helm';
 
 async function patchService(kubernetes: Kubernetes, namespace: string, name: string, body: object): Promise<void> {
   await request(`patch Service ${name}`, () =>
-    kubernetes.core.patchNamespacedService({ namespace, name, body, fieldManager }, patchOptions),
+    kubernetes.core.patchNamespacedService({ namespace, name, body, fieldManager }, mergePatch),
   );
 }
 
@@ -42,8 +41,8 @@ async function patchWorkload(
 ): Promise<void> {
   await request(`patch ${kind} ${name}`, async () => {
     if (kind === 'StatefulSet')
-      await kubernetes.apps.patchNamespacedStatefulSet({ namespace, name, body, fieldManager }, patchOptions);
-    else await kubernetes.apps.patchNamespacedDeployment({ namespace, name, body, fieldManager }, patchOptions);
+      await kubernetes.apps.patchNamespacedStatefulSet({ namespace, name, body, fieldManager }, mergePatch);
+    else await kubernetes.apps.patchNamespacedDeployment({ namespace, name, body, fieldManager }, mergePatch);
   });
 }
 

@@ -1,8 +1,8 @@
-import { PatchStrategy, setHeaderOptions, type V1Namespace } from '@kubernetes/client-node';
+import type { V1Namespace } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { failure } from '../../model/failures.ts';
 import { marks } from '../../model/run-names.ts';
-import { gone, isConflict, type Kubernetes, optional, request } from './kubernetes.ts';
+import { gone, isConflict, type Kubernetes, mergePatch, optional, request } from './kubernetes.ts';
 
 /** What a scratch namespace says of its drill. */
 const ScratchMark = z.strictObject({
@@ -15,8 +15,6 @@ export type ScratchMark = z.infer<typeof ScratchMark>;
 
 /** A scratch namespace in the cluster. */
 export type FoundScratch = ScratchMark & { readonly namespace: string };
-
-const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 
 /**
  * Makes a scratch namespace with its mark, from the labels and annotations of the one that it stands for. Idempotent:

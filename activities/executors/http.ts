@@ -1,5 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
 import { type RequestOptions, request as requestSecure } from 'node:https';
+import { z } from 'zod';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
 import type { Kubernetes } from '../clients/kubernetes.ts';
@@ -7,6 +8,12 @@ import type { Kubernetes } from '../clients/kubernetes.ts';
 const defaultTimeoutMs = 60_000;
 /** Most answers are small; one that is not must not fill the worker's memory. */
 const defaultLimitBytes = 64 * 1024 * 1024;
+
+/** Option of the methods that ask such a product: its `--web.route-prefix`, without a slash behind. */
+export const routePrefix = z
+  .string()
+  .regex(/^(\/.*[^/])?$/)
+  .default('');
 
 /** The HTTP API of a product in a pod. */
 export type HttpServer = {

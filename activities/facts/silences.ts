@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import type { Facts } from '../../model/facts.ts';
 
@@ -78,18 +79,13 @@ function instant(text: string): string {
 function keyOf(silence: Silence): string {
   const content = contentOfSilence(silence);
   const { matchers } = content;
-  const alike = Array.isArray(matchers) ? matchers.map((matcher) => stable(matcher)).sort() : matchers;
-  return stable({ ...content, matchers: alike, startsAt: undefined, endsAt: undefined });
+  const alike = Array.isArray(matchers) ? matchers.map((matcher) => canonicalize(whole(matcher))).sort() : matchers;
+  return canonicalize({ ...content, matchers: alike, startsAt: undefined, endsAt: undefined }) ?? '';
 }
 
-/** JSON with its keys in order, so that equal things have equal text; the default of a matcher is written out. */
-function stable(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(stable).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const whole = 'isRegex' in value && !('isEqual' in value) ? { ...value, isEqual: true } : value;
-  return `{${Object.entries(whole)
-    .filter(([, each]) => each !== undefined)
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([key, each]) => `${JSON.stringify(key)}:${stable(each)}`)
-    .join(',')}}`;
+/** A matcher with the default that later versions write out. */
+function whole(matcher: unknown): unknown {
+  return typeof matcher === 'object' && matcher !== null && 'isRegex' in matcher && !('isEqual' in matcher)
+    ? { ...matcher, isEqual: true }
+    : matcher;
 }

@@ -35,8 +35,9 @@ export type TakeContent = (piece: Buffer) => void;
 
 /**
  * Reads a tar stream (ustar, GNU long names and large numbers, pax paths and sizes), each member's content hashed as it
- * passes; `contentOf` says who else wants that of a file, before its member is visited. Throws a plain Error for what is damaged or not of these formats. Source: POSIX.1-2017 pax, "ustar Interchange
- * Format" and "pax Interchange Format"; GNU tar 1.34 manual, "Basic Tar Format".
+ * passes; `contentOf` says who else wants that of a file, before its member is visited. Throws a plain Error for what is
+ * damaged or not of these formats. Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Interchange Format"; GNU
+ * tar 1.34 manual, "Basic Tar Format".
  */
 export function* readTar(
   visit: (member: TarMember) => void,

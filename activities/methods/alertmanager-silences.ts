@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Facts } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
-import { askPod, askPodForJson, type HttpServer } from '../executors/http.ts';
+import { askPod, askPodForJson, type HttpServer, routePrefix } from '../executors/http.ts';
 import {
   asCaptured,
   contentOfSilence,
@@ -14,11 +14,7 @@ import type { Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({
   port: z.number().int().default(9093),
-  /** `--web.route-prefix`, without a slash behind. */
-  prefix: z
-    .string()
-    .regex(/^(\/.*[^/])?$/)
-    .default(''),
+  prefix: routePrefix,
 });
 type Options = z.infer<typeof Options>;
 

@@ -4,6 +4,7 @@ import { failure } from '../../model/failures.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
 import { fed, readArchiveInPod, replaceDirectory } from '../executors/directory-restore.ts';
 import { claimAt, withHelperPod } from '../executors/helper-pod.ts';
+import { routePrefix } from '../executors/http.ts';
 import { streamFromPod } from '../executors/pod-exec.ts';
 import { withSnapshot } from '../executors/prometheus-server.ts';
 import { componentRules } from '../facts/component-rules.ts';
@@ -16,11 +17,7 @@ const Options = z.strictObject({
   /** The data directory in the container (`--storage.tsdb.path`); a claim is mounted there. */
   path: z.string().regex(/^\/.+[^/]$/),
   port: z.number().int().default(9090),
-  /** `--web.route-prefix`, without a slash behind. */
-  prefix: z
-    .string()
-    .regex(/^(\/.*[^/])?$/)
-    .default(''),
+  prefix: routePrefix,
 });
 type Options = z.infer<typeof Options>;
 

@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { baseDigest, makeBase } from '../../sandbox/images/layers.ts';
+import { aptInstall } from '../../sandbox/machine.ts';
 import { run, tryRun, waitUntil } from '../../sandbox/run.ts';
 import { fileExists } from '../../workers/tools/file-exists.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
@@ -20,15 +21,8 @@ export type DockerEngine = {
  * @throws where no engine starts here
  */
 export async function startDockerEngine(env: Readonly<Record<string, string>>): Promise<DockerEngine> {
-  if (!(await fileExists('/usr/sbin/dockerd')))
-    await run(
-      'apt-get',
-      ['-o', 'DPkg::Lock::Timeout=300', 'install', '-q', '-y', '--no-install-recommends', 'docker.io'],
-      {
-        env: { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
-        timeoutMs: 10 * 60_000,
-      },
-    );
+  // No service of the machine is started by it.
+  if (!(await fileExists('/usr/sbin/dockerd'))) await aptInstall(['docker.io'], { RUNLEVEL: '1' });
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-docker-'));
   const plugins = join(directory, 'config', 'cli-plugins');
   await mkdir(plugins, { recursive: true });
