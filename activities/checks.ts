@@ -91,7 +91,7 @@ export function createCheckActivities(backends: Backends) {
      * @returns how many held. @throws HealthFailed, CredentialMismatch naming the check and what it said last
      */
     async runChecks(of: { release: string; kind: CheckKind }): Promise<number> {
-      const { bound } = await readRunDocument(backends, currentRun().runId);
+      const { bound } = await readRunDocument(backends, currentRun().runId, of.release);
       return await runAll(bound, of.kind);
     },
 

@@ -6,11 +6,12 @@ import type { RestoreContext } from './methods/method.ts';
 /**
  * Reads the facts of a target and compares them with the captured ones, by the rules of the plan. Facts that can no
  * longer be expected, because their time to live has passed, are an exception.
+ * @param read - the facts of the target, where they were read already
  */
-export async function compareTarget(context: RestoreContext<unknown>): Promise<FactsComparison> {
+export async function compareTarget(context: RestoreContext<unknown>, read?: Facts): Promise<FactsComparison> {
   const { component, bound, capturedFacts } = context;
   const method = methodOf(component);
-  const after = await method.readFacts(context);
+  const after = read ?? (await method.readFacts(context));
   const gone = method.expired?.(capturedFacts, new Date()) ?? { paths: [], reason: '' };
   const expired = new Set(gone.paths);
   const without = (facts: Facts): Facts =>

@@ -71,7 +71,7 @@ export function createHoldActivities(backends: Backends) {
       kind: 'plan' | 'services';
       mayLack?: boolean;
     }): Promise<void> {
-      const bound = await boundPlan();
+      const bound = await boundPlan(of.release);
       const mark = { run: currentRun().runId, deadline: deadline(of.deadlineMs) };
       const { fence } = bound.plan;
       if (of.kind === 'plan' && fence.by === 'scale') {
@@ -87,7 +87,7 @@ export function createHoldActivities(backends: Backends) {
 
     /** Lets clients in again. Idempotent. */
     async liftFence(of: { release: string }): Promise<void> {
-      const bound = await boundPlan();
+      const bound = await boundPlan(of.release);
       reportProgress(`lift the fence of ${of.release}`);
       const { fence } = bound.plan;
       if (fence.by === 'scale') {
@@ -99,14 +99,14 @@ export function createHoldActivities(backends: Backends) {
 
     /** Scales every workload of the release to nothing and waits until its pods are gone. */
     async stopRelease(of: { release: string; deadlineMs: number }): Promise<void> {
-      const bound = await boundPlan();
+      const bound = await boundPlan(of.release);
       for (const each of Object.values(bound.workloads))
         await stop(each, { run: currentRun().runId, deadline: deadline(of.deadlineMs) });
     },
 
     /** Gives every workload of the release its replicas back. Idempotent. */
     async startRelease(of: { release: string }): Promise<void> {
-      const bound = await boundPlan();
+      const bound = await boundPlan(of.release);
       reportProgress(`start ${of.release}`);
       for (const { kind, namespace, name } of Object.values(bound.workloads))
         await startWorkload(kubernetes, kind, namespace, name);
@@ -114,7 +114,7 @@ export function createHoldActivities(backends: Backends) {
 
     /** Waits until every workload of the release is ready. @throws PodNeverReady with what the pod says */
     async waitUntilServing(of: { release: string }): Promise<void> {
-      const bound = await boundPlan();
+      const bound = await boundPlan(of.release);
       for (const each of Object.values(bound.workloads)) {
         await waitUntilReady(kubernetes, each, readyWithinMs, () => {
           Context.current().cancellationSignal.throwIfAborted();
@@ -125,7 +125,7 @@ export function createHoldActivities(backends: Backends) {
 
     /** Holds writers briefly by the plan's command. The mark is left first, so that anybody can undo it. */
     async quiesce(of: { release: string }): Promise<void> {
-      const bound = await boundPlan();
+      const bound = await boundPlan(of.release);
       const { quiesce } = bound.plan;
       if (quiesce === undefined) return;
       const held = workloadNamed(bound, quiesce.workload);
@@ -143,7 +143,7 @@ export function createHoldActivities(backends: Backends) {
 
     /** Lets writers go on. Idempotent, like the plan's command. @throws QuiesceFailed */
     async releaseQuiesce(of: { release: string }): Promise<void> {
-      const bound = await boundPlan();
+      const bound = await boundPlan(of.release);
       const { quiesce } = bound.plan;
       if (quiesce === undefined) return;
       const held = workloadNamed(bound, quiesce.workload);
@@ -163,8 +163,8 @@ export function createHoldActivities(backends: Backends) {
     return releasePath({ cluster: backends.platform.cluster.name, namespace, name });
   }
 
-  async function boundPlan(): Promise<BoundPlan> {
-    return (await readRunDocument(backends, currentRun().runId)).bound;
+  async function boundPlan(release: string): Promise<BoundPlan> {
+    return (await readRunDocument(backends, currentRun().runId, release)).bound;
   }
 
   async function stop(each: BoundWorkload, mark: { run: string; deadline: string }, mayLack?: boolean): Promise<void> {

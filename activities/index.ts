@@ -1,6 +1,8 @@
 import type { Backends } from './backends.ts';
 import { createCaptureActivities } from './capture.ts';
 import { createCheckActivities } from './checks.ts';
+import { createGreenActivities } from './green.ts';
+import { createGreenDataActivities } from './green-data.ts';
 import { createHoldActivities } from './hold.ts';
 import { createIsolationActivities } from './isolation.ts';
 import { createDrillPlanActivities } from './plan-drill.ts';
@@ -20,6 +22,8 @@ export function createActivities(backends: Backends) {
     ...createCaptureActivities(backends),
     ...createCheckActivities(backends),
     ...createDrillPlanActivities(backends),
+    ...createGreenActivities(backends),
+    ...createGreenDataActivities(backends),
     ...createHoldActivities(backends),
     ...createIsolationActivities(backends),
     ...createPlanActivities(backends),

@@ -5,9 +5,10 @@ import { basename, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { z } from 'zod';
 import { type BoundPlan, type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
+import { durationMs, formatDuration } from '../model/duration.ts';
 import { type FailureCode, failure } from '../model/failures.ts';
 import type { RunPlan, UpgradeResult } from '../model/outcome.ts';
-import type { PlanUpgrade } from '../model/recovery-plan.ts';
+import type { PlanUpgrade, UpgradeStrategy } from '../model/recovery-plan.ts';
 import type { Artifact } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
@@ -20,6 +21,7 @@ import { packChart, readRecord, renderUpgrade } from './clients/helm.ts';
 import { tryManifest } from './clients/kubectl.ts';
 import { describeChange, immutableChanges } from './facts/immutable.ts';
 import { type ManifestObject, parseManifest } from './facts/manifest.ts';
+import { greenValues, type PlannedGreen, planGreen } from './plan-green.ts';
 import { requireConfig } from './require-config.ts';
 import { writeRunDocument } from './run-record.ts';
 import { mergeValues, parseValues, type Values } from './upgrade-values.ts';
@@ -27,10 +29,12 @@ import { mergeValues, parseValues, type Values } from './upgrade-values.ts';
 /** What an upgrade is asked for. */
 export type UpgradeRequest = {
   release: string;
-  strategy: UpgradeResult['strategy'] | 'blue-green' | null;
+  strategy: UpgradeStrategy | null;
   chart: string | null;
   version: string | null;
   values: Values;
+  maxWriteGap?: string | undefined;
+  soak?: string | undefined;
   configDigest: string | null;
 };
 
@@ -40,7 +44,9 @@ export type UpgradeProblem = { readonly code: FailureCode; readonly message: str
 /** What an upgrade is going to do. */
 export type PlannedUpgrade = {
   readonly summary: BoundSummary;
-  readonly upgrade: Omit<UpgradeResult, 'writeGapMs'>;
+  readonly upgrade: Pick<UpgradeResult, 'strategy' | 'from' | 'to'>;
+  /** Of blue-green. */
+  readonly blueGreen?: { readonly maxWriteGapMs: number; readonly soakMs: number };
   /** Components whose data are compared afterwards, and those that are not, with why. */
   readonly compared: readonly string[];
   readonly notCompared: readonly { component: string; reason: string }[];
@@ -76,17 +82,14 @@ export async function planUpgrade(
   const title = releaseTitle(bound.release);
   const rules = bound.plan.upgrade;
   const strategy = request.strategy ?? rules?.strategy ?? 'rolling';
-  if (strategy === 'blue-green')
-    throw failure('UpgradeRefused', {
-      message: `upgrade ${title}: the strategy blue-green is not in this version; there are rolling and dump-restore`,
-    });
   const reference = request.chart ?? bound.chart.reference;
   if (reference === null)
     throw failure('InputInvalid', { message: `upgrade ${title}: name the chart; lifeboat.yaml names none for it` });
   const { namespace, name } = bound.release;
   const { signal } = { signal: Context.current().cancellationSignal };
   const record = await readRecord(backends.access, namespace, name, signal);
-  const values = JSON.stringify(mergeValues(parseValues(record.values), request.values));
+  const merged = mergeValues(parseValues(record.values), request.values);
+  const values = JSON.stringify(merged);
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-upgrade-'));
   try {
     reportProgress(`pack chart ${reference}`);
@@ -94,10 +97,20 @@ export async function planUpgrade(
     const archive = await packChart(backends.access, { reference, version }, directory, signal);
     const chart = splitChart(basename(archive, '.tgz'));
     const problems: UpgradeProblem[] = [];
+    let green: PlannedGreen | undefined;
     if (chart.name === bound.chart.name) {
       reportProgress(`try the upgrade of ${title}`);
       const manifest = await renderUpgrade(backends.access, { archive, namespace, name, values, signal });
       problems.push(...(await findProblems(backends, bound, { installed: record.manifest, wanted: manifest })));
+      if (strategy === 'blue-green') {
+        const manifests = { installed: record.manifest, wanted: manifest };
+        green = await planGreen(backends, bound, {
+          archive,
+          values: JSON.stringify(greenValues(merged)),
+          ...manifests,
+        });
+        problems.push(...green.problems);
+      }
     } else
       problems.push({
         code: 'UpgradeRefused',
@@ -121,16 +134,35 @@ export async function planUpgrade(
     await writeRunDocument(backends, run.runId, {
       bound,
       recovery: null,
-      upgrade: { strategy, ...kept, overrides: request.values, digest },
+      upgrade: {
+        strategy,
+        ...kept,
+        overrides: request.values,
+        digest,
+        ...(green === undefined
+          ? {}
+          : {
+              green: {
+                name: green.name,
+                values: await keep('green-values', Buffer.from(JSON.stringify(greenValues(merged)))),
+                services: [...green.services],
+              },
+            }),
+      },
     });
     const summary = summarizeBoundPlan(bound);
     const { compared, notCompared } = splitComponents(summary, rules);
-    if (strategy === 'dump-restore') problems.push(...dumpProblems(bound, compared));
+    if (strategy !== 'rolling') problems.push(...dumpProblems(bound, compared, strategy));
     const from = { chart: `${bound.chart.name} ${bound.chart.version}`, revision: bound.revision };
     const to = { chart: `${chart.name} ${chart.version}` };
+    const blueGreen = {
+      maxWriteGapMs: durationMs(request.maxWriteGap ?? rules?.maxWriteGap ?? '60s'),
+      soakMs: durationMs(request.soak ?? rules?.soak ?? '5m'),
+    };
     return {
       summary,
       upgrade: { strategy, from, to },
+      ...(strategy === 'blue-green' ? { blueGreen } : {}),
       compared,
       notCompared,
       problems,
@@ -139,12 +171,16 @@ export async function planUpgrade(
         lines: [
           `upgrade ${title} from ${from.chart} (revision ${String(from.revision)}) to ${to.chart}, ${strategy}`,
           ...flatten(request.values, '').map((line) => `set ${line}`),
-          `take a recovery point first${compared.length === 0 ? '' : ', clients kept out from there on'}`,
-          ...(strategy === 'dump-restore'
-            ? ['set the volumes aside, restore the point into new ones; the old ones are kept']
-            : []),
-          ...compared.map((component) => `compare the facts of ${component} before and after`),
-          'let clients in, log in and check health; when a step fails: back to what was there',
+          ...(strategy === 'blue-green'
+            ? greenLines(title, blueGreen)
+            : [
+                `take a recovery point first${compared.length === 0 ? '' : ', clients kept out from there on'}`,
+                ...(strategy === 'dump-restore'
+                  ? ['set the volumes aside, restore the point into new ones; the old ones are kept']
+                  : []),
+                ...compared.map((component) => `compare the facts of ${component} before and after`),
+                'let clients in, log in and check health; when a step fails: back to what was there',
+              ]),
         ],
         findings: notCompared.map(({ component, reason }) => `${component} is not compared: ${reason}`),
         overwrites: [`release ${title}, revision ${String(bound.revision)}`],
@@ -156,6 +192,15 @@ export async function planUpgrade(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+function greenLines(title: string, of: { maxWriteGapMs: number; soakMs: number }): string[] {
+  return [
+    `take a recovery point of ${title}, install ${title}-green beside it, restore the point there and compare its facts`,
+    `keep clients out only where a gap of at most ${formatDuration(of.maxWriteGapMs)} is forecast; move what was written since, compare, lead the Services to ${title}-green`,
+    `watch it for ${formatDuration(of.soakMs)}; a failed check leads the Services back, with what was written since`,
+    `then promote: clients kept out once more, ${title} gets the new volume, chart and values; ${title}-green goes, the old volume is kept`,
+  ];
 }
 
 /** Everything that speaks against an upgrade, found without changing anything. */
@@ -184,7 +229,7 @@ async function findProblems(
 }
 
 /** What a new, empty volume would not get back from the point of the release. */
-function dumpProblems(bound: BoundPlan, compared: readonly string[]): UpgradeProblem[] {
+function dumpProblems(bound: BoundPlan, compared: readonly string[], strategy: UpgradeStrategy): UpgradeProblem[] {
   const title = releaseTitle(bound.release);
   const foreign = bound.claims.filter(({ by }) => by !== title).map(({ database, by }) => `${database} of ${by}`);
   const left = bound.plan.components
@@ -195,7 +240,7 @@ function dumpProblems(bound: BoundPlan, compared: readonly string[]): UpgradePro
     ...(left.length === 0 ? [] : [`${left.join(', ')} cannot be restored into new volumes`]),
     ...(compared.length === 0 ? ['it has no data to restore'] : []),
   ];
-  return reasons.map((reason) => ({ code: 'UpgradeRefused', message: `upgrade ${title} by dump-restore: ${reason}` }));
+  return reasons.map((reason) => ({ code: 'UpgradeRefused', message: `upgrade ${title} by ${strategy}: ${reason}` }));
 }
 
 /** What holds the data and would be gone: workloads of the plan, and claims that the chart made. */

@@ -114,14 +114,14 @@ export function createRecoverActivities(backends: Backends) {
 
     /** Brings the streams of a component into its target. A second call finds the marker of the first and does nothing. */
     async restoreComponent(of: { release: string; component: string }): Promise<void> {
-      const { document, manifest } = await readRecovery(backends);
+      const { document, manifest } = await readRecovery(backends, of.release);
       const component = componentOf(document.bound, of.component);
       await methodOf(component).restore(await contextOfRestore(backends, { document, manifest }, of.component));
     },
 
     /** Reads the facts of the restored target and compares them with the captured ones. @throws FactsDiffer */
     async compareComponent(of: { release: string; component: string }): Promise<ComparedComponent> {
-      const { document, manifest } = await readRecovery(backends);
+      const { document, manifest } = await readRecovery(backends, of.release);
       const comparison = await compareTarget(await contextOfRestore(backends, { document, manifest }, of.component));
       if (!comparison.equal) {
         throw failure('FactsDiffer', {

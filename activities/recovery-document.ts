@@ -13,14 +13,14 @@ export type RecoveryDocument = { readonly document: RunDocument; readonly manife
 /** What the configuration of a release is restored with. */
 export type ConfigurationContext = Parameters<typeof restoreObjects>[0];
 
-/** The plan of this run's recovery with its point. @throws BindingFailed, BindingChanged, and as `locatePoint` */
-export async function readRecovery(backends: Backends): Promise<RecoveryDocument> {
+/** The plan of this run's recovery with its point; of green where that is the release. @throws BindingFailed, BindingChanged, and as `locatePoint` */
+export async function readRecovery(backends: Backends, release?: string): Promise<RecoveryDocument> {
   const { runId } = currentRun();
-  const document = await readRunDocument(backends, runId);
+  const document = await readRunDocument(backends, runId, release);
   const { bound, recovery } = document;
   if (recovery === null)
     throw failure('BindingFailed', { message: `read plan of run ${runId}: it is not of a recovery` });
-  const captured = { ...bound.release, namespace: recovery.from };
+  const captured = { ...bound.release, namespace: recovery.from, name: recovery.name ?? bound.release.name };
   const { manifest, sha256 } = await locatePoint(backends, captured, recovery.point, null);
   if (sha256 !== recovery.manifestSha256)
     throw failure('BindingChanged', {

@@ -1,6 +1,5 @@
 import { Context } from '@temporalio/activity';
 import { failure } from '../model/failures.ts';
-import { releaseTitle } from '../model/release-name.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
@@ -11,10 +10,8 @@ import { gone, isReady, listPods, readWorkload } from './clients/kubernetes.ts';
 import { currentRun } from './current-run.ts';
 import { locatePoint } from './plan-recovery.ts';
 import { type PlannedUpgrade, planUpgrade, type UpgradeRequest, upgradeDigest } from './plan-upgrade.ts';
-import { type RunDocument, readRunDocument, writeRunDocument } from './run-record.ts';
+import { readUpgradeDocument, type UpgradeDocument, writeRunDocument } from './run-record.ts';
 import { mergeValues, parseValues } from './upgrade-values.ts';
-
-type UpgradeDocument = RunDocument & { upgrade: NonNullable<RunDocument['upgrade']> };
 
 /** How long the controller of a StatefulSet may take to see what Helm wrote. */
 const seenWithinMs = 60_000;
@@ -52,7 +49,7 @@ export function createUpgradeActivities(backends: Backends) {
       const { bound, upgrade } = document;
       const { manifest, sha256 } = await locatePoint(backends, bound.release, of.point, null);
       const { compare, upgrade: rules } = bound.plan;
-      const moved = upgrade.strategy === 'dump-restore' ? [...(rules?.compare ?? []), ...compare] : compare;
+      const moved = upgrade.strategy === 'rolling' ? compare : [...(rules?.compare ?? []), ...compare];
       await writeRunDocument(backends, currentRun().runId, {
         ...document,
         bound: { ...bound, plan: { ...bound.plan, compare: moved } },
@@ -129,12 +126,6 @@ export function createUpgradeActivities(backends: Backends) {
   };
 
   async function readUpgrade(): Promise<UpgradeDocument> {
-    const { runId } = currentRun();
-    const { upgrade, ...document } = await readRunDocument(backends, runId);
-    if (upgrade === undefined)
-      throw failure('BindingFailed', {
-        message: `read plan of run ${runId} of ${releaseTitle(document.bound.release)}: it is not of an upgrade`,
-      });
-    return { ...document, upgrade };
+    return await readUpgradeDocument(backends, currentRun().runId);
   }
 }

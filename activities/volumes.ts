@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { failure } from '../model/failures.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { claimVolume, deleteClaim, readClaim, reclaimPolicy, setReclaimPolicy } from './clients/claims.ts';
@@ -23,7 +24,7 @@ export function createVolumeActivities(backends: Backends) {
     /** The volumes of the release as they are. Reads only: what it found stays in the history of the run. */
     async listVolumes(of: { release: string }): Promise<readonly LiveVolume[]> {
       reportProgress(`list the volumes of ${of.release}`);
-      const { bound } = await readRunDocument(backends, currentRun().runId);
+      const { bound } = await readRunDocument(backends, currentRun().runId, of.release);
       const { namespace } = bound.release;
       const volumes: LiveVolume[] = [];
       for (const { claim: name } of Object.values(bound.workloads).flatMap(({ claims }) => claims)) {
@@ -51,6 +52,42 @@ export function createVolumeActivities(backends: Backends) {
         await setReclaimPolicy(kubernetes, volume, { policy: 'Retain', keptBy: currentRun().runId });
         await deleteClaim(kubernetes, { namespace, name: claim.metadata.name }, uid, tick(`set ${volume} aside`));
       }
+    },
+
+    /**
+     * Gives a stopped release the volumes of the green one, which were set aside, in the place of its own.
+     * Idempotent. Changes: claims of the release.
+     */
+    async adoptVolumes(of: {
+      release: string;
+      green: string;
+      volumes: { own: readonly LiveVolume[]; green: readonly LiveVolume[] };
+    }): Promise<void> {
+      const { runId } = currentRun();
+      const [own, green] = await Promise.all(
+        [of.release, of.green].map(async (release) => (await readRunDocument(backends, runId, release)).bound),
+      );
+      for (const [name, workload] of Object.entries(own?.workloads ?? {})) {
+        for (const { claim: wanted, mountPath } of workload.claims) {
+          const other = green?.workloads[name]?.claims.find((each) => each.mountPath === mountPath)?.claim;
+          const before = of.volumes.own.find(({ claim }) => claim.metadata.name === wanted);
+          const after = of.volumes.green.find(({ claim }) => claim.metadata.name === other);
+          if (before === undefined || after === undefined)
+            throw failure('BindingFailed', {
+              message: `give ${of.release} the volume of ${of.green} at ${mountPath}: one of the two has none`,
+              changed: 'yes',
+            });
+          const claim = { ...before.claim, spec: after.claim.spec };
+          const { namespace } = workload;
+          await claimVolume(kubernetes, { claim, namespace, volume: after.volume }, tick(`claim ${after.volume}`));
+        }
+      }
+    },
+
+    /** Lets volumes go with their claims again, as their class says. Idempotent. */
+    async settleVolumes(of: { release: string; volumes: readonly LiveVolume[] }): Promise<void> {
+      reportProgress(`settle the volumes of ${of.release}`);
+      for (const { volume, policy } of of.volumes) await setReclaimPolicy(kubernetes, volume, { policy, keptBy: null });
     },
 
     /** Gives a stopped release the volumes that were set aside; those that it had meanwhile go. Idempotent. */

@@ -143,12 +143,13 @@ function askLines(progress: RunProgress, run: FollowedRun): string[] {
     lines.push(`  lifeboat approve ${run.workflowId} --plan ${progress.approval.planDigest} --by YOU --reason …`);
   }
   for (const question of progress.questions) {
+    const { failure, asks = '', actions = ['retry', 'skip', 'abort'] } = question;
     lines.push(
-      `  ? ${question.release} ${question.step}: ${question.failure.code}: ${question.failure.message}`,
-      `    ${question.failure.hint}`,
+      `  ? ${question.release} ${question.step}: ${failure === null ? asks : `${failure.code}: ${failure.message}`}`,
+      ...(failure === null ? [] : [`    ${failure.hint}`]),
     );
     lines.push(
-      `    lifeboat decide ${run.workflowId} retry|skip|abort --question '${question.id}' --by YOU --reason …`,
+      `    lifeboat decide ${run.workflowId} ${actions.join('|')} --question '${question.id}' --by YOU --reason …`,
     );
   }
   return lines;

@@ -86,8 +86,15 @@ function remarksOf({ release, components, facts, leftBehind, upgrade }: ReleaseR
   ];
 }
 
-function upgradeRemark(release: string, { from, to, strategy, writeGapMs }: UpgradeResult): string {
-  const gap = writeGapMs === null ? '' : `, clients kept out for ${formatDuration(writeGapMs)}`;
+function upgradeRemark(release: string, { from, to, strategy, writeGapMs, forecastMs, gapsMs }: UpgradeResult): string {
+  const gaps = Object.entries(gapsMs ?? {}).map(([name, ms]) => `${formatDuration(ms)} at the ${name}`);
+  const forecast = forecastMs === undefined ? '' : ` (forecast ${formatDuration(forecastMs)})`;
+  const gap =
+    gaps.length > 0
+      ? `, clients kept out for ${gaps.join(', ')}${forecast}`
+      : writeGapMs === null
+        ? ''
+        : `, clients kept out for ${formatDuration(writeGapMs)}`;
   return `Upgrade: ${release} ${from.chart} (revision ${String(from.revision)}) → ${to.chart}, ${strategy}${gap}`;
 }
 

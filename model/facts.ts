@@ -78,14 +78,21 @@ const kinds = new Set(
   ).split(' '),
 );
 
+/** What a path of facts is about, without names: `db…/table…/rows`. */
+export function kindsOfPath(path: string): string {
+  return path
+    .split('/')
+    .filter((segment) => kinds.has(segment))
+    .join('…/');
+}
+
 /**
  * What differs, without the names of tables, keys and files: those are secrets too, and this stands in histories.
  * `table…/rows was 120, is 119`
  */
 export function describeDifferences({ differences, differenceCount, compared }: FactsComparison): string {
   const shown = differences.slice(0, 5).map(({ path, before, after }) => {
-    const segments = path.split('/').filter((segment) => kinds.has(segment));
-    return `${segments.join('…/')} was ${shorten(before)}, is ${shorten(after)}`;
+    return `${kindsOfPath(path)} was ${shorten(before)}, is ${shorten(after)}`;
   });
   return `${String(differenceCount)} of ${String(compared)} facts differ: ${shown.join('; ')}`;
 }

@@ -126,6 +126,16 @@ export const failures = {
   ImmutableField: precondition(
     'The API server never changes this field of what is there; keep its value, or recover the release into the new chart.',
   ),
+  WriteGapTooLong: precondition(
+    'Clients were not kept out. Allow a longer gap (--max-write-gap), or upgrade when less is to be moved.',
+  ),
+  CutoverRefused: precondition(
+    'The Services still lead to the version from before; the message is the API server’s own.',
+  ),
+  RolledBack: precondition('A person decided to go back; the version from before serves, with what was written since.'),
+  RollbackRefused: precondition(
+    'The new version serves on: going back would lose what the message lists. Undo that and roll back, or promote it by hand (docs/how-to/upgrade.md).',
+  ),
   ComponentSkipped: precondition('An operator skipped this release; its data was not recovered.'),
   DependencyFailed: precondition('A release that this one needs was not recovered; recover that one first.'),
   // drill

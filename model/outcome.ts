@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { DrillReport } from './drill.ts';
 import type { FactsComparison, FactTotals } from './facts.ts';
 import type { FailureView } from './failures.ts';
+import type { UpgradeStrategy } from './recovery-plan.ts';
 
 /** How a run ended. Only `complete` closes a workflow as Completed. */
 export const Outcome = z.enum(['complete', 'partial', 'failed', 'refused', 'cancelled']);
@@ -39,12 +40,15 @@ export type ComponentResult = {
 
 /** What an upgrade changed, or would have changed. */
 export type UpgradeResult = {
-  readonly strategy: 'rolling' | 'dump-restore';
+  readonly strategy: UpgradeStrategy;
   /** Chart with version, and Helm's revision, before. */
   readonly from: { readonly chart: string; readonly revision: number };
   readonly to: { readonly chart: string };
   /** How long clients were kept out, measured; null where they never were. */
   readonly writeGapMs: number | null;
+  /** Of blue-green: what the gap of the cutover was forecast to be, and each gap as it was measured. */
+  readonly forecastMs?: number;
+  readonly gapsMs?: { readonly cutover?: number; readonly promotion?: number; readonly rollback?: number };
 };
 
 /** One release in the result of any run. */

@@ -11,12 +11,17 @@ export type ProgressLine = {
   readonly durationMs: number | null;
 };
 
-/** A question that a failed step asks. */
+/** A question that a failed step asks, or that a run offers while it goes on. */
 export type OpenQuestion = {
   readonly id: string;
   readonly release: string;
   readonly step: string;
-  readonly failure: FailureView;
+  /** What failed; null where nothing did. */
+  readonly failure: FailureView | null;
+  /** What may be decided, where nothing failed. */
+  readonly asks?: string | undefined;
+  /** Answers that fit; default: retry, skip, abort. */
+  readonly actions?: readonly string[] | undefined;
   readonly since: string;
   /** The run that asks; a platform run passes the answer on to it. */
   readonly workflowId: string;
@@ -91,20 +96,22 @@ function renderMessages(progress: RunProgress): string[] {
     parts.push(`or \`lifeboat approve ${progress.workflowId} --by you --reason …\``);
   }
   for (const question of progress.questions) {
+    const { id, failure, actions = ['retry', 'skip', 'abort'] } = question;
+    const [first = ''] = actions;
     parts.push(
       '',
-      `**${question.release} ${question.step}**: ${question.failure.code}: ${question.failure.message}`,
-      question.failure.hint,
+      `**${question.release} ${question.step}**: ${failure === null ? (question.asks ?? '') : `${failure.code}: ${failure.message}`}`,
+      ...(failure === null ? [] : [failure.hint]),
       '',
     );
     parts.push(
       'Answer by the update `decide` with',
       '```json',
-      `{"question": "${question.id}", "action": "retry", "by": "you", "reason": "…"}`,
+      `{"question": "${id}", "action": "${first}", "by": "you", "reason": "…"}`,
       '```',
     );
     parts.push(
-      `(retry, skip or abort) or \`lifeboat decide ${progress.workflowId} retry --question ${question.id} --by you --reason …\``,
+      `(${actions.slice(0, -1).join(', ')} or ${actions.at(-1) ?? ''}) or \`lifeboat decide ${progress.workflowId} ${first} --question ${id} --by you --reason …\``,
     );
   }
   if (progress.lastRejected !== null) parts.push('', `Last message refused: ${progress.lastRejected}`);

@@ -102,13 +102,27 @@ export const Quiesce = z.strictObject({
 });
 export type Quiesce = z.infer<typeof Quiesce>;
 
+/** How a release is upgraded. */
+export const UpgradeStrategy = z.enum(['rolling', 'dump-restore', 'blue-green']);
+export type UpgradeStrategy = z.infer<typeof UpgradeStrategy>;
+
 /** How releases of the chart are upgraded. */
 export const PlanUpgrade = z.strictObject({
   /**
    * Taken where the run names none: `rolling` gives the volumes of the release to new pods; `dump-restore` gives these
-   * new volumes and restores the data, for versions that cannot read the files of the one before.
+   * new volumes and restores the data, for versions that cannot read the files of the one before; `blue-green` does that
+   * in a second release beside it, so that clients wait only for the last move.
    */
-  strategy: z.enum(['rolling', 'dump-restore']).default('rolling'),
+  strategy: UpgradeStrategy.default('rolling'),
+  /** Of blue-green: longer than this no client may be kept from writing; a longer forecast stops the run before it. */
+  maxWriteGap: Duration.default('60s'),
+  /** Of blue-green: how long the new version serves, watched, before it is promoted. */
+  soak: Duration.default('5m'),
+  /**
+   * Of blue-green: prints where the server's writing stands. The same text before and after the move proves that
+   * nothing was written meanwhile.
+   */
+  writePosition: PlanCommand.optional(),
   /** Over `compare` of the plan where another version shows the same data in another way. */
   compare: z.array(CompareRule).default([]),
   /** Components whose facts an upgrade changes by right, such as the settings of a server: they are not compared. */

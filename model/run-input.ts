@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { Moves } from './drill.ts';
+import { Duration } from './duration.ts';
+import { UpgradeStrategy } from './recovery-plan.ts';
 
 const Instant = z.iso.datetime({ offset: true });
 const OnFailure = z.enum(['ask', 'skip', 'abort']);
@@ -126,7 +128,13 @@ function secretPaths(values: unknown, path: string): string[] {
 export const UpgradeReleaseInput = z.strictObject({
   release: z.string().min(1),
   /** How; default: what the plan says, else `rolling`. */
-  strategy: z.enum(['rolling', 'dump-restore', 'blue-green']).optional(),
+  strategy: UpgradeStrategy.optional(),
+  /** Of blue-green: how long clients may be kept from writing at most, `90s`; default: what the plan says. */
+  maxWriteGap: Duration.optional(),
+  /** Of blue-green: how long the new version serves before it is promoted; default: what the plan says. */
+  soak: Duration.optional(),
+  /** Of blue-green, when the soak is over: `auto` promotes, `ask` waits for a person who decides. */
+  promote: z.enum(['auto', 'ask']).default('auto'),
   /** The chart to upgrade to: a directory, an archive, `oci://…` or `repo/chart`; default: that of lifeboat.yaml. */
   chart: z.string().min(1).optional(),
   /** Version of a chart that is pulled; default: the installed one. */
@@ -165,7 +173,8 @@ export type Approval = z.infer<typeof Approval>;
 /** Input of `decide`, as update and as signal. `question` may be left out where one is open. */
 export const Decision = z.strictObject({
   question: z.string().optional(),
-  action: z.enum(['retry', 'skip', 'abort']),
+  /** Of a failed step `retry`, `skip` or `abort`; of a soak `promote` or `rollback`. */
+  action: z.enum(['retry', 'skip', 'abort', 'promote', 'rollback']),
   by: z.string().min(1),
   reason: z.string().min(1),
 });

@@ -40,6 +40,8 @@ export const marks = {
   kept: 'lifeboat.dev/kept-by',
   /** Key in the selector of a fenced Service: no pod carries it. */
   fencedSelector: 'lifeboat.dev/fenced-by',
+  /** On a Service that leads to the green release of an upgrade: which one, and by which run. */
+  cutover: 'lifeboat.dev/cutover',
   run: 'lifeboat.dev/run',
   /** On a scratch namespace: label with the name of its drill, annotation with its run. */
   drill: 'lifeboat.dev/drill',

@@ -5,10 +5,15 @@ import { UpgradeReleaseInput } from '../model/run-input.ts';
 import { patient, quick, undo } from './run/activity-proxies.ts';
 import { conduct, type Run } from './run/conduct.ts';
 import { draftRelease } from './run/release-draft.ts';
+import { upgradeBlueGreen } from './strategies/blue-green.ts';
 import { upgradeByDump } from './strategies/dump-restore.ts';
 import { upgradeRolling } from './strategies/rolling.ts';
 
-const strategies = { rolling: upgradeRolling, 'dump-restore': upgradeByDump } as const;
+const strategies = {
+  rolling: upgradeRolling,
+  'dump-restore': upgradeByDump,
+  'blue-green': upgradeBlueGreen,
+} as const;
 
 /**
  * Upgrades one release to another chart or other values. The plan is tried against the API server first, approved by a
@@ -33,6 +38,8 @@ export async function upgradeRelease(raw?: unknown): Promise<RunResult> {
             chart: input.chart ?? null,
             version: input.version ?? null,
             values: input.values,
+            maxWriteGap: input.maxWriteGap,
+            soak: input.soak,
             configDigest: input.configDigest ?? null,
           },
         ],

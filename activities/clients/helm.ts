@@ -109,8 +109,8 @@ export async function renderChart(
 }
 
 /**
- * Renders the upgrade of a release as the API server would be given it, hooks left out. Charts that look at what is
- * there do so; changes nothing.
+ * Renders the upgrade of a release as the API server would be given it, or the installation of one that is not there;
+ * hooks left out. Charts that look at what is there do so; changes nothing.
  */
 export async function renderUpgrade(
   access: ClusterAccess,
@@ -119,7 +119,7 @@ export async function renderUpgrade(
   const text = await helmOrFail(
     access,
     `render the upgrade of ${of.name}`,
-    ['upgrade', of.name, of.archive, '-n', of.namespace, '-f', '-', '--dry-run=server', '-o', 'json'],
+    ['upgrade', '--install', of.name, of.archive, '-n', of.namespace, '-f', '-', '--dry-run=server', '-o', 'json'],
     { input: of.values, signal: of.signal, timeoutMs: 120_000 },
   );
   return z.looseObject({ manifest: z.string() }).parse(JSON.parse(text)).manifest;

@@ -93,6 +93,34 @@ export async function unfenceService(kubernetes: Kubernetes, namespace: string, 
   return true;
 }
 
+/**
+ * Makes a Service lead to other pods. With `to` clients get through at once, whatever fence was there; `null` takes the
+ * mark of a cutover away and keeps a fence. Idempotent.
+ */
+export async function leadService(
+  kubernetes: Kubernetes,
+  namespace: string,
+  name: string,
+  { selector, to }: { selector: Readonly<Record<string, string>>; to: { release: string; run: string } | null },
+): Promise<void> {
+  const { metadata, spec } = await request(`read Service ${name}`, () =>
+    kubernetes.core.readNamespacedService({ namespace, name }),
+  );
+  const keepsFence = to === null && metadata?.annotations?.[marks.fence] !== undefined;
+  const fenced = spec?.selector?.[marks.fencedSelector];
+  const wanted = keepsFence && fenced !== undefined ? { ...selector, [marks.fencedSelector]: fenced } : selector;
+  const left = Object.keys(spec?.selector ?? {}).filter((key) => !Object.hasOwn(wanted, key));
+  await patchService(kubernetes, namespace, name, {
+    metadata: {
+      annotations: {
+        [marks.cutover]: to === null ? null : JSON.stringify(to),
+        ...(to === null ? {} : { [marks.fence]: null }),
+      },
+    },
+    spec: { selector: { ...wanted, ...Object.fromEntries(left.map((key) => [key, null])) } },
+  });
+}
+
 /** Scales a workload to nothing, remembering what it had. Idempotent. */
 export async function stopWorkload(
   kubernetes: Kubernetes,

@@ -12,8 +12,8 @@ const keptStderr = 64 * 1024;
  * Runs "$@" and proves its end: a line on stderr with the nonce of this call and the exit code, and the digest of
  * what was written, taken beside the command. The command's output goes to `tee`, which writes it to the original
  * stdout (descriptor 3) and to sha256sum. Where the container lacks these tools, only the exit code is proven.
- * It stays a moment longer than its last word: kubectl pings its connection every five seconds, and of a connection that
- * the server closes in that moment it loses what it has not read yet, and says "connection reset by peer".
+ * It stays a moment longer than its last word: of a connection that the server closes while kubectl pings it, kubectl
+ * loses what it has not read yet, and says "connection reset by peer".
  */
 const proveOutput = `
 n=$1; shift
@@ -86,6 +86,7 @@ export async function runInPod(
 /**
  * A command's stdout in a container as a source of bytes with its end proof. Requires `sh` in the image.
  * @param onLine - sees each line of the command's stderr as it comes; what it says true to is not kept for messages
+ * @param input - the command's stdin
  */
 export function streamFromPod(
   access: ClusterAccess,
@@ -93,11 +94,12 @@ export function streamFromPod(
   command: readonly string[],
   signal?: AbortSignal,
   onLine?: (line: string) => boolean,
+  input?: string,
 ): ByteSource {
   const nonce = `lifeboat-${randomBytes(12).toString('hex')}`;
   const child = startProcess({
     file: access.kubectl,
-    args: execArgs(access, at, ['sh', '-c', proveOutput, 'sh', nonce, ...command], false),
+    args: execArgs(access, at, ['sh', '-c', proveOutput, 'sh', nonce, ...command], input !== undefined),
     signal,
   });
   let stderr = '';
@@ -108,7 +110,7 @@ export function streamFromPod(
     const kept = lines.filter((line) => onLine?.(line) !== true);
     if (kept.length > 0) stderr = `${stderr}${kept.join('\n')}\n`.slice(-keptStderr);
   });
-  child.stdin.end();
+  child.stdin.end(input);
   return {
     bytes: child.stdout as AsyncIterable<Uint8Array>,
     cancel: () => {

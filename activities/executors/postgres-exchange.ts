@@ -146,6 +146,16 @@ WHERE d.datname LIKE ${literal(`%\\_\\_before\\_${shortGeneration(generation)}`)
   );
 }
 
+/** Drops every database that a restore has replaced. */
+export async function dropBefore(server: PostgresServer): Promise<void> {
+  await psql(
+    server,
+    maintenance,
+    `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', d.datname) FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0, unnest(s.setconfig) c(v)
+WHERE d.datname ~ '__before_[0-9a-f]{10}$' AND c.v LIKE 'lifeboat.replaced=%' \\gexec`,
+  );
+}
+
 /** Names have 63 bytes at most; the whole one is in the setting `lifeboat.replaced`. */
 function beforeName(name: string, generation: string): string {
   const suffix = `__before_${shortGeneration(generation)}`;

@@ -25,7 +25,8 @@ export function identifier(text: string): string {
   return `"${text.replaceAll('"', '""')}"`;
 }
 
-function psqlCommand({ role }: PostgresServer, database: string): string[] {
+/** Command line of psql on a database of the server. */
+export function psqlCommand({ role }: PostgresServer, database: string): string[] {
   return ['psql', '-X', '-A', '-t', '-q', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-U', role, '-d', database];
 }
 

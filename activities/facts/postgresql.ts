@@ -10,11 +10,13 @@ SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET search_path = 'pg_
 SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off;
 DO $$ BEGIN PERFORM set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout'); END $$;`;
 
-const userSchema = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'`;
-const notOfExtension = (catalog: string, oid: string): string =>
+/** Schemas of users: a condition on `pg_namespace n`. */
+export const userSchema = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'`;
+/** Objects that no extension brought. */
+export const notOfExtension = (catalog: string, oid: string): string =>
   `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalog}'::regclass AND e.objid = ${oid} AND e.deptype = 'e')`;
 /** A name as one path segment. */
-const segment = (expression: string): string => `replace(replace(${expression}, '%', '%25'), '/', '%2F')`;
+export const segment = (expression: string): string => `replace(replace(${expression}, '%', '%25'), '/', '%2F')`;
 const acl = (column: string, kind: string, owner: string): string =>
   `(SELECT md5(coalesce(string_agg(format('%s:%s:%s', a.grantee::regrole, a.privilege_type, a.is_grantable), ',' ORDER BY a.grantee::regrole::text, a.privilege_type), '')) FROM aclexplode(coalesce(${column}, acldefault('${kind}', ${owner}))) a WHERE a.privilege_type <> 'MAINTAIN')`;
 

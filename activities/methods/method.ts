@@ -86,6 +86,20 @@ export type Method<Options> = {
   restore(context: RestoreContext<Options>): Promise<void>;
   readFacts(context: RestoreContext<Options>): Promise<Facts>;
   undoRestore?(context: MethodContext<Options>): Promise<void>;
+  /** Drops what `restore` keeps of the data that was there, once nobody will put it back. */
+  dropReplaced?(context: MethodContext<Options>): Promise<void>;
+  /**
+   * The way back from a newer version with what was written there: data only, into what the older version still has.
+   * Without it going back is refused where anything was written.
+   */
+  readonly carryBack?: {
+    /** Whether a change of this fact is carried. */
+    isData(path: string, was: Facts): boolean;
+    /** What the newer server has that no fact tells of, as a person reads it. */
+    beyondFacts(from: MethodContext<Options>, to: MethodContext<Options>): Promise<string[]>;
+    /** Carries the data behind the facts of these paths; all or nothing for each database. */
+    carry(from: MethodContext<Options>, to: MethodContext<Options>, changed: readonly string[]): Promise<void>;
+  };
   /** Captured facts that can no longer be expected at `at`: keys whose time to live has passed. */
   expired?(facts: Facts, at: Date): { readonly paths: readonly string[]; readonly reason: string };
 };

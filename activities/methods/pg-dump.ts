@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { streamFromPod, streamToPod } from '../executors/pod-exec.ts';
+import { carryDatabase, isCarried, listUnknown } from '../executors/postgres-carry.ts';
 import {
   createScratch,
   DatabaseSettings,
+  dropBefore,
   dropDatabase,
   exchangeDatabase,
   isRestored,
@@ -125,7 +127,26 @@ export const pgDump: Method<Options> = {
   async undoRestore(context) {
     await undoExchange(await serverOf(context), context.generation);
   },
+
+  async dropReplaced(context) {
+    await dropBefore(await serverOf(context));
+  },
+
+  carryBack: {
+    isData: isCarried,
+    beyondFacts: async (from, to) => await listUnknown(await serverOf(from), await serverOf(to)),
+    async carry(from, to, changed) {
+      const servers = [await serverOf(from), await serverOf(to)] as const;
+      for (const database of await psql(servers[0], maintenance, carriedDatabases)) {
+        const prefix = `db/${factSegment(database)}/`;
+        const own = changed.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
+        if (own.length > 0) await carryDatabase(...servers, { database, changed: own });
+      }
+    },
+  },
 };
+
+const carriedDatabases = 'SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate;';
 
 async function serverOf(context: MethodContext<Options>): Promise<PostgresServer> {
   const role = context.bound.parameters[context.options.user];

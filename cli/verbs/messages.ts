@@ -2,9 +2,12 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { failure } from '../../model/failures.ts';
 import type { RunProgress } from '../../model/progress.ts';
+import { Decision } from '../../model/run-input.ts';
 import { messageNames } from '../../model/run-names.ts';
 import type { Session } from '../session.ts';
 import { act, type Verb } from '../verb.ts';
+
+const actions: readonly string[] = Decision.shape.action.options;
 
 type Person = { by?: string; reason?: string };
 
@@ -75,20 +78,22 @@ export const approve: Verb = (program) => {
     );
 };
 
-/** `lifeboat decide RUN retry|skip|abort` */
+/** `lifeboat decide RUN retry|skip|abort|promote|rollback` */
 export const decide: Verb = (program) => {
   program
     .command('decide')
-    .description('answer a failed step of a run')
+    .description('answer what a run asks')
     .argument('<run>')
-    .argument('<action>', 'retry, skip or abort')
+    .argument('<action>', 'retry, skip or abort; of a soak promote or rollback')
     .option('--question <id>', 'needed where more than one is open')
     .option('--by <name>')
     .option('--reason <text>')
     .action(
       act<Person & { question?: string }>(async (session, options, [run = ''] = [], [action = ''] = []) => {
-        if (!['retry', 'skip', 'abort'].includes(action))
-          throw failure('InputInvalid', { message: `decide: the action is retry, skip or abort, not ${action}` });
+        if (!actions.includes(action))
+          throw failure('InputInvalid', {
+            message: `decide: the action is one of ${actions.join(', ')}, not ${action}`,
+          });
         return await send(session, run, messageNames.decide, {
           ...person(options),
           action,

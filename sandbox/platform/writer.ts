@@ -15,6 +15,8 @@ export type RunningWriter = {
   /** Ends it; resolves when nothing is written any more. */
   stop(): Promise<{ acknowledged: number[]; longestGapMs: number }>;
   readonly acknowledgedCount: number;
+  /** The number that was acknowledged last; 0 where none was. */
+  readonly lastAcknowledged: number;
   /** The longest time between two acknowledgements so far. */
   readonly longestGapMs: number;
 };
@@ -102,6 +104,9 @@ export async function startWriter(sandbox: ClusterOfSandbox, release: SandboxRel
       endInput();
       await ended;
       return { acknowledged, longestGapMs };
+    },
+    get lastAcknowledged() {
+      return acknowledged.at(-1) ?? 0;
     },
     get acknowledgedCount() {
       return acknowledged.length;

@@ -22,7 +22,7 @@ describe('recoverRelease over a release that is too broken to be copied', () => 
     await handle.executeUpdate('approve', { args: [approval] });
     const { questions } = await ground.until(handle, (progress) => progress.questions.length === 1);
     expect(questions[0]).toMatchObject({ step: 'safety copy', failure: { code: 'DumpFailed' } });
-    expect(questions[0]?.failure.hint).toContain('skip goes on without one');
+    expect(questions[0]?.failure?.hint).toContain('skip goes on without one');
 
     await handle.executeUpdate('decide', { args: [{ action: 'skip', by: 'ann', reason: 'nothing to copy' }] });
     const { result } = await ground.closed(handle);

@@ -208,6 +208,19 @@ const well: Fakes = {
   listVolumes: () => [volumeOfRelease],
   setVolumesAside: () => undefined,
   giveVolumesBack: () => undefined,
+  installGreen: ({ release }) => `${release}-green`,
+  bindGreen: () => undefined,
+  removeGreen: () => undefined,
+  cutOver: () => undefined,
+  cutBack: () => undefined,
+  readWritePosition: () => 'app 12 3',
+  compareAndKeep: () => ({ compared: 5, equal: true, totals: { tables: 3 }, exceptions: [] }),
+  keepLiveFacts: () => undefined,
+  compareWithKept: () => 5,
+  carryBack: () => 0,
+  dropReplaced: () => undefined,
+  adoptVolumes: () => undefined,
+  settleVolumes: () => undefined,
 };
 
 export const activityNames = Object.keys(well) as ActivityName[];

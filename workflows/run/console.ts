@@ -2,7 +2,6 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import {
   ApplicationFailure,
   condition,
-  getExternalWorkflowHandle,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
@@ -10,16 +9,11 @@ import {
 } from '@temporalio/workflow';
 import { type FailureView, failure } from '../../model/failures.ts';
 import type { Outcome } from '../../model/outcome.ts';
-import {
-  type OpenApproval,
-  type OpenQuestion,
-  type ProgressLine,
-  type RunProgress,
-  renderProgress,
-} from '../../model/progress.ts';
+import { type OpenApproval, type ProgressLine, type RunProgress, renderProgress } from '../../model/progress.ts';
 import type { Approval, Decision, PauseRequest } from '../../model/run-input.ts';
 import { searchAttributes } from '../../model/run-names.ts';
-import { decideSignal, listenToPeople, noteQuestion, progressQuery, QuestionNote } from './messages.ts';
+import { listenToPeople, noteQuestion, progressQuery } from './messages.ts';
+import { type Asked, Questions } from './questions.ts';
 
 /** Key of a search attribute; all of Lifeboat's are of type Keyword. */
 export const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
@@ -39,12 +33,10 @@ export class RunConsole {
   private outcome: Outcome | 'running' = 'running';
   private phase = 'starting';
   private approval: (OpenApproval & { given?: Approval }) | null = null;
-  private readonly questions = new Map<string, OpenQuestion & { answer?: Decision }>();
-  private childQuestions: OpenQuestion[] = [];
+  private readonly questions = new Questions();
   private pause: RunProgress['paused'] = null;
   private lastRejected: string | null = null;
   private waitedMs = 0;
-  private asked = 0;
   private readonly type: string;
   private readonly title: string;
   private readonly pausable: boolean;
@@ -72,7 +64,7 @@ export class RunConsole {
     });
     listenToPeople({
       approve: (approval) => this.takeApproval(approval),
-      decide: (decision) => this.takeDecision(decision),
+      decide: (decision) => this.questions.take(decision),
       pause: (by) => this.takePause(by),
       resume: () => this.takeResume(),
       rejected: (why) => {
@@ -81,12 +73,7 @@ export class RunConsole {
       },
     });
     setHandler(noteQuestion, (raw) => {
-      const note = QuestionNote.safeParse(raw);
-      if (note.success) {
-        const { workflowId, question } = note.data;
-        this.childQuestions = this.childQuestions.filter((each) => each.workflowId !== workflowId);
-        if (question !== null) this.childQuestions.push(question);
-      } else this.lastRejected = 'noteQuestion is what a run tells the one that started it; nobody else';
+      this.lastRejected = this.questions.note(raw) ?? this.lastRejected;
       this.show();
     });
     this.show();
@@ -102,29 +89,6 @@ export class RunConsole {
     }
     this.approval.given = given;
     return `approved by ${given.by}`;
-  }
-
-  private async takeDecision(decision: Decision): Promise<string> {
-    const open = [...this.questions.values(), ...this.childQuestions];
-    const [only] = open;
-    const question =
-      decision.question === undefined
-        ? open.length === 1
-          ? only
-          : undefined
-        : open.find((each) => each.id === decision.question);
-    if (question === undefined) {
-      const listed = open.map((each) => each.id).join(', ');
-      throw ApplicationFailure.nonRetryable(
-        open.length === 0 ? 'the run asks nothing' : `name one of the open questions: ${listed}`,
-        'InputInvalid',
-      );
-    }
-    const own = this.questions.get(question.id);
-    if (own !== undefined) own.answer = decision;
-    else
-      await getExternalWorkflowHandle(question.workflowId).signal(decideSignal, { ...decision, question: question.id });
-    return `${decision.action}: ${question.release} ${question.step}`;
   }
 
   private takePause(by: PauseRequest): string {
@@ -155,10 +119,7 @@ export class RunConsole {
       startedAt: this.started.toISOString(),
       lines: this.lines.map((line) => ({ ...line })),
       approval: this.approval === null ? null : (approval as OpenApproval),
-      questions: [
-        ...[...this.questions.values()].map(({ answer: _answer, ...question }) => question),
-        ...this.childQuestions,
-      ],
+      questions: this.questions.all,
       paused: this.pause,
       lastRejected: this.lastRejected,
       waitedForPeopleMs: this.waitedMs,
@@ -252,39 +213,40 @@ export class RunConsole {
 
   /** Asks what to do about a failed step; without an answer in time it is aborted. */
   async ask(release: string, step: string, view: FailureView): Promise<Decision> {
-    const { workflowId, parent } = workflowInfo();
-    const id = `${release}/${step}#${String((this.asked += 1))}`;
-    const since = new Date();
-    const question: OpenQuestion & { answer?: Decision } = {
-      id,
-      release,
-      step,
-      failure: view,
-      since: since.toISOString(),
-      workflowId,
-    };
-    this.questions.set(id, question);
+    const asked = this.questions.open({ release, step, failure: view });
     const before = this.phase;
+    const since = Date.now();
     this.enter('AwaitingDecision');
-    const tell = async (open: OpenQuestion | null): Promise<void> => {
-      if (parent === undefined) return;
-      // The run above may have ended; then nobody is to be told.
-      await getExternalWorkflowHandle(parent.workflowId)
-        .signal(noteQuestion, { workflowId, question: open })
-        .catch(() => undefined);
-    };
-    await tell({ id, release, step, failure: view, since: question.since, workflowId });
+    await this.questions.tellParent(asked);
     try {
-      const answered = await condition(() => question.answer !== undefined, patience);
-      this.waitedMs += Date.now() - since.getTime();
-      return answered && question.answer !== undefined
-        ? question.answer
+      const answered = await condition(() => asked.answer !== undefined, patience);
+      this.waitedMs += Date.now() - since;
+      return answered && asked.answer !== undefined
+        ? asked.answer
         : { action: 'abort', by: 'lifeboat', reason: `no answer within ${patience}` };
     } finally {
-      this.questions.delete(id);
+      this.questions.close(asked);
       this.enter(before);
-      await tell(null);
+      await this.questions.tellParent(null);
     }
+  }
+
+  /** Lets a person choose while the run goes on; `answer` of what is returned is there once somebody did. */
+  offer(of: { release: string; step: string; asks: string; actions: readonly Decision['action'][] }): Asked {
+    const asked = this.questions.open({ ...of, failure: null });
+    this.show();
+    return asked;
+  }
+
+  /** Takes an offer back. */
+  withdraw(asked: Asked): void {
+    this.questions.close(asked);
+    this.show();
+  }
+
+  /** Waits for an answer to an offer. @returns false where none came in that time, which defaults to what people get */
+  async hasAnswer(asked: Asked, withinMs?: number): Promise<boolean> {
+    return await condition(() => asked.answer !== undefined, withinMs ?? patience);
   }
 
   /** Shows how the run ended. */

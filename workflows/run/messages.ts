@@ -25,7 +25,9 @@ export const QuestionNote = z.object({
       id: z.string(),
       release: z.string(),
       step: z.string(),
-      failure: FailureInQuestion,
+      failure: FailureInQuestion.nullable(),
+      asks: z.string().optional(),
+      actions: z.array(z.string()).optional(),
       since: z.string(),
       workflowId: z.string(),
     })
@@ -56,7 +58,7 @@ export function listenToPeople(on: Listener): void {
     Decision,
     on.decide,
     on.rejected,
-    'Answer a failed step: {"action": "retry" | "skip" | "abort", "by", "reason", "question"?}.',
+    'Answer what the run asks: {"action": "retry" | "skip" | "abort" | "promote" | "rollback", "by", "reason", "question"?}.',
   );
   listen(
     messageNames.pause,

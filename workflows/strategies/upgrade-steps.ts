@@ -59,12 +59,18 @@ async function letClientsIn({ draft, planned, release, keptOutSince }: UpgradeCo
   if (keptOutSince !== null) draft.upgrade = { ...planned.upgrade, writeGapMs: Date.now() - keptOutSince };
 }
 
-/** Takes the recovery point of the run. Without a proven one of everything that is live nothing is upgraded. */
-export async function takePoint(context: UpgradeContext): Promise<void> {
+/**
+ * Takes a recovery point that the run compares with and goes back to. Without a proven one of everything that is live
+ * nothing is upgraded.
+ */
+export async function takePoint(
+  context: UpgradeContext,
+  of: { readonly line: string; readonly name: string } = { line: lines.point, name: `point-${context.release}` },
+): Promise<void> {
   const { run, draft, release } = context;
-  run.console.enter('recovery point');
-  await marked(context, lines.point, async () => {
-    const backup = await backUp(context);
+  run.console.enter(of.line);
+  await marked(context, of.line, async () => {
+    const backup = await backUp(context, of.name);
     const { recoveryPoint: point, capturedAt, storedBytes, facts, notes } = backup;
     Object.assign(draft, { recoveryPoint: point, capturedAt, storedBytes });
     draft.facts = { ...draft.facts, before: facts.before };
@@ -75,13 +81,16 @@ export async function takePoint(context: UpgradeContext): Promise<void> {
   });
 }
 
-async function backUp({ run, release }: UpgradeContext): Promise<ReleaseResult & { recoveryPoint: string }> {
+async function backUp(
+  { run, release }: UpgradeContext,
+  name: string,
+): Promise<ReleaseResult & { recoveryPoint: string }> {
   const refuse = (why: string): Error =>
     failure('UpgradeRefused', { message: `upgrade ${release}: no proven recovery point of it: ${why}` });
   try {
     const { releases } = await backUpAsPart(run, {
       release,
-      name: `point-${release}`,
+      name,
       trigger: upgradeTrigger,
       summary: `recovery point of ${release} before its upgrade`,
     });
@@ -141,9 +150,10 @@ export async function compareData(context: UpgradeContext): Promise<void> {
   });
 }
 
-type Found = Awaited<ReturnType<typeof transfer.compareComponent>>;
+type Found = Pick<Awaited<ReturnType<typeof transfer.compareComponent>>, 'compared' | 'totals' | 'exceptions'>;
 
-function addFacts(draft: ReleaseDraft, found: Found): void {
+/** Adds what a comparison found to the result. */
+export function addFacts(draft: ReleaseDraft, found: Found): void {
   draft.facts = {
     ...draft.facts,
     after: { ...draft.facts.after, ...found.totals },
@@ -158,7 +168,7 @@ function addFacts(draft: ReleaseDraft, found: Found): void {
  * write; after that nothing is taken back any more.
  */
 export async function checkAndServe(context: UpgradeContext): Promise<void> {
-  const { run, draft, planned, release } = context;
+  const { run, release } = context;
   run.console.enter('serving');
   await marked(context, lines.check, async () => {
     const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [
@@ -171,10 +181,13 @@ export async function checkAndServe(context: UpgradeContext): Promise<void> {
     run.undo.clear();
     return `${String(logins)} logins, ${String(health)} checks`;
   });
-  draft.notes = [
-    ...draft.notes,
-    ...planned.notCompared.map(({ component, reason }) => `${component} was not compared: ${reason}`),
-  ];
+  noteNotCompared(context);
+}
+
+/** Says in the result what was not compared, and why. */
+export function noteNotCompared({ draft, planned }: UpgradeContext): void {
+  const notes = planned.notCompared.map(({ component, reason }) => `${component} was not compared: ${reason}`);
+  draft.notes = [...draft.notes.filter((note) => !notes.includes(note)), ...notes];
 }
 
 /** Registers the way back: what was there, its data compared with the point, newest first. */
