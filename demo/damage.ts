@@ -1,11 +1,60 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openStore } from '../activities/open-store.ts';
+import type { RunResult } from '../model/outcome.ts';
 import type { StoreConfig } from '../model/platform.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { lifeboat } from './command.ts';
 import type { Setting } from './setting.ts';
 
+/** What a flipped bit led to. */
+export type DamageVerdict = {
+  readonly object: string;
+  readonly exitCode: number;
+  readonly refused: boolean;
+  readonly code: string;
+  readonly message: string;
+};
+
+/** One flipped bit in a copy of the store: the recovery has to refuse before it changes anything. */
+export async function tryDamaged(sandbox: Sandbox, setting: Setting, rescue: Setting): Promise<DamageVerdict> {
+  const copy = await mkdtemp(join(tmpdir(), 'lifeboat-damaged-'));
+  try {
+    await copyStore(setting.kit.store, setting, copy);
+    const object = await flipOneBit(copy, 'shop-data/redis');
+    const args = [
+      'recover',
+      'shop-data/redis',
+      '--local',
+      '--store',
+      `file://${copy}`,
+      '--into',
+      'never',
+      '--kubeconfig',
+      sandbox.kubeconfig,
+      '--context',
+      sandbox.context,
+      '--on-failure',
+      'abort',
+      '--json',
+    ];
+    const { exitCode, stdout } = await lifeboat(rescue, args);
+    const result = JSON.parse(stdout) as RunResult;
+    const failure = result.failure ?? result.releases.find((release) => release.failure !== undefined)?.failure;
+    const refused =
+      exitCode !== 0 &&
+      failure !== undefined &&
+      ['ArtifactDigestMismatch', 'ArtifactUnreadable'].includes(failure.code) &&
+      failure.message.includes(object);
+    return { object, exitCode, refused, code: failure?.code ?? '', message: failure?.message ?? '' };
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
 /** Copies the whole store into a folder: what a person would do with `aws s3 sync`. @returns how many objects */
-export async function copyStore(from: StoreConfig, setting: Setting, to: string): Promise<number> {
+async function copyStore(from: StoreConfig, setting: Setting, to: string): Promise<number> {
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { recursive: true });
   const credentials = {
@@ -23,7 +72,7 @@ export async function copyStore(from: StoreConfig, setting: Setting, to: string)
 }
 
 /** Flips one bit in the middle of a stored object of a release's newest point. @returns its key */
-export async function flipOneBit(directory: string, release: string): Promise<string> {
+async function flipOneBit(directory: string, release: string): Promise<string> {
   const store = await openStore({ url: `file://${directory}`, region: 'us-east-1' });
   let largest: { key: string; sizeBytes: number } | undefined;
   for await (const object of store.list(`points/sandbox/${release}/`)) {

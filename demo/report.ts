@@ -34,6 +34,10 @@ export function describeDemo(report: DemoReport): string {
     rule,
     renderReport(report.drill, { ...report.drill, terminal }),
     rule,
+    renderReport(report.upgrade.run, { ...report.upgrade.run, terminal }),
+    '',
+    `A client wrote all the way: ${report.upgrade.acknowledged.toLocaleString('en')} rows acknowledged, longest gap ${formatDuration(report.upgrade.longestGapMs)}, ${report.upgrade.consistent ? '✓ none lost' : '✗ LOST'}`,
+    rule,
     table(['STEP', 'TIME'], steps),
     '',
     ...(report.temporalUi === null

@@ -1,5 +1,4 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatDuration } from '../model/duration.ts';
 import type { RunResult } from '../model/outcome.ts';
@@ -9,14 +8,15 @@ import { demoPlatform, type SandboxRelease } from '../sandbox/platform/release.t
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { startTemporal, stopTemporal } from '../sandbox/temporal.ts';
 import { type LocalTemporal, startLocalTemporal } from '../workers/local-temporal.ts';
-import { lifeboat, startWorkerProcess, type WorkerProcess } from './command.ts';
-import { copyStore, flipOneBit } from './damage.ts';
+import { lifeboat, startWorkerProcess } from './command.ts';
+import { type DamageVerdict, tryDamaged } from './damage.ts';
 import { type Destroyed, destroyPlatform } from './disaster.ts';
 import { type DemoOptions, openGround, withOfficialImages } from './ground.ts';
 import { judgeLedgers, type LedgerVerdict, startWriters } from './ledger.ts';
 import { takeNamespaces } from './namespaces.ts';
 import { describeDemo } from './report.ts';
 import { makeSetting, type Setting } from './setting.ts';
+import { type UpgradeVerdict, upgraded, upgradeUnderWriter } from './upgrade.ts';
 
 /** A run of the command line in the report. */
 export type DemoRun = RunResult & { readonly workflowId: string; readonly runId: string };
@@ -32,16 +32,11 @@ export type DemoReport = {
   readonly destroyed: Destroyed;
   readonly recovery: DemoRun;
   readonly ledgers: readonly LedgerVerdict[];
-  /** What a flipped bit led to. */
-  readonly damage: {
-    readonly object: string;
-    readonly exitCode: number;
-    readonly refused: boolean;
-    readonly code: string;
-    readonly message: string;
-  };
+  readonly damage: DamageVerdict;
   /** Of the recovered platform: the site and its database once more, in scratch namespaces. */
   readonly drill: DemoRun;
+  /** One database to another major version. */
+  readonly upgrade: UpgradeVerdict;
   readonly temporalUi: string | null;
   readonly directory: string;
 };
@@ -75,10 +70,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   await step('make room', () => takeNamespaces(sandbox, releases, detail));
   await step('install eight releases with their data', () => installPlatform(sandbox, releases, {}, detail));
   const temporal = await step('boot Temporal', () => bootTemporal(options, detail));
+  const port = Number(temporal.address.split(':').at(-1));
   const setting = await step('make the store, the recovery kit and lifeboat.yaml', () =>
     prepare(sandbox, releases, temporal.address, options),
   );
-  let worker: WorkerProcess | undefined = await startWorkerProcess(setting);
+  const worker = await startWorkerProcess(setting);
   const writers = await step('start clients that keep writing', () => startWriters(sandbox, releases));
   await lifeboat(setting, ['doctor'], detail);
   const before = writers.map(({ writer }) => writer.acknowledgedCount);
@@ -97,7 +93,6 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
   const incidentAt = new Date().toISOString();
   await worker.stop('SIGKILL');
-  worker = undefined;
   const destroyed = await step('destroy it: namespaces, volumes, Temporal and its history', async () => {
     await temporal.stop();
     await rm(temporalFile, { force: true });
@@ -131,19 +126,19 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   );
   const ledgers = await step('ask the writers’ ledgers', () => judgeLedgers(sandbox, ledgersAt));
   const damage = await step('damage a copy of a recovery point', () => tryDamaged(sandbox, setting, rescue));
-  const drill = await step('drill the site and its database, cut off from what is live', async () => {
-    const again = await bootTemporal(options, detail, Number(temporal.address.split(':').at(-1)));
-    const drilling = await startWorkerProcess(setting);
-    try {
-      return await runJson(setting, ['drill', 'shop-web/wordpress', '--json'], detail);
-    } finally {
-      await drilling.stop();
-      await again.stop();
-    }
-  });
+  const { drill, upgrade } = await withTemporal(setting, await bootTemporal(options, detail, port), async () => ({
+    drill: await step('drill the site and its database, cut off from what is live', () =>
+      runJson(setting, ['drill', 'shop-web/wordpress', '--json'], detail),
+    ),
+    upgrade: await step(`upgrade PostgreSQL to ${upgraded.tag}, blue-green, under a writer`, () =>
+      upgradeUnderWriter(sandbox, upgraded.release, (args) => runJson(setting, args, detail)),
+    ),
+  }));
   const holds =
     recovery.outcome === 'complete' &&
     drilledIn(drill, options) &&
+    upgrade.run.outcome === 'complete' &&
+    upgrade.consistent &&
     destroyed.volumesLeft === 0 &&
     ledgers.every((ledger) => ledger.consistent) &&
     damage.refused;
@@ -159,6 +154,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     ledgers,
     damage,
     drill,
+    upgrade,
     temporalUi: ui,
     directory: setting.directory,
   };
@@ -189,6 +185,17 @@ async function bootTemporal(
   });
   progress(`Temporal UI  ${temporal.ui}`);
   return temporal;
+}
+
+/** Works with a worker on a server, and ends both. */
+async function withTemporal<T>(setting: Setting, temporal: LocalTemporal, work: () => Promise<T>): Promise<T> {
+  const worker = await startWorkerProcess(setting);
+  try {
+    return await work();
+  } finally {
+    await worker.stop();
+    await temporal.stop();
+  }
 }
 
 async function prepare(
@@ -230,42 +237,6 @@ async function rescueSetting(setting: Setting): Promise<Setting> {
   await cp(setting.kitPath, kitPath);
   const { LIFEBOAT_CONFIG: _, ...env } = setting.env;
   return { ...setting, directory, kitPath, env: { ...env, LIFEBOAT_KEY: kitPath } };
-}
-
-/** One flipped bit in a copy of the store: the recovery has to refuse before it changes anything. */
-async function tryDamaged(sandbox: Sandbox, setting: Setting, rescue: Setting): Promise<DemoReport['damage']> {
-  const copy = await mkdtemp(join(tmpdir(), 'lifeboat-damaged-'));
-  try {
-    await copyStore(setting.kit.store, setting, copy);
-    const object = await flipOneBit(copy, 'shop-data/redis');
-    const args = [
-      'recover',
-      'shop-data/redis',
-      '--local',
-      '--store',
-      `file://${copy}`,
-      '--into',
-      'never',
-      '--kubeconfig',
-      sandbox.kubeconfig,
-      '--context',
-      sandbox.context,
-      '--on-failure',
-      'abort',
-      '--json',
-    ];
-    const { exitCode, stdout } = await lifeboat(rescue, args);
-    const result = JSON.parse(stdout) as RunResult;
-    const failure = result.failure ?? result.releases.find((release) => release.failure !== undefined)?.failure;
-    const refused =
-      exitCode !== 0 &&
-      failure !== undefined &&
-      ['ArtifactDigestMismatch', 'ArtifactUnreadable'].includes(failure.code) &&
-      failure.message.includes(object);
-    return { object, exitCode, refused, code: failure?.code ?? '', message: failure?.message ?? '' };
-  } finally {
-    await rm(copy, { recursive: true, force: true });
-  }
 }
 
 /** Starts Temporal again on the history of the recovery, and writes what a shell needs to go on with the platform. */

@@ -14,7 +14,7 @@ import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArgume
 const root = join(import.meta.dirname, '..', '..');
 
 describe('npm run demo', () => {
-  it('brings eight releases back from the bucket alone, refuses a damaged copy, drills and shows no secret', {
+  it('brings eight releases back from the bucket alone, refuses a damaged copy, drills, upgrades and shows no secret', {
     timeout: 1_500_000,
   }, async () => {
     const sandbox = await openSandbox();
@@ -67,6 +67,13 @@ describe('npm run demo', () => {
       ['shop-web/mysql', true],
       ['shop-web/wordpress', true],
     ]);
+    expect(report.upgrade.run.outcome, JSON.stringify(report.upgrade.run.failure)).toBe('complete');
+    expect(report.upgrade.run.releases[0]?.facts).toMatchObject({ equal: true });
+    expect(report.upgrade.run.releases[0]?.upgrade?.gapsMs).toMatchObject({
+      cutover: expect.any(Number) as number,
+      promotion: expect.any(Number) as number,
+    });
+    expect(report.upgrade.consistent, JSON.stringify(report.upgrade)).toBe(true);
     expect((await fetch(report.temporalUi ?? '')).ok).toBe(true);
 
     // The Temporal that recovered is the one that stays: the run of the platform, one of each release, and the refused one.

@@ -10,3 +10,6 @@ echo 'redis:x:999:' >>/etc/group
 rm -rf /etc/redis /var/lib/redis /var/log/redis
 mkdir -p /data
 chown 999:999 /data
+for program in server cli; do
+  [ ! -x "/opt/valkey/bin/valkey-$program" ] || ln -sf "/opt/valkey/bin/valkey-$program" "/usr/local/bin/redis-$program"
+done
