@@ -21,6 +21,7 @@ import { packChart, readRecord, renderUpgrade } from './clients/helm.ts';
 import { tryManifest } from './clients/kubectl.ts';
 import { describeChange, immutableChanges } from './facts/immutable.ts';
 import { type ManifestObject, parseManifest } from './facts/manifest.ts';
+import { forecastGap } from './forecast-gap.ts';
 import { greenValues, type PlannedGreen, planGreen } from './plan-green.ts';
 import { requireConfig } from './require-config.ts';
 import { writeRunDocument } from './run-record.ts';
@@ -172,7 +173,7 @@ export async function planUpgrade(
           `upgrade ${title} from ${from.chart} (revision ${String(from.revision)}) to ${to.chart}, ${strategy}`,
           ...flatten(request.values, '').map((line) => `set ${line}`),
           ...(strategy === 'blue-green'
-            ? greenLines(title, blueGreen)
+            ? [...greenLines(title, blueGreen), await forecastGap(backends, bound.release)]
             : [
                 `take a recovery point first${compared.length === 0 ? '' : ', clients kept out from there on'}`,
                 ...(strategy === 'dump-restore'

@@ -47,7 +47,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
 
   it('rolls back with every row that was written to the new version', async () => {
     const writer = await startWriter(ground.sandbox, release);
-    const workflowId = await startUpgrade(['--promote', 'ask']);
+    const workflowId = await startUpgrade('17');
     await soaking(workflowId);
     await writes(writer);
     expect(await version(green.name)).toMatch(/^17/);
@@ -76,7 +76,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
   it('promotes the new version under a writer, and refuses to roll back what would be lost', async () => {
     const old = await volumeOfClaim();
     const writer = await startWriter(ground.sandbox, release);
-    const workflowId = await startUpgrade(['--promote', 'ask']);
+    const workflowId = await startUpgrade('18');
     await soaking(workflowId);
     await writes(writer);
     await psql('CREATE TABLE ledger.audits (id int PRIMARY KEY); INSERT INTO ledger.audits VALUES (1)', green.name);
@@ -96,7 +96,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
     expect(ran.result.outcome, `${ran.stderr}\n${JSON.stringify(ran.result.failure)}`).toBe('complete');
     await expectEachRow(release, acknowledged);
     expect(await psql('SELECT count(*) FROM ledger.audits')).toBe('1');
-    expect(await version()).toMatch(/^17/);
+    expect(await version()).toMatch(/^18/);
     expect(await volumeOfClaim()).not.toBe(old);
     expect(await ground.kubectl(['get', 'pv', old, '-o', 'jsonpath={.status.phase}'])).toBe('Released');
     expect(await leftovers()).toEqual([]);
@@ -110,20 +110,22 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
 
   it('leaves a release that a plain helm upgrade does not change', async () => {
     const uid = await podUid();
-    await installRelease(ground.sandbox, { ...release, values: { image: { tag: '17' } } });
+    await installRelease(ground.sandbox, { ...release, values: { image: { tag: '18' } } });
 
     expect(await podUid()).toBe(uid);
     const backup = await ground.run(['backup', title]);
     expect(backup.result.outcome, backup.stderr).toBe('complete');
+    const plan = await ground.run([...upgrade([], '17'), '--dry-run']);
+    expect(plan.result.plan?.lines.join('\n')).toMatch(/forecast of the gap: more than [0-9]+ s, which the backup of/);
   });
 
-  function upgrade(more: readonly string[]): string[] {
+  function upgrade(more: readonly string[], tag = '17'): string[] {
     const gap = more.includes('--max-write-gap') ? [] : ['--max-write-gap', '10m'];
-    return ['upgrade', title, '--strategy', 'blue-green', '--set-string', 'image.tag=17', ...gap, ...more];
+    return ['upgrade', title, '--strategy', 'blue-green', '--set-string', `image.tag=${tag}`, ...gap, ...more];
   }
 
-  async function startUpgrade(more: readonly string[]): Promise<string> {
-    const started = await ground.run([...upgrade(['--soak', '20s', ...more]), '--no-wait']);
+  async function startUpgrade(tag: string): Promise<string> {
+    const started = await ground.run([...upgrade(['--soak', '20s', '--promote', 'ask'], tag), '--no-wait']);
     expect(started.exitCode, started.stderr).toBe(0);
     await approveWhenAsked(ground, started.result.workflowId);
     return started.result.workflowId;
