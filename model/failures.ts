@@ -29,6 +29,9 @@ export const failures = {
   ReleaseUnknown: plan('Name a release of lifeboat.yaml; `lifeboat status` lists them.'),
   PointUnknown: plan('Name a recovery point of this release; `lifeboat points RELEASE` lists them.'),
   ScheduleUnfit: plan('Correct `schedules` in lifeboat.yaml: more often, or with another objective.'),
+  TimeoutTooShort: plan(
+    'Start it again without an execution or run timeout, or with one that leaves room for people too; nothing was changed.',
+  ),
   DependencyCycle: plan('Remove one of the named dependencies from the plans.'),
   // what must be there before a run
   ToolMissing: precondition('Install the named tool, or set its path; `lifeboat doctor` shows what was looked for.'),

@@ -84,6 +84,7 @@ function renderMessages(progress: RunProgress): string[] {
     parts.push(
       '',
       '**Waits for approval.** It will overwrite:',
+      '',
       ...progress.approval.overwrites.map((line) => `- ${line}`),
       '',
     );

@@ -8,6 +8,7 @@ import { forEachBounded } from './run/bounded.ts';
 import { conduct, type Run } from './run/conduct.ts';
 import { isCancelled, viewFailure } from './run/failure-view.ts';
 import { recoverWaves } from './run/recover-waves.ts';
+import { requireTime } from './run/time-limit.ts';
 
 type PlatformRun = Run<RecoverPlatformInput>;
 type Located = Awaited<ReturnType<typeof quick.locatePlatformPoint>>;
@@ -42,6 +43,12 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
       console.announce(checklist(located));
       const plan = await planAll(run, located, configDigest);
       if (input.dryRun) return { outcome: 'complete', plan: plan.whole };
+      const size = {
+        rtoMs: durationMs(located.rto),
+        plainBytes: plan.whole.bytes,
+        live: plan.whole.overwrites.length > 0,
+      };
+      requireTime('recover the platform', size);
       await verifyPoints(run, located);
       if (plan.whole.overwrites.length > 0) {
         const approval = await console.approve({
@@ -51,6 +58,7 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
         });
         run.notes.push(`approved by ${approval.by}: ${approval.reason}`);
       }
+      requireTime('recover the platform', size);
       run.begin();
       for (const tier of [1, 2, 3, 4]) await recoverTier(run, located, tier, plan.digests);
       await verification(run, located);

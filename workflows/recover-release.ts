@@ -17,6 +17,7 @@ import {
 } from './run/recovery-steps.ts';
 import { draftRelease, timed } from './run/release-draft.ts';
 import { takeSafetyCopy } from './run/safety-copy.ts';
+import { requireTimeFor } from './run/time-limit.ts';
 
 /**
  * Recovers one release from a recovery point: captured Secrets, chart, data, then the facts compared while clients are
@@ -71,6 +72,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
         safetyCopy: null,
       };
       announce(context);
+      requireTimeFor(planned);
       await consent(context);
       if (!run.isChild) await requirePlanUnchanged(context, await quick.planRelease(request));
       if (!(run.isChild && input.partOf?.lockHeld === true)) {
@@ -87,6 +89,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
         );
         console.mark('verify the point', 'done', `${formatBytes(read.plainBytes)} read back`);
       }
+      requireTimeFor(planned);
       run.begin();
       return await recover(context);
     },

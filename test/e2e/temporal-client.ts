@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { connectClient } from '../../workers/temporal-connection.ts';
 import type { Ground } from './ground.ts';
@@ -56,6 +56,17 @@ export async function waitForActivity(
 
 /** PENDING_ACTIVITY_STATE_STARTED of Temporal's API. */
 const started = 2;
+
+/** Ends runs of these ids that a test which failed left open: a page gives its runs names, so each test has the same. */
+export async function endLeftovers(client: Client, workflowIds: readonly string[]): Promise<void> {
+  for (const workflowId of workflowIds)
+    await client.workflow
+      .getHandle(workflowId)
+      .terminate('left by a test')
+      .catch((error: unknown) => {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      });
+}
 
 /** Approves the plan that the run waits with. */
 export async function approveWhenAsked(ground: Ground, workflowId: string): Promise<void> {

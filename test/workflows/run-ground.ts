@@ -1,4 +1,4 @@
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError, type WorkflowHandle, type WorkflowStartOptions } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
@@ -11,6 +11,9 @@ import { installRuntime } from '../../workers/temporal-runtime.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { type ActivityName, activityNames, FakeActivities } from './fake-activities.ts';
+
+/** After what time Temporal itself ends a run. */
+type Timeouts = Pick<WorkflowStartOptions, 'workflowExecutionTimeout' | 'workflowRunTimeout'>;
 
 /** How a run closed: the status that Temporal shows, and the result wherever it travelled. */
 export type Closed = {
@@ -90,9 +93,10 @@ export class RunGround {
     return this.fakes;
   }
 
-  async start(type: string, input?: unknown): Promise<WorkflowHandle> {
+  async start(type: string, input?: unknown, timeouts: Timeouts = {}): Promise<WorkflowHandle> {
     this.count += 1;
     const handle = await this.environment.client.workflow.start(type, {
+      ...timeouts,
       taskQueue: controlQueue,
       workflowId: `${type}-${String(this.count)}`,
       args: input === undefined ? [] : [input],
@@ -116,8 +120,13 @@ export class RunGround {
     return { status: status.name, result, outcomeAttribute: typedSearchAttributes.get(outcomeKey) };
   }
 
-  async run(type: string, input?: unknown): Promise<Closed> {
-    return await this.closed(await this.start(type, input));
+  async run(type: string, input?: unknown, timeouts: Timeouts = {}): Promise<Closed> {
+    return await this.closed(await this.start(type, input, timeouts));
+  }
+
+  /** Lets virtual time go by. */
+  async sleep(time: NonNullable<Timeouts['workflowRunTimeout']>): Promise<void> {
+    await this.environment.sleep(time);
   }
 
   /** Waits until the `progress` of a run is as wanted, in real time. */

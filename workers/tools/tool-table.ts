@@ -3,13 +3,14 @@
  * program itself, which is the same whichever way it came.
  */
 
-/** A tool by the name it is asked for. `helm3` and `docker-compose` are only for tests. */
+/** A tool by the name it is asked for. `helm3`, `docker-compose` and `tctl` are only for tests. */
 export type ToolName =
   | 'go'
   | 'helm'
   | 'helm3'
   | 'kubectl'
   | 'docker-compose'
+  | 'tctl'
   | 'temporal'
   | 'temporal-test-server'
   | 'versitygw';
@@ -147,6 +148,20 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
         package: 'github.com/docker/compose/v2/cmd',
         ldflags: '-s -w -X github.com/docker/compose/v2/internal.Version=v2.40.3',
         inItsSource: true,
+      },
+    ],
+  },
+  tctl: {
+    version: '1.15.2',
+    sources: [
+      {
+        way: 'go',
+        module: 'go.temporal.io/server',
+        version: 'v1.15.2',
+        sum: 'h1:3za3YwtJz9g/KOKfASLD6QWQwtfGObTUqny/q/EVi3o=',
+        package: 'go.temporal.io/server/cmd/tools/cli',
+        // Without the flag a linker of this decade refuses what its dependencies name inside the runtime.
+        ldflags: '-s -w -checklinkname=0',
       },
     ],
   },
