@@ -8,8 +8,7 @@ const rounds: readonly (readonly string[])[] = [
   ['unit'],
   ['workflows'],
   ['charts'],
-  ['e2e', 'conformance'],
-  ['faults'],
+  ['e2e', 'conformance', 'faults'],
   ['alone'],
 ];
 const nameWidth = Math.max(...rounds.map((round) => round.join(' + ').length));
