@@ -8,11 +8,13 @@ const rounds: readonly (readonly string[])[] = [
   ['unit'],
   ['workflows'],
   ['charts'],
-  ['e2e', 'conformance'],
-  ['faults'],
+  ['e2e', 'conformance', 'faults'],
   ['alone'],
 ];
+const nameWidth = Math.max(...rounds.map((round) => round.join(' + ').length));
 const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'workflows', 'charts']);
+/** What `npm run check` has run: left out with `--checked`. */
+const inCheck: ReadonlySet<string> = new Set(['unit', 'workflows']);
 
 const root = join(import.meta.dirname, '..');
 
@@ -36,7 +38,8 @@ async function runSuites(names: readonly string[], env: Record<string, string>):
   });
 }
 
-const asked = process.argv.slice(2);
+const checked = process.argv.includes('--checked');
+const asked = process.argv.slice(2).filter((argument) => argument !== '--checked');
 const known = rounds.flat();
 const unknown = asked.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
@@ -44,7 +47,9 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const chosen = rounds
-  .map((round) => round.filter((name) => asked.length === 0 || asked.includes(name)))
+  .map((round) =>
+    round.filter((name) => (asked.length === 0 || asked.includes(name)) && !(checked && inCheck.has(name))),
+  )
   .filter((round) => round.length > 0);
 const progress = (line: string): void => {
   process.stderr.write(`${line}\n`);
@@ -57,7 +62,7 @@ if (
   )
 )
   await installPackages(progress);
-const rows: string[] = [];
+const rows: string[] = checked ? [...inCheck].map((name) => `${name.padEnd(nameWidth)}  ran in the check`) : [];
 const skipped: string[] = [];
 let failed = 0;
 let sandbox: Awaited<ReturnType<typeof bringUp>> | undefined;
@@ -69,7 +74,7 @@ for (const round of chosen) {
   if (needsSandbox && sandbox === undefined && reason === undefined) {
     try {
       sandbox = await bringUp({}, progress);
-      rows.push(`${'sandbox'.padEnd(18)}  ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
+      rows.push(`${'sandbox'.padEnd(nameWidth)}  ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
       // On a machine that can run the sandbox, one that does not come up is a failure, not a reason to skip.
@@ -84,7 +89,7 @@ for (const round of chosen) {
   const code = await runSuites(round, sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) });
   if (code !== 0) failed += 1;
   rows.push(
-    `${name.padEnd(18)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
+    `${name.padEnd(nameWidth)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
   );
 }
 process.stdout.write(`\n${rows.join('\n')}\n`);

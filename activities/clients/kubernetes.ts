@@ -1,4 +1,5 @@
 import type { RequestOptions } from 'node:https';
+import { isDeepStrictEqual } from 'node:util';
 import {
   ApiException,
   AppsV1Api,
@@ -7,6 +8,7 @@ import {
   KubeConfig,
   NetworkingV1Api,
   PatchStrategy,
+  type RequestContext,
   setHeaderOptions,
   type V1Deployment,
   type V1Pod,
@@ -14,6 +16,9 @@ import {
   VersionApi,
 } from '@kubernetes/client-node';
 import { failure } from '../../model/failures.ts';
+
+type Dispatcher = Parameters<RequestContext['setDispatcher']>[0];
+type DispatcherOptions = ReturnType<KubeConfig['createDispatcherOptions']>;
 
 /** Typed reads and small writes of the cluster; the only code that uses @kubernetes/client-node. */
 export type Kubernetes = {
@@ -33,9 +38,35 @@ export const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePa
 /** A workload that runs pods. */
 export type WorkloadKind = 'StatefulSet' | 'Deployment';
 
+/**
+ * A kubeconfig whose requests share their connections: by itself the library opens one for each request, and the key
+ * exchange costs both ends more than the request. Other credentials, as of a renewed certificate, get connections of
+ * their own.
+ */
+class SharedConnections extends KubeConfig {
+  #wanted: DispatcherOptions | undefined;
+  #kept: { readonly of: DispatcherOptions | undefined; readonly dispatcher: Dispatcher } | undefined;
+
+  override createDispatcherOptions(...of: Parameters<KubeConfig['createDispatcherOptions']>): DispatcherOptions {
+    this.#wanted = super.createDispatcherOptions(...of);
+    return this.#wanted;
+  }
+
+  override async applySecurityAuthentication(context: RequestContext): Promise<void> {
+    const set = context.setDispatcher.bind(context);
+    // Called right after the options of this very request were made.
+    context.setDispatcher = (made) => {
+      if (this.#kept === undefined || !isDeepStrictEqual(this.#kept.of, this.#wanted))
+        this.#kept = { of: this.#wanted, dispatcher: made };
+      set(this.#kept.dispatcher);
+    };
+    await super.applySecurityAuthentication(context);
+  }
+}
+
 /** Opens the cluster that a kubeconfig and context name. @throws ConfigInvalid */
 export function openKubernetes(access: { kubeconfig: string | undefined; context: string | undefined }): Kubernetes {
-  const config = new KubeConfig();
+  const config = new SharedConnections();
   try {
     if (access.kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(access.kubeconfig);

@@ -8,6 +8,7 @@ import { installPlatform } from '../../sandbox/platform/install-platform.ts';
 import { kubectl } from '../../sandbox/platform/kubectl.ts';
 import { releaseLabel, type SandboxRelease, smallPlatform } from '../../sandbox/platform/release.ts';
 import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
+import type { TemporalAddress } from '../../sandbox/temporal.ts';
 import { replayRuns } from './replay-runs.ts';
 import { makeTemporalNamespace } from './temporal-client.ts';
 
@@ -46,6 +47,8 @@ export async function openSandbox(): Promise<Sandbox> {
 /** What a ground is made with: the setting of its platform, and a namespace of Temporal that is made when missing. */
 export type GroundOptions = Partial<SettingOptions> & {
   readonly temporalNamespace?: string;
+  /** A server of the test's own in place of the sandbox's. */
+  readonly temporal?: TemporalAddress;
   /** `false` leaves the installation of the releases to the test. */
   readonly install?: boolean;
 };
@@ -53,10 +56,11 @@ export type GroundOptions = Partial<SettingOptions> & {
 /** Opens the ground of a test file: its platform of two releases is installed, or what is missing of it. */
 export async function openGround(
   name: string,
-  { temporalNamespace = `e2e-${name}`, install = true, ...options }: GroundOptions = {},
+  { temporalNamespace = `e2e-${name}`, temporal, install = true, ...options }: GroundOptions = {},
 ): Promise<Ground> {
   const since = new Date();
-  const sandbox = await openSandbox();
+  const opened = await openSandbox();
+  const sandbox = temporal === undefined ? opened : { ...opened, temporal };
   await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
   const releases = options.releases ?? smallPlatform(`e2e-${name}`);
   if (install) await installPlatform(sandbox, releases);

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 import { kubectl } from '../../sandbox/platform/kubectl.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 
@@ -27,8 +27,12 @@ export async function clusterSecrets(sandbox: Sandbox, namespaces: readonly stri
   return found.filter(({ value }) => value.length >= 12);
 }
 
+const known = new Map<string, Map<string, string>>();
+
 /** The forms in which a secret could stand somewhere. Base64 also at the other two offsets, without its ends. */
 function formsOf(value: string): Map<string, string> {
+  const before = known.get(value);
+  if (before !== undefined) return before;
   const forms = new Map([
     ['raw', value],
     ['JSON-escaped', JSON.stringify(value).slice(1, -1)],
@@ -40,6 +44,7 @@ function formsOf(value: string): Map<string, string> {
       .replace(/=+$/, '');
     forms.set(`base64 at ${String(offset)}`, encoded.slice(offset === 0 ? 0 : 4, encoded.length - 2));
   }
+  known.set(value, forms);
   return forms;
 }
 
@@ -50,6 +55,15 @@ export function findSecrets(secrets: readonly WatchedSecret[], where: string, by
   );
 }
 
+/** What a process was called with; nothing for one that has ended. Read in one go: a promise for each costs four times as much. */
+function argumentsOf(pid: string): Buffer {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
 /** Samples the arguments of every process until it is stopped. */
 export function watchArguments(secrets: () => readonly WatchedSecret[]): {
   stop(): { leaks: Leak[]; samples: number };
@@ -57,14 +71,12 @@ export function watchArguments(secrets: () => readonly WatchedSecret[]): {
   const leaks: Leak[] = [];
   let samples = 0;
   const timer = setInterval(() => {
-    void (async () => {
-      for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-        const line = await readFile(`/proc/${pid}/cmdline`).catch(() => undefined);
-        if (line === undefined || line.length === 0) continue;
-        samples += 1;
-        leaks.push(...findSecrets(secrets(), `arguments of ${line.toString('utf8').split('\0')[0] ?? pid}`, line));
-      }
-    })();
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const line = argumentsOf(pid);
+      if (line.length === 0) continue;
+      samples += 1;
+      leaks.push(...findSecrets(secrets(), `arguments of ${line.toString('utf8').split('\0')[0] ?? pid}`, line));
+    }
   }, 250);
   return {
     stop: () => {

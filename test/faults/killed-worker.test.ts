@@ -1,23 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTemporal, stopTemporal } from '../../sandbox/temporal.ts';
 import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
+import { type OwnTemporal, startOwnTemporal } from '../e2e/own-temporal.ts';
 import { approveWhenAsked, temporalClient, waitForActivity } from '../e2e/temporal-client.ts';
 
 /** How long a killed step may stay unnoticed: its heartbeat timeout. */
 const heartbeatTimeoutMs = 20_000;
 
 describe('a recovery whose worker is killed', () => {
+  let temporal: OwnTemporal;
   let ground: Ground;
 
   beforeAll(async () => {
-    ground = await openGround('killed', { temporalNamespace: 'default' });
+    temporal = await startOwnTemporal();
+    ground = await openGround('killed', { temporal });
     await ground.startWorker();
     expect((await ground.run(['backup', ground.names.postgresql])).exitCode).toBe(0);
   });
 
   afterAll(async () => {
+    await temporal.start();
     await ground.close();
+    await temporal.close();
   });
 
   const points = [
@@ -46,8 +50,8 @@ describe('a recovery whose worker is killed', () => {
     await worker.stop('SIGKILL');
     const killedAt = Date.now();
     if (temporalToo) {
-      await stopTemporal();
-      await startTemporal();
+      await temporal.stop();
+      await temporal.start();
     }
     worker = await ground.startWorker();
     const ended = await ground.run(['watch', workflowId]);
