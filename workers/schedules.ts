@@ -135,7 +135,7 @@ const verbs = { backup: 'Back up', verify: 'Verify', drill: 'Drill' } as const s
   string
 >;
 
-function actionOf({ run, tier, releases, acceptNotIsolated }: PlatformSchedule): {
+function actionOf({ run, tier, releases, longestNotDrilled, acceptNotIsolated }: PlatformSchedule): {
   workflowType: string;
   input: object;
 } {
@@ -145,6 +145,10 @@ function actionOf({ run, tier, releases, acceptNotIsolated }: PlatformSchedule):
   if (run === 'backup') return { workflowType: 'backUpPlatform', input };
   return {
     workflowType: 'runDrill',
-    input: { ...input, ...(acceptNotIsolated === undefined ? {} : { acceptNotIsolated }) },
+    input: {
+      ...input,
+      ...(longestNotDrilled === undefined ? {} : { longestNotDrilled }),
+      ...(acceptNotIsolated === undefined ? {} : { acceptNotIsolated }),
+    },
   };
 }

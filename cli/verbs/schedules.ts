@@ -152,7 +152,11 @@ export function describeChange({ name, change, wanted, current }: ScheduleChange
   return `${head}   ${differing.map((key) => `${key} ${shown(current, key)} → ${shown(wanted, key)}`).join('; ')}`;
 }
 
-function describeLine({ run, cron, timezone, tier, releases }: PlatformSchedule): string {
-  const what = releases === undefined ? (tier === undefined ? '' : ` tier ${String(tier)}`) : ` ${releases.join(', ')}`;
-  return `${run}${what} at ${cron} ${timezone}`;
+function describeLine({ run, cron, timezone, tier, releases, longestNotDrilled }: PlatformSchedule): string {
+  const what = [
+    ...(tier === undefined ? [] : [`tier ${String(tier)}`]),
+    ...(releases === undefined ? [] : [releases.join(', ')]),
+    ...(longestNotDrilled === undefined ? [] : ['the longest not drilled']),
+  ];
+  return `${[run, ...what].join(' ')} at ${cron} ${timezone}`;
 }
