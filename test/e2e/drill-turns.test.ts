@@ -53,6 +53,9 @@ describe('drills of the release longest not drilled', () => {
     const drill = await ground.run(['drill', '--longest-not-drilled']);
     expect(drill.exitCode, drill.stderr).toBe(0);
     expect(drill.result.releases.map(({ release }) => release)).toEqual([first]);
+    // A point that is only read back again has not been restored again.
+    const verified = await ground.run(['verify', second]);
+    expect(verified.exitCode, verified.stderr).toBe(0);
 
     const result = await runSchedule();
 
