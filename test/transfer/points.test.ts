@@ -6,7 +6,7 @@ import { canonicalBytes, createRecoveryKit, signDocument } from '../../transfer/
 import { manifestFolder, newPointId, pointPrefix } from '../../transfer/point-names.ts';
 import { type ChainPoint, commitManifest, findPoint, readChain } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
-import { readLastRestored, readVerifications, writeVerification } from '../../transfer/verifications.ts';
+import { readVerifications, writeVerification } from '../../transfer/verifications.ts';
 import { commitAll, draftAt, release, testKit } from './test-points.ts';
 import { contentsOf, testStore } from './test-sources.ts';
 
@@ -294,23 +294,5 @@ describe('findPoint', () => {
       '2026-11-24T12:00:00.000Z',
       '2026-11-24T11:00:00.000Z',
     ]);
-  });
-
-  it('knows when a release was last restored, whichever point that was, by trusted signatures alone', async () => {
-    const last = (): Promise<string | null> =>
-      readLastRestored({ store, trustedKeys: [kit.signing.publicKey], release });
-    const [older, newer] = ['20261124T100000Z-aaaaaa', '20261124T103000Z-bbbbbb'];
-    await writeVerification({ store, kit, verification: verified(newer, '2026-11-24T14:00:00.000Z', 'usable') });
-    expect(await last()).toBeNull();
-
-    for (const [point, at] of [
-      [older, '2026-11-24T13:00:00.000Z'],
-      [newer, '2026-11-24T12:00:00.000Z'],
-    ] as const)
-      await writeVerification({ store, kit, verification: verified(point, at, 'usable', 'restored') });
-    const forged = verified(newer, '2026-11-24T15:00:00.000Z', 'usable', 'restored');
-    await writeVerification({ store, kit: await testKit(), verification: forged });
-
-    expect(await last()).toBe('2026-11-24T13:00:00.000Z');
   });
 });
