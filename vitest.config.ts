@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
  * `npm test` runs them all, see test/run.ts.
  */
 const suites = {
-  unit: ['test/{model,transfer,activities,workers,cli,scripts}/**/*.test.ts', 'test/conformance/store.test.ts'],
+  unit: ['test/{model,transfer,activities,workers,cli,scripts,sandbox}/**/*.test.ts', 'test/conformance/store.test.ts'],
   workflows: ['test/workflows/**/*.test.ts'],
   charts: ['test/charts/**/*.test.ts'],
   conformance: ['test/conformance/methods*.test.ts'],

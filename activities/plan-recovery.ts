@@ -12,6 +12,7 @@ import { readBytes } from '../transfer/read-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { moveInto, moveIntoDrill } from './binding/move-plan.ts';
+import { readClaim } from './clients/claims.ts';
 import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { readRelease } from './clients/helm.ts';
 import { optional } from './clients/kubernetes.ts';
@@ -36,6 +37,8 @@ export type PlannedRecovery = {
   readonly plan: RunPlan;
   /** Whether Helm has the release now. */
   readonly live: boolean;
+  /** Claims that outlived the release: their volumes are set aside before new ones are filled. */
+  readonly leftClaims?: readonly string[];
 };
 
 /** What a recovery is asked for. */
@@ -115,7 +118,10 @@ export async function planRecovery(
     (await optional(`read namespace ${namespace}`, () =>
       backends.kubernetes.core.readNamespace({ name: namespace }),
     )) !== undefined;
-  const claims = namespaceExisted ? await existingClaims(backends, bound) : [];
+  const existing = namespaceExisted ? await existingClaims(backends, bound) : [];
+  const claims = existing.map(({ name: claim }) => claim);
+  // A release that runs is copied by a backup; of one that is gone nobody can say what its volumes hold.
+  const leftClaims = live === undefined ? existing.flatMap((each) => (each.hasVolume ? [each.name] : [])) : [];
   const overwrites = [
     ...(live === undefined ? [] : [`release ${namespace}/${name}, revision ${String(live.revision)}`]),
     ...claims.map((claim) => `volume claim ${namespace}/${claim}`),
@@ -141,6 +147,7 @@ export async function planRecovery(
           `install ${manifest.chart.name} ${manifest.chart.version} into ${namespace}${namespaceExisted ? '' : ' (new)'}`,
         ]
       : []),
+    ...leftClaims.map((claim) => `set the volume of claim ${claim} aside: it stays as the safety copy`),
     ...manifest.components
       .filter((record) => record.method !== 'release-config')
       .map((record) => `restore ${record.component} by ${record.method}, then compare its facts`),
@@ -155,6 +162,7 @@ export async function planRecovery(
       liveRevision: live?.revision ?? null,
       namespaceExisted,
       claims,
+      ...(leftClaims.length === 0 ? {} : { leftClaims }),
       configuration: namespaceExisted ? await listConfigurationNames(backends.kubernetes, namespace) : [],
       digest,
     },
@@ -181,18 +189,17 @@ export async function planRecovery(
       order: [{ release: releaseTitle(bound.release), tier: bound.tier, why: `tier ${String(bound.tier)}` }],
     },
     live: live !== undefined,
+    ...(leftClaims.length === 0 ? {} : { leftClaims }),
   };
 }
 
 /** Claims of the release's workloads that are there already. */
-async function existingClaims(backends: Backends, bound: BoundPlan): Promise<string[]> {
+async function existingClaims(backends: Backends, bound: BoundPlan): Promise<{ name: string; hasVolume: boolean }[]> {
   const names = Object.values(bound.workloads).flatMap((workload) => workload.claims.map((each) => each.claim));
   const found = await Promise.all(
     names.map(async (name) => {
-      const claim = await optional(`read claim ${name}`, () =>
-        backends.kubernetes.core.readNamespacedPersistentVolumeClaim({ namespace: bound.release.namespace, name }),
-      );
-      return claim === undefined ? [] : [name];
+      const claim = await readClaim(backends.kubernetes, { namespace: bound.release.namespace, name });
+      return claim === undefined ? [] : [{ name, hasVolume: claim.volume !== undefined }];
     }),
   );
   return found.flat();

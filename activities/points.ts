@@ -118,7 +118,8 @@ export function createPointActivities(backends: Backends) {
         const proof: Proof = found.verifications.some((each) => each.proof === 'restored' && each.outcome === 'usable')
           ? 'restored'
           : 'read-back';
-        await write({ outcome: 'usable', proof, ...read, failure: null });
+        // Only what restored a point marks it restored: the instant of that mark says when it was last proven.
+        await write({ outcome: 'usable', proof: 'read-back', ...read, failure: null });
         return { ...read, proof };
       } catch (error) {
         if (error instanceof LifeboatFailure && isDamage(error)) {

@@ -54,10 +54,10 @@ export function generationOf(manifest: Manifest, component: string): string {
   return `${currentRun().runId}-${manifest.id}-${component}`;
 }
 
-/** Claims of the release's workloads that were not there before the run. */
+/** Claims of the release's workloads that this run makes: those that were not there before, or were set aside. */
 export function freshClaims({ bound, recovery }: RunDocument): string[] {
   if (recovery === null) return [];
   return Object.values(bound.workloads)
     .flatMap((workload) => workload.claims.map(({ claim }) => claim))
-    .filter((claim) => !recovery.claims.includes(claim));
+    .filter((claim) => !recovery.claims.includes(claim) || recovery.leftClaims?.includes(claim) === true);
 }

@@ -30,16 +30,17 @@ const Quiesced = z.looseObject({
  * Finds fences, stopped workloads, quiesces, helper pods and the scratch namespaces of drills that runs left in the
  * cluster, and undoes those whose run is over; what belongs to a run that goes on is never touched. Of a run that
  * Temporal does not know, or where none answers, the deadline counts, or `all`: a person said that whatever run it was
- * is gone for good.
+ * is gone for good. `run` leaves out what other runs left.
  */
 export async function repair(
   backends: Backends,
   client: Client | undefined,
-  of: { all: boolean; dryRun: boolean },
+  of: { all: boolean; dryRun: boolean; run?: string | undefined },
 ): Promise<Leftover[]> {
   const { kubernetes } = backends;
   const found: Leftover[] = [];
-  for (const mark of await findMarks(kubernetes)) {
+  const isAsked = ({ run }: { run: string }): boolean => of.run === undefined || of.run === run;
+  for (const mark of (await findMarks(kubernetes)).filter(isAsked)) {
     const reason = await reasonToUndo(mark, client, of.all);
     const outcome =
       reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(() => undoMark(backends, mark));
@@ -58,6 +59,7 @@ export async function repair(
   for (const pod of pods.items) {
     const { name = '', namespace = '', labels = {} } = pod.metadata ?? {};
     const run = labels[marks.run] ?? '';
+    if (!isAsked({ run })) continue;
     const reason = await reasonToUndo({ run, deadline: new Date(8.64e15).toISOString() }, client, of.all);
     const remove = async (): Promise<void> => {
       await kubernetes.core.deleteNamespacedPod({ namespace, name }).catch((error: unknown) => {
@@ -67,7 +69,7 @@ export async function repair(
     const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(remove);
     found.push({ what: 'helper pod', object: `Pod ${namespace}/${name}`, run, deadline: null, reason, ...outcome });
   }
-  for (const { namespace, run, deadline } of await findScratch(kubernetes)) {
+  for (const { namespace, run, deadline } of (await findScratch(kubernetes)).filter(isAsked)) {
     const reason = await reasonToUndo({ run, deadline }, client, of.all);
     const outcome =
       reason === null || of.dryRun

@@ -27,6 +27,8 @@ export const RunDocument = z.strictObject({
       namespaceExisted: z.boolean(),
       /** Volume claims of the release that were there already. */
       claims: z.array(z.string()),
+      /** Those of them that the run sets aside, because their release was gone: the ones that it has then are new. */
+      leftClaims: z.array(z.string()).optional(),
       /** Secrets and ConfigMaps that were in its namespace, as `Secret/name`; documents of earlier versions lack it. */
       configuration: z.array(z.string()).optional(),
       digest: z.string(),

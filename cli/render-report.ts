@@ -70,10 +70,15 @@ function isolation({ drill }: RunResult): string {
 }
 
 /** What a reader must know of a release beside its row: what is missing, what was excepted, what was left behind. */
-function remarksOf({ release, components, facts, leftBehind, upgrade }: ReleaseResult): string[] {
+function remarksOf({ release, components, facts, leftBehind, upgrade, downtime }: ReleaseResult): string[] {
   const missing = components.filter((component) => component.reason !== undefined);
   return [
     ...(upgrade === undefined ? [] : [upgradeRemark(release, upgrade)]),
+    ...(downtime === undefined
+      ? []
+      : [
+          `Stopped: ${release} ${objective(downtime)} of the ${formatDuration(downtime.objectiveSeconds * 1000)} allowed`,
+        ]),
     ...missing.map(
       ({ component, outcome, reason }) =>
         `${outcome === 'not captured' ? 'Not captured' : 'Not restored'}: ${release} ${component} (${reason ?? ''})`,

@@ -7,12 +7,22 @@ export type Moves = z.infer<typeof Moves>;
 /** Whether the network kept a drill apart from what is live; null where the run ended before that was measured. */
 export type Isolation = 'enforced' | 'not isolated' | null;
 
+/** The release that a drill took because a recovery of it was proven longest ago. */
+export type DrillChoice = {
+  readonly release: string;
+  /** When a point of it was last restored and found equal, ISO-8601 UTC; null where none ever was. */
+  readonly restoredAt: string | null;
+  readonly why: string;
+};
+
 /** What a drill says beside the results of its releases. */
 export type DrillReport = {
   readonly isolated: Isolation;
   readonly namespaces: Moves;
   /** One line a probe: what was reached before the policy, and what of it after. */
   readonly probes: readonly string[];
+  /** Where the drill chose its release itself. */
+  readonly chosen?: DrillChoice;
 };
 
 /** An address inside the cluster that a text names: `mysql.web`, `mysql.web.svc.cluster.local`. */

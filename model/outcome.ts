@@ -72,6 +72,8 @@ export type ReleaseResult = {
   };
   readonly rpo: Objective;
   readonly rto: Objective;
+  /** Of a capture that stops the service: how long clients were without it, against `allowDowntime`. */
+  readonly downtime?: Objective;
   readonly durationMs: number;
   /** Milliseconds of the steps that a report shows. */
   readonly steps: Readonly<Record<string, number>>;
@@ -135,8 +137,12 @@ export function joinCompensations(all: readonly Compensation[]): Compensation {
  * Whether every measured objective of the releases was met; null where none was measured. What failed met nothing,
  * however good the figures of its neighbours are.
  */
-export function objectivesMet(releases: readonly Pick<ReleaseResult, 'outcome' | 'rpo' | 'rto'>[]): boolean | null {
-  const measured = releases.flatMap((release) => [release.rpo.met, release.rto.met]).filter((met) => met !== null);
+export function objectivesMet(
+  releases: readonly Pick<ReleaseResult, 'outcome' | 'rpo' | 'rto' | 'downtime'>[],
+): boolean | null {
+  const measured = releases
+    .flatMap(({ rpo, rto, downtime }) => [rpo.met, rto.met, downtime?.met ?? null])
+    .filter((met) => met !== null);
   if (measured.length === 0) return null;
   return measured.every(Boolean) && releases.every(({ outcome }) => outcome === 'complete' || outcome === 'partial');
 }

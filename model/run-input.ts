@@ -94,8 +94,8 @@ export const RecoverPlatformInput = z
 export type RecoverPlatformInput = z.infer<typeof RecoverPlatformInput>;
 
 /**
- * Input of `runDrill`; `{}` drills every release. One of `release`, `releases`, `tier` and `platform` chooses them, and
- * what a chosen release requires is drilled with it.
+ * Input of `runDrill`; `{}` drills every release. One of `release`, `releases`, `tier`, `platform` and
+ * `longestNotDrilled` chooses them, and what a chosen release requires is drilled with it.
  */
 export const RunDrillInput = z
   .strictObject({
@@ -103,6 +103,8 @@ export const RunDrillInput = z
     releases: z.array(z.string()).min(1).optional(),
     platform: z.literal(true).optional(),
     tier: z.number().int().min(1).max(4).optional(),
+    /** The one release of which a point was restored longest ago, or never. */
+    longestNotDrilled: z.literal(true).optional(),
     /** `latest-verified`, the id of a platform point, or of a point of the one release. */
     point: z.string().default('latest-verified'),
     /** Name of the cluster whose network does not isolate: the drill runs all the same, and says so. */

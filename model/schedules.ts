@@ -31,6 +31,8 @@ export const PlatformSchedule = z.strictObject({
   tier: Tier.optional(),
   /** Of a backup or a drill: only these, as `namespace/name`. */
   releases: z.array(z.string()).min(1).optional(),
+  /** Of a drill: each time the one release of which a point was restored longest ago, or never. */
+  longestNotDrilled: z.literal(true).optional(),
   /** Of a drill: the name of the cluster, where its network does not keep a drill from what is live. */
   acceptNotIsolated: z.string().regex(label).optional(),
   /** A start is moved by up to so much, so that platforms do not start all at once. */
@@ -111,10 +113,12 @@ export function scheduleProblems(
       problems.push(`schedule ${schedule.name}: the name is there twice`);
     if (schedule.run === 'verify' && (schedule.tier !== undefined || schedule.releases !== undefined))
       problems.push(`schedule ${schedule.name}: tier and releases are for backups and drills`);
-    if (schedule.run === 'drill' && schedule.tier !== undefined && schedule.releases !== undefined)
-      problems.push(`schedule ${schedule.name}: a drill takes a tier or releases, not both`);
-    if (schedule.run !== 'drill' && schedule.acceptNotIsolated !== undefined)
-      problems.push(`schedule ${schedule.name}: acceptNotIsolated is for drills`);
+    const selections = [schedule.tier, schedule.releases, schedule.longestNotDrilled];
+    if (schedule.run === 'drill' && selections.filter((each) => each !== undefined).length > 1)
+      problems.push(`schedule ${schedule.name}: a drill takes one of tier, releases and longestNotDrilled`);
+    for (const key of ['acceptNotIsolated', 'longestNotDrilled'] as const)
+      if (schedule.run !== 'drill' && schedule[key] !== undefined)
+        problems.push(`schedule ${schedule.name}: ${key} is for drills`);
     for (const release of schedule.releases ?? [])
       if (!known.has(release)) problems.push(`schedule ${schedule.name}: ${release} is not in releases`);
   }

@@ -40,6 +40,28 @@ export async function readVerifications(of: {
   return found.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
 }
 
+/** When a point of a release was last restored and found equal to its facts; null where none ever was. @throws Store* */
+export async function readLastRestored(of: {
+  store: Store;
+  trustedKeys: readonly string[];
+  release: ReleaseName;
+}): Promise<string | null> {
+  const keys: string[] = [];
+  for await (const { key } of of.store.list(`verifications/${releasePath(of.release)}/`)) keys.push(key);
+  // The name of a verification is its instant: the newest ones come first, so that few are read.
+  const instantOf = (key: string): string => key.slice(key.lastIndexOf('/'));
+  for (const key of keys.sort((one, other) => instantOf(other).localeCompare(instantOf(one)))) {
+    const verification = open(await of.store.get(key), of.trustedKeys, key);
+    if (
+      verification?.proof === 'restored' &&
+      verification.outcome === 'usable' &&
+      releasePath(verification.release) === releasePath(of.release)
+    )
+      return verification.at;
+  }
+  return null;
+}
+
 function open(bytes: Buffer, trustedKeys: readonly string[], key: string): Verification | undefined {
   try {
     return Verification.safeParse(openSigned(JSON.parse(bytes.toString('utf8')), trustedKeys, key)).data;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Platform } from '../model/platform.ts';
 import { controlQueue } from '../model/run-names.ts';
 import { PlatformSchedule } from '../model/schedules.ts';
+import { isOwnPause, scheduleEdits } from './schedule-edits.ts';
 
 /** Key of the memo that marks a schedule as ours, on it and on every run that it starts. */
 const memoKey = 'lifeboatSchedule';
@@ -19,6 +20,8 @@ export type ScheduleChange = {
   readonly wanted: PlatformSchedule | null;
   /** As Temporal has it; null where it is not there. */
   readonly current: PlatformSchedule | null;
+  /** What somebody changed in Temporal since it was applied, one text each. */
+  readonly edited: readonly string[];
 };
 
 /** A schedule as Temporal runs it. */
@@ -26,6 +29,8 @@ export type LiveSchedule = {
   readonly id: string;
   readonly name: string;
   readonly line: PlatformSchedule;
+  /** What is not as the line makes it: somebody changed it in Temporal. */
+  readonly edited: readonly string[];
   readonly paused: boolean;
   readonly note: string;
   /** ISO-8601 UTC. */
@@ -42,23 +47,26 @@ export function scheduleId(platform: string, name: string): string {
 
 /** Compares the schedules of lifeboat.yaml with those of Temporal; changes nothing. */
 export async function planSchedules(client: Client, platform: Platform): Promise<ScheduleChange[]> {
-  const live = new Map((await listSchedules(client, platform.platform)).map((each) => [each.name, each.line]));
+  const live = new Map((await listSchedules(client, platform.platform)).map((each) => [each.name, each]));
   const wanted = new Set(platform.schedules.map(({ name }) => name));
   const changes = platform.schedules.map((line): ScheduleChange => {
-    const current = live.get(line.name) ?? null;
-    const change = current === null ? 'create' : isDeepStrictEqual(current, line) ? 'none' : 'update';
-    return { id: scheduleId(platform.platform, line.name), name: line.name, change, wanted: line, current };
+    const found = live.get(line.name);
+    const edited = found?.edited ?? [];
+    const isAsWanted = edited.length === 0 && isDeepStrictEqual(found?.line, line);
+    const change = found === undefined ? 'create' : isAsWanted ? 'none' : 'update';
+    const current = found?.line ?? null;
+    return { id: scheduleId(platform.platform, line.name), name: line.name, change, wanted: line, current, edited };
   });
   const gone = [...live].filter(([name]) => !wanted.has(name));
   return [
     ...changes,
-    ...gone.map(([name, current]): ScheduleChange => {
-      return { id: scheduleId(platform.platform, name), name, change: 'remove', wanted: null, current };
+    ...gone.map(([name, { line, edited }]): ScheduleChange => {
+      return { id: scheduleId(platform.platform, name), name, change: 'remove', wanted: null, current: line, edited };
     }),
   ];
 }
 
-/** Makes one change. Whether somebody paused a schedule, and why, stays as it is. */
+/** Makes one change. What was paused by `lifeboat schedules pause` stays paused. */
 export async function applyChange(client: Client, platform: string, change: ScheduleChange): Promise<void> {
   const handle = client.schedule.getHandle(change.id);
   if (change.wanted === null) {
@@ -70,7 +78,13 @@ export async function applyChange(client: Client, platform: string, change: Sche
   if (change.change === 'update')
     await handle.update(({ state }) => {
       const { spec, action, policies } = options;
-      return { spec, action, state, ...(policies === undefined ? {} : { policies }) };
+      const { paused, note = '' } = state;
+      return {
+        spec,
+        action,
+        state: isOwnPause(state) ? { paused, note } : { paused: false, note: paused ? 'resumed by apply' : note },
+        ...(policies === undefined ? {} : { policies }),
+      };
     });
 }
 
@@ -80,24 +94,27 @@ export async function listSchedules(client: Client, platform: string): Promise<L
   for await (const { scheduleId: id, memo } of client.schedule.list()) {
     // The memo of the schedule cannot be changed: it says whose it is, and the one of its action what it does.
     if (Memo.safeParse(memo).data?.[memoKey].platform !== platform) continue;
-    const live = await readSchedule(client, id);
+    const live = await readSchedule(client, platform, id);
     if (live !== undefined) found.push(live);
   }
   return found.sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /** One schedule of ours; undefined where it is not there. */
-export async function readSchedule(client: Client, id: string): Promise<LiveSchedule | undefined> {
+export async function readSchedule(client: Client, platform: string, id: string): Promise<LiveSchedule | undefined> {
   try {
-    const { action, state, info } = await client.schedule.getHandle(id).describe();
-    const memo = Memo.safeParse(action.memo);
-    if (!memo.success) return undefined;
-    const { line } = memo.data[memoKey];
+    const described = await client.schedule.getHandle(id).describe();
+    const { action, state, info } = described;
+    const own = Memo.safeParse(described.memo).data?.[memoKey];
+    if (own?.platform !== platform) return undefined;
+    // An editor may have dropped the memo of the action: then the line is the one that the schedule was made with.
+    const { line } = Memo.safeParse(action.memo).data?.[memoKey] ?? own;
     const last = info.recentActions.at(-1);
     return {
       id,
       name: line.name,
       line,
+      edited: scheduleEdits(described, line, scheduleOptions(platform, line)),
       paused: state.paused,
       note: state.note ?? '',
       next: info.nextActionTimes[0]?.toISOString() ?? null,
@@ -135,7 +152,7 @@ const verbs = { backup: 'Back up', verify: 'Verify', drill: 'Drill' } as const s
   string
 >;
 
-function actionOf({ run, tier, releases, acceptNotIsolated }: PlatformSchedule): {
+function actionOf({ run, tier, releases, longestNotDrilled, acceptNotIsolated }: PlatformSchedule): {
   workflowType: string;
   input: object;
 } {
@@ -145,6 +162,10 @@ function actionOf({ run, tier, releases, acceptNotIsolated }: PlatformSchedule):
   if (run === 'backup') return { workflowType: 'backUpPlatform', input };
   return {
     workflowType: 'runDrill',
-    input: { ...input, ...(acceptNotIsolated === undefined ? {} : { acceptNotIsolated }) },
+    input: {
+      ...input,
+      ...(longestNotDrilled === undefined ? {} : { longestNotDrilled }),
+      ...(acceptNotIsolated === undefined ? {} : { acceptNotIsolated }),
+    },
   };
 }

@@ -14,6 +14,8 @@ import {
   type RecoveryContext,
   raiseFence,
   restore,
+  setAsideStep,
+  setClaimsAside,
 } from './run/recovery-steps.ts';
 import { draftRelease, timed } from './run/release-draft.ts';
 import { takeSafetyCopy } from './run/safety-copy.ts';
@@ -70,6 +72,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
         components: captured,
         config: captured.find((each) => each.method === 'release-config'),
         safetyCopy: null,
+        hasSetAside: false,
       };
       announce(context);
       requireTimeFor(planned);
@@ -117,6 +120,7 @@ function announce({ run, components, planned, config }: RecoveryContext): void {
   console.announce([
     ...(input.partOf?.verified === true ? [] : ['verify the point']),
     ...(planned.live ? ['fence', 'safety copy'] : []),
+    ...((planned.leftClaims ?? []).length > 0 ? [setAsideStep] : []),
     ...(input.scope === 'all' ? ['install the chart'] : []),
     ...data.map((component) => `restore ${component.name}`),
     'compare facts',
@@ -157,6 +161,7 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   const { input, console } = run;
   const data = components.filter((component) => component !== config);
   if (planned.live) await holdLiveRelease(context);
+  else if ((planned.leftClaims ?? []).length > 0) await step(context, setAsideStep, () => setClaimsAside(context));
   if (input.scope === 'all') {
     console.mark('install the chart', 'running');
     await step(context, 'install the chart', () => install(context));

@@ -1,4 +1,5 @@
 import type { PlannedDrill } from '../activities/plan-drill.ts';
+import type { DrillReport, Isolation } from '../model/drill.ts';
 import { durationMs, formatDuration } from '../model/duration.ts';
 import { failure } from '../model/failures.ts';
 import { joinOutcomes, measureObjective, type ReleaseResult, type RunResult } from '../model/outcome.ts';
@@ -39,7 +40,8 @@ export async function runDrill(raw?: unknown): Promise<RunResult> {
       const { input, console } = run;
       requireOneSelection(input);
       const planned = await plan(run);
-      run.drill = { isolated: null, namespaces: planned.moves, probes: [] };
+      run.drill = drillReport(planned, null, []);
+      if (planned.chosen !== undefined) run.notes.push(`drilled ${planned.chosen.release}: ${planned.chosen.why}`);
       if (input.dryRun) return { outcome: 'complete', plan: planned.plan };
       for (const each of planned.refused) {
         run.releases.push({ ...unknownRelease(each.release, each.tier), outcome: 'refused', failure: each.failure });
@@ -61,14 +63,25 @@ export async function runDrill(raw?: unknown): Promise<RunResult> {
   );
 }
 
-function requireOneSelection({ release, releases, tier, platform }: RunDrillInput): void {
-  if ([release, releases, tier, platform].filter((each) => each !== undefined).length > 1)
+function requireOneSelection(input: RunDrillInput): void {
+  const { release, releases, tier, platform, longestNotDrilled, point } = input;
+  if ([release, releases, tier, platform, longestNotDrilled].filter((each) => each !== undefined).length > 1)
     throw failure('InputInvalid', {
-      message: 'start runDrill: one of release, releases, tier and platform; none of them means the platform',
+      message:
+        'start runDrill: one of release, releases, tier, platform and longestNotDrilled; none of them means the platform',
+    });
+  if (longestNotDrilled !== undefined && point !== 'latest-verified')
+    throw failure('InputInvalid', {
+      message: `start runDrill: longestNotDrilled takes the newest verified point of the release that it chooses, not ${point}`,
     });
 }
 
-function titleOf({ release, releases, tier }: RunDrillInput): string {
+function drillReport({ moves, chosen }: PlannedDrill, isolated: Isolation, probes: DrillReport['probes']): DrillReport {
+  return { isolated, namespaces: moves, probes, ...(chosen === undefined ? {} : { chosen }) };
+}
+
+function titleOf({ release, releases, tier, longestNotDrilled }: RunDrillInput): string {
+  if (longestNotDrilled !== undefined) return 'the release longest not drilled';
   if (release !== undefined) return release;
   if (releases !== undefined) return releases.join(', ');
   return tier === undefined ? 'the platform' : `tier ${String(tier)}`;
@@ -84,6 +97,7 @@ async function plan({ input, console }: DrillRun): Promise<PlannedDrill> {
       tier: input.tier ?? null,
       point: input.point,
       acceptNotIsolated: input.acceptNotIsolated ?? null,
+      ...(input.longestNotDrilled === undefined ? {} : { longestNotDrilled: true }),
       configDigest: input.configDigest ?? null,
     },
   ]);
@@ -122,7 +136,8 @@ async function open({ console }: DrillRun, { drill, moves, members }: PlannedDri
 }
 
 /** Before any pod of an application starts: what is live must be out of reach, and that is measured. */
-async function isolate(run: DrillRun, { drill, moves, members, cluster }: PlannedDrill): Promise<void> {
+async function isolate(run: DrillRun, planned: PlannedDrill): Promise<void> {
+  const { drill, moves, members, cluster } = planned;
   const { console, input } = run;
   console.enter('isolating');
   console.mark(isolating, 'running');
@@ -130,7 +145,7 @@ async function isolate(run: DrillRun, { drill, moves, members, cluster }: Planne
     { summary: 'cut the scratch namespaces off, and probe it' },
     [{ drill, moves, members: members.map(({ release, point }) => ({ release, point })) }],
   );
-  run.drill = { isolated: enforced ? 'enforced' : 'not isolated', namespaces: moves, probes };
+  run.drill = drillReport(planned, enforced ? 'enforced' : 'not isolated', probes);
   if (enforced) {
     console.mark(isolating, 'done', `enforced: ${String(probes.length)} probes`);
     return;
@@ -223,7 +238,8 @@ function conclude(run: DrillRun, planned: PlannedDrill): Ending {
   const outcome = joinOutcomes(run.releases.map((release) => release.outcome));
   const elapsedMs = Date.now() - run.console.startedAt.getTime();
   const { input } = run;
-  if (input.release === undefined && input.releases === undefined && input.tier === undefined) {
+  const { release, releases, tier, longestNotDrilled } = input;
+  if ([release, releases, tier, longestNotDrilled].every((each) => each === undefined)) {
     const { met } = measureObjective(durationMs(planned.rto), elapsedMs);
     run.notes.push(`platform RTO ${formatDuration(elapsedMs)} of ${planned.rto}: ${met === true ? 'met' : 'missed'}`);
   }

@@ -7,12 +7,13 @@ import { namedReleases, tierOf } from './backup.ts';
 type Options = {
   tier?: string;
   platform?: boolean;
+  longestNotDrilled?: boolean;
   point?: string;
   acceptNotIsolated?: string;
   dryRun?: boolean;
 };
 
-/** `lifeboat drill [RELEASE…] [--tier N] [--platform]` */
+/** `lifeboat drill [RELEASE…] [--tier N] [--platform] [--longest-not-drilled]` */
 export const drill: Verb = (program) => {
   program
     .command('drill')
@@ -20,6 +21,7 @@ export const drill: Verb = (program) => {
     .argument('[release...]', 'namespace/name, or a name that is unique; default: every release of lifeboat.yaml')
     .option('--tier <1-4>', 'only the releases of one tier, and what they require')
     .option('--platform', 'every release')
+    .option('--longest-not-drilled', 'the one release of which a point was restored longest ago, or never')
     .option('--point <id>', 'a platform point, or a point of the one release; default: the newest verified ones')
     .option(
       '--accept-not-isolated <cluster>',
@@ -30,8 +32,11 @@ export const drill: Verb = (program) => {
       act<Options>(async (session, options, names = []) => {
         const { platform } = await session.platform();
         const tier = tierOf(options.tier);
-        if ([names.length > 0, tier !== undefined, options.platform === true].filter(Boolean).length > 1)
-          throw failure('InputInvalid', { message: 'drill: name releases, or --tier, or --platform, one of them' });
+        const longest = options.longestNotDrilled === true;
+        if ([names.length > 0, tier !== undefined, options.platform === true, longest].filter(Boolean).length > 1)
+          throw failure('InputInvalid', {
+            message: 'drill: name releases, or --tier, or --platform, or --longest-not-drilled, one of them',
+          });
         const releases = await namedReleases(session, names);
         const accepted = options.acceptNotIsolated;
         if (accepted !== undefined && accepted !== platform.cluster.name)
@@ -47,10 +52,11 @@ export const drill: Verb = (program) => {
             dryRun: options.dryRun === true,
             ...(releases.length === 0 ? {} : { releases }),
             ...(tier === undefined ? {} : { tier }),
+            ...(longest ? { longestNotDrilled: true } : {}),
             ...(options.point === undefined ? {} : { point: options.point }),
             ...(accepted === undefined ? {} : { acceptNotIsolated: accepted }),
           },
-          summary: `Drill ${releases.length === 0 ? `platform ${platform.platform}` : releases.join(', ')}`,
+          summary: `Drill ${longest ? 'the release longest not drilled' : releases.length === 0 ? `platform ${platform.platform}` : releases.join(', ')}`,
         });
       }),
     );

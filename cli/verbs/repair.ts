@@ -12,13 +12,15 @@ export const repair: Verb = (program) => {
     )
     .option('--dry-run', 'only show them')
     .option('--all', 'undo also what belongs to no run that Temporal knows: its run is gone for good')
+    .option('--run <id>', 'only what this run left')
     .action(
-      act<{ dryRun?: boolean; all?: boolean }>(async (session, options) => {
+      act<{ dryRun?: boolean; all?: boolean; run?: string }>(async (session, options) => {
         const client = await session.client().catch(() => undefined);
         const { repair: repairCluster } = await import('../../activities/repair.ts');
         const found = await repairCluster(await session.backends(), client, {
           all: options.all === true,
           dryRun: options.dryRun === true,
+          run: options.run,
         });
         const { terminal } = session;
         if (terminal.json) terminal.printJson(found);

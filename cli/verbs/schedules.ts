@@ -56,13 +56,14 @@ export const schedules: Verb = (program) => {
           session.terminal.printJson({ schedules: live, notApplied: lacking });
           return 0;
         }
-        const rows = live.map(({ name, line, next, last, paused, note, skipped }) => [
+        const rows = live.map(({ name, line, next, last, paused, note, skipped, edited }) => [
           name,
           describeLine(line),
           paused ? '–' : next === null ? '–' : next.slice(0, 16).replace('T', ' '),
           last === null ? '–' : when(last.at),
           [
             paused ? `paused: ${note}` : 'on',
+            ...(edited.length === 0 ? [] : ['edited in Temporal: lifeboat schedules apply --dry-run']),
             ...(skipped.overlap > 0 ? [`${String(skipped.overlap)} skipped, the run before went on`] : []),
             ...(skipped.missed > 0 ? [`${String(skipped.missed)} missed`] : []),
           ].join(', '),
@@ -83,35 +84,45 @@ export const schedules: Verb = (program) => {
     .action(
       act<{ by: string; reason: string }>(async (session, { by, reason }, [name = '']) => {
         const handle = await findSchedule(session, name);
-        await handle.pause(`${reason} (${by})`);
-        session.terminal.print(`paused ${name}`);
+        const { pauseNote } = await import('../../workers/schedule-edits.ts');
+        const note = pauseNote(by, reason);
+        await handle.pause(note);
+        say(session, { name, did: 'paused', note });
         return 0;
       }),
     );
 
   onSchedule(command, 'resume', 'let a paused schedule go on', async (handle, name) => {
     await handle.unpause('resumed');
-    return `resumed ${name}`;
+    return { name, did: 'resumed' };
   });
   const trigger = 'start what a schedule runs now; skipped while its run before goes on';
   onSchedule(command, 'trigger', trigger, async (handle, name) => {
     // Without it the SDK would allow two at once.
     await handle.trigger('SKIP');
-    return `triggered ${name}: lifeboat runs`;
+    return { name, did: 'triggered', note: 'lifeboat runs' };
   });
   const remove = 'remove a schedule; the next apply makes it again while lifeboat.yaml has it';
   onSchedule(command, 'remove', remove, async (handle, name) => {
     await handle.delete();
-    return `removed ${name}`;
+    return { name, did: 'removed' };
   });
 };
+
+/** What a command did to a schedule. */
+type Done = { readonly name: string; readonly did: string; readonly note?: string };
+
+function say({ terminal }: Session, done: Done): void {
+  if (terminal.json) terminal.printJson(done);
+  else terminal.print(`${done.did} ${done.name}${done.note === undefined ? '' : `: ${done.note}`}`);
+}
 
 /** Adds a command that does one thing to the schedule that it is given, and says what. */
 function onSchedule(
   command: Command,
   verb: string,
   description: string,
-  work: (handle: ScheduleHandle, name: string) => Promise<string>,
+  work: (handle: ScheduleHandle, name: string) => Promise<Done>,
 ): void {
   command
     .command(verb)
@@ -119,7 +130,7 @@ function onSchedule(
     .argument('<name>')
     .action(
       act(async (session, _options, [name = ''] = []) => {
-        session.terminal.print(await work(await findSchedule(session, name), name));
+        say(session, await work(await findSchedule(session, name), name));
         return 0;
       }),
     );
@@ -131,7 +142,7 @@ async function findSchedule(session: Session, name: string): Promise<ScheduleHan
   const { listSchedules, readSchedule, scheduleId } = await import('../../workers/schedules.ts');
   const client = await session.client();
   const id = scheduleId(platform.platform, name);
-  if ((await readSchedule(client, id)) !== undefined) return client.schedule.getHandle(id);
+  if ((await readSchedule(client, platform.platform, id)) !== undefined) return client.schedule.getHandle(id);
   const there = (await listSchedules(client, platform.platform)).map((each) => each.name);
   throw failure('InputInvalid', {
     message: `find schedule ${name}: Temporal has ${there.length === 0 ? 'none' : there.join(', ')} of ${platform.platform}`,
@@ -139,7 +150,7 @@ async function findSchedule(session: Session, name: string): Promise<ScheduleHan
 }
 
 /** A change in one line; an update names what becomes of each key. */
-export function describeChange({ name, change, wanted, current }: ScheduleChange): string {
+export function describeChange({ name, change, wanted, current, edited }: ScheduleChange): string {
   const head = `${signs[change]} ${name}`;
   if (wanted === null || current === null) {
     const line = wanted ?? current;
@@ -149,10 +160,17 @@ export function describeChange({ name, change, wanted, current }: ScheduleChange
   const shown = (line: PlatformSchedule, key: keyof PlatformSchedule): string =>
     line[key] === undefined ? 'none' : [line[key]].flat().join(', ');
   const differing = keys.filter((key) => shown(current, key) !== shown(wanted, key));
-  return `${head}   ${differing.map((key) => `${key} ${shown(current, key)} → ${shown(wanted, key)}`).join('; ')}`;
+  return `${head}   ${[
+    ...differing.map((key) => `${key} ${shown(current, key)} → ${shown(wanted, key)}`),
+    ...edited.map((each) => `edited in Temporal: ${each}`),
+  ].join('; ')}`;
 }
 
-function describeLine({ run, cron, timezone, tier, releases }: PlatformSchedule): string {
-  const what = releases === undefined ? (tier === undefined ? '' : ` tier ${String(tier)}`) : ` ${releases.join(', ')}`;
-  return `${run}${what} at ${cron} ${timezone}`;
+function describeLine({ run, cron, timezone, tier, releases, longestNotDrilled }: PlatformSchedule): string {
+  const what = [
+    ...(tier === undefined ? [] : [`tier ${String(tier)}`]),
+    ...(releases === undefined ? [] : [releases.join(', ')]),
+    ...(longestNotDrilled === undefined ? [] : ['the longest not drilled']),
+  ];
+  return `${[run, ...what].join(' ')} at ${cron} ${timezone}`;
 }

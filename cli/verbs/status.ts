@@ -51,11 +51,12 @@ export const status: Verb = (program) => {
           const plan =
             chart === undefined ? undefined : plans.all().find((each) => each.plan.charts.includes(chart))?.plan;
           const rpo = entry?.objectives?.rpo ?? plan?.objectives.rpo;
-          const restored = own.flatMap((each) =>
-            each.verifications
-              .filter((verification) => verification.proof === 'restored')
-              .map((verification) => verification.at),
-          )[0];
+          const restored = own
+            .flatMap((each) => each.verifications)
+            .filter((verification) => verification.proof === 'restored')
+            .map((verification) => verification.at)
+            .sort()
+            .at(-1);
           const lock = locks === undefined ? undefined : locks.find((each) => each.release === releasePath(release));
           return {
             release: title,

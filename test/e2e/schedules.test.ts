@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lifeboat } from '../../demo/command.ts';
 import type { LiveSchedule, ScheduleChange } from '../../workers/schedules.ts';
@@ -26,6 +28,12 @@ describe('schedules of lifeboat.yaml', () => {
   };
   const listed = async (): Promise<LiveSchedule[]> =>
     (JSON.parse((await run('list', '--json')).stdout) as { schedules: LiveSchedule[] }).schedules;
+  /** Runs the command line of Temporal. */
+  const temporal = async (...args: string[]): Promise<void> => {
+    const { address } = ground.sandbox.temporal;
+    const where = ['--address', address, '--namespace', ground.temporalNamespace];
+    await promisify(execFile)(ground.sandbox.tools.temporal, [...args, ...where]);
+  };
   /** Temporal's list of schedules follows what was done to them by a moment. */
   const until = async (wanted: (live: LiveSchedule[]) => boolean): Promise<LiveSchedule[]> => {
     const end = Date.now() + 100_000;
@@ -67,8 +75,78 @@ describe('schedules of lifeboat.yaml', () => {
     expect(applied.stdout).toContain('- check   verify at 0 5 * * 0 UTC');
     const [nightly, ...others] = await until((live) => live.length === 1);
     expect(others).toEqual([]);
-    expect(nightly).toMatchObject({ paused: true, note: 'the store moves (ann)', line: { cron: '30 */6 * * *' } });
+    expect(nightly).toMatchObject({
+      paused: true,
+      note: 'the store moves (ann, lifeboat schedules pause)',
+      line: { cron: '30 */6 * * *' },
+    });
     expect((await run('trigger', 'weekly')).stderr).toContain('find schedule weekly: Temporal has nightly');
+  });
+
+  it('are put right where somebody edited them in Temporal, each difference shown before', async () => {
+    await use('  - { name: nightly, run: backup, cron: "0 */6 * * *", jitter: 2m }\n');
+    await changes();
+    const [before] = await until((live) => live[0]?.line.jitter === '2m' && live[0].edited.length === 0);
+    expect((await run('resume', 'nightly', '--json')).stdout).toContain('"did": "resumed"');
+    // As `temporal schedule update` does it: all is replaced, and what it is not given is gone.
+    await temporal(
+      'schedule',
+      'update',
+      '--schedule-id',
+      before?.id ?? '',
+      '--cron',
+      '30 3 * * 1-5',
+      '--type',
+      'selfTest',
+      '--task-queue',
+      'lifeboat',
+      '--workflow-id',
+      'by-hand',
+      '--input',
+      '{"tier":1}',
+      '--overlap-policy',
+      'AllowAll',
+    );
+    await temporal('schedule', 'toggle', '--schedule-id', before?.id ?? '', '--pause', '--reason', 'quiet, please');
+
+    const shown = await run('apply', '--dry-run');
+    expect(shown.exitCode, shown.stderr).toBe(0);
+    for (const difference of [
+      'starts 30 3 * * 1,2,3,4,5 → 0 */6 * * *',
+      'workflow selfTest → backUpPlatform',
+      'workflow id by-hand → backup-schedules-nightly',
+      'input [{"tier":1}] → [{"trigger":"schedule"}]',
+      'overlap ALLOW_ALL → SKIP',
+      'paused (quiet, please) → on',
+    ])
+      expect(shown.stdout).toContain(`edited in Temporal: ${difference}`);
+    expect((await run('list')).stdout).toContain('edited in Temporal: lifeboat schedules apply --dry-run');
+
+    expect(await changes()).toEqual(['update nightly']);
+
+    const [after] = await until((live) => live[0]?.edited.length === 0);
+    expect(after).toMatchObject({ name: 'nightly', paused: false, edited: [], line: before?.line });
+    expect(new Date(after?.next ?? '').getUTCHours() % 6).toBe(0);
+    const client = await temporalClient(ground);
+    const { action } = await client.schedule.getHandle(before?.id ?? '').describe();
+    expect(action).toMatchObject({ workflowType: 'backUpPlatform', args: [{ trigger: 'schedule' }] });
+    await client.connection.close();
+    expect(await changes()).toEqual(['none nightly']);
+  });
+
+  it('say what was done to them as JSON where that is asked for', async () => {
+    await use('  - { name: check, run: verify, cron: "0 5 * * 0" }\n');
+    await changes();
+    const said = async (...args: string[]): Promise<unknown> => JSON.parse((await run(...args, '--json')).stdout);
+
+    expect(await said('pause', 'check', '--by', 'ann', '--reason', 'the store moves')).toEqual({
+      name: 'check',
+      did: 'paused',
+      note: 'the store moves (ann, lifeboat schedules pause)',
+    });
+    expect(await said('resume', 'check')).toEqual({ name: 'check', did: 'resumed' });
+    expect(await said('trigger', 'check')).toMatchObject({ name: 'check', did: 'triggered' });
+    expect(await said('remove', 'check')).toEqual({ name: 'check', did: 'removed' });
   });
 
   it('start a real backup at their time', async () => {

@@ -70,6 +70,11 @@ describe('objectivesMet', () => {
     ).toBe(false);
   });
 
+  it('counts a service that was stopped for longer than it may be', () => {
+    expect(objectivesMet([{ outcome: 'complete', rpo: met, rto: unmeasured, downtime: met }])).toBe(true);
+    expect(objectivesMet([{ outcome: 'complete', rpo: met, rto: unmeasured, downtime: missed }])).toBe(false);
+  });
+
   it('is false where a release failed beside one that met them', () => {
     expect(
       objectivesMet([

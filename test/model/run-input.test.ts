@@ -72,6 +72,7 @@ const inputs = {
       releases: ['shop/db'],
       platform: true,
       tier: 1,
+      longestNotDrilled: true,
       point: 'p',
       acceptNotIsolated: 'test',
       dryRun: true,

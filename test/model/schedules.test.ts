@@ -94,10 +94,14 @@ describe('scheduleProblems', () => {
     const wrong = [
       schedule({ run: 'drill', name: 'both', tier: 1, releases: ['a/b'] }),
       schedule({ acceptNotIsolated: 'east' }),
+      schedule({ run: 'drill', name: 'either', tier: 1, longestNotDrilled: true }),
+      schedule({ run: 'verify', name: 'check', longestNotDrilled: true }),
     ];
     expect(scheduleProblems(wrong, [release('a/b', '24h')], from)).toEqual([
-      'schedule both: a drill takes a tier or releases, not both',
+      'schedule both: a drill takes one of tier, releases and longestNotDrilled',
       'schedule nightly: acceptNotIsolated is for drills',
+      'schedule either: a drill takes one of tier, releases and longestNotDrilled',
+      'schedule check: longestNotDrilled is for drills',
     ]);
   });
 });

@@ -167,6 +167,21 @@ describe('backUpRelease', () => {
     ]);
   });
 
+  it('misses an objective where the service comes back later than it may: the point is proven all the same', async () => {
+    bindTo({ allowDowntimeMs: 2_000, components: [component('files', { captureWhile: 'stopped' })] });
+    fakes.on('waitUntilServing', async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+    });
+
+    const { status, result } = await backUp();
+
+    expect(status).toBe('COMPLETED');
+    expect(result).toMatchObject({ outcome: 'complete', objectivesMet: false });
+    const downtime = result?.releases[0]?.downtime;
+    expect(downtime).toMatchObject({ objectiveSeconds: 2, met: false });
+    expect(downtime?.achievedSeconds).toBeGreaterThan(2);
+  });
+
   it('closes as Canceled after its compensation, and keeps no lock', async () => {
     fakes.on('captureComponent', untilCancelled);
     const handle = await ground.start('backUpRelease', { release: 'shop/db' });

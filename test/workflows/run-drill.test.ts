@@ -215,6 +215,31 @@ describe('runDrill', () => {
     expect(fakes.only(...starting)).toEqual([]);
   });
 
+  it('says which release it chose and why, and is not complete where it passed one over', async () => {
+    const chosen = { release: 'shop/db', restoredAt: null, why: 'the longest not drilled of 3 releases' };
+    const asked: unknown[] = [];
+    const drill = (of: Partial<PlannedDrill>): void => {
+      fakes.on('planDrill', (request) => {
+        asked.push(request.longestNotDrilled);
+        return plannedDrillOf([member('shop/db')], { chosen, ...of });
+      });
+    };
+    drill({});
+    const { result } = await ground.run('runDrill', { longestNotDrilled: true });
+    expect(asked).toEqual([true]);
+    expect(result).toMatchObject({ outcome: 'complete', drill: { isolated: 'enforced', chosen } });
+    expect(result?.notes).toEqual(['drilled shop/db: the longest not drilled of 3 releases']);
+
+    const view = failure('PointNotVerified', { message: 'find point of shop/cache: none' }).view();
+    drill({ refused: [{ release: 'shop/cache', tier: 2, failure: view }] });
+    const passing = await ground.run('runDrill', { longestNotDrilled: true });
+    expect(passing.status).toBe('FAILED');
+    expect(passing.result).toMatchObject({ outcome: 'partial', drill: { chosen } });
+
+    const pointed = await ground.run('runDrill', { longestNotDrilled: true, point: 'p' });
+    expect(pointed.result).toMatchObject({ outcome: 'refused', failure: { code: 'InputInvalid' } });
+  });
+
   it('refuses two selections at once', async () => {
     const { result } = await ground.run('runDrill', { release: 'shop/db', tier: 1 });
     expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'InputInvalid' } });

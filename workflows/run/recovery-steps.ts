@@ -1,6 +1,7 @@
 import { patched } from '@temporalio/workflow';
 import type { PlannedRecovery } from '../../activities/plan-recovery.ts';
 import type { Renewal } from '../../activities/renewal.ts';
+import type { LiveVolume } from '../../activities/volumes.ts';
 import type { ComponentSummary } from '../../model/bound-plan.ts';
 import { formatBytes } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
@@ -21,10 +22,39 @@ export type RecoveryContext = {
   readonly config: ComponentSummary | undefined;
   /** The point that was made of what was live; null where nothing was. */
   safetyCopy: string | null;
+  /** Whether the release was gone, and the volumes that outlived it were set aside: they come back as they were. */
+  hasSetAside: boolean;
 };
 
 /** How long a fence of a recovery may stand before anybody may lift it. */
 export const fenceDeadlineMs = 12 * 3_600_000;
+
+/** Line of the step that `setClaimsAside` is. */
+export const setAsideStep = 'set the old volumes aside';
+
+/**
+ * Keeps the volumes of a release that is gone, as the safety copy of what they hold: nobody can say what that is. The
+ * release is installed with new ones; when the recovery fails it has the old ones again.
+ */
+export async function setClaimsAside(context: RecoveryContext): Promise<void> {
+  const { run, draft, release } = context;
+  let volumes: readonly LiveVolume[] = [];
+  run.console.mark(setAsideStep, 'running');
+  run.undo.push(`give ${release} its volumes back`, () => undo.giveVolumesBack({ release, volumes }));
+  volumes = await quick.listVolumes({ release });
+  await patient.setVolumesAside.executeWithOptions({ summary: `set the volumes of ${release} aside` }, [
+    { release, volumes },
+  ]);
+  context.hasSetAside = true;
+  run.console.mark(setAsideStep, 'done', volumes.map(({ volume }) => volume).join(', '));
+  draft.notes = [
+    ...draft.notes,
+    ...volumes.map(
+      ({ volume, claim }) =>
+        `safety copy of claim ${claim.metadata.name}, which outlived its release: volume ${volume} is kept; kubectl delete pv ${volume} lets it go`,
+    ),
+  ];
+}
 
 /** Secrets first, then the chart; clients are kept out from the moment that its Services exist. */
 export async function install(context: RecoveryContext): Promise<void> {
@@ -97,8 +127,13 @@ export async function restore(context: RecoveryContext, component: ComponentSumm
 }
 
 /** What a restore replaced comes back, the workload being as the restore needs it. Where nothing was, nothing comes. */
-async function putBack({ planned, release, safetyCopy }: RecoveryContext, component: ComponentSummary): Promise<void> {
+async function putBack(
+  { planned, release, safetyCopy, hasSetAside }: RecoveryContext,
+  component: ComponentSummary,
+): Promise<void> {
   if (planned.plan.overwrites.length === 0) return;
+  // The volume that it was restored into goes with the release, and the old one comes back.
+  if (hasSetAside && component.host === null) return;
   if (component.restoreWhile === 'stopped') await undo.stopRelease({ release, deadlineMs: fenceDeadlineMs });
   else if (component.host === null && planned.summary.fence !== 'scale') {
     await undo.startRelease({ release });
