@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { openStore } from '../../activities/open-store.ts';
 import { clusterState } from '../e2e/as-it-was.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
 import { temporalClient, waitForActivity } from '../e2e/temporal-client.ts';
@@ -9,7 +10,7 @@ import { temporalClient, waitForActivity } from '../e2e/temporal-client.ts';
 const namespace = 'faults-drill-data';
 const redis = `${namespace}/redis`;
 
-describe('a drill whose worker and Temporal are gone', () => {
+describe('a drill whose worker is killed', () => {
   let ground: Ground;
   let before: string[];
 
@@ -42,6 +43,45 @@ describe('a drill whose worker and Temporal are gone', () => {
     expect(await scratch()).toEqual([]);
     expect(await clusterState(ground, [namespace])).toEqual(before);
   }
+
+  /** How many marks say that a point of the release was restored. */
+  async function restoredMarks(): Promise<number> {
+    const { kit } = ground.setting;
+    const { accessKeyId, secretAccessKey } = ground.sandbox.s3;
+    const store = await openStore(kit.store, { accessKeyId, secretAccessKey });
+    let marks = 0;
+    for await (const { key } of store.list(`verifications/sandbox/${redis}/`))
+      if ((await store.get(key)).toString('utf8').includes('"restored"')) marks += 1;
+    return marks;
+  }
+
+  it.each([
+    { activity: 'openScratchNamespaces', of: 'the drill' },
+    { activity: 'isolateScratch', of: 'the drill' },
+    { activity: 'restoreComponent', of: 'the recovery in it' },
+    { activity: 'closeScratchNamespaces', of: 'the drill' },
+  ])('resumes at $activity of $of, proves the same and leaves nothing', async ({ activity, of }) => {
+    const marks = await restoredMarks();
+    const worker = await ground.startWorker();
+    const { workflowId } = (await ground.run(['drill', redis, '--no-wait'])).result;
+    const client = await temporalClient(ground);
+    await waitForActivity(client, of === 'the drill' ? workflowId : `${workflowId}/${redis}`, activity, 300_000);
+    await worker.stop('SIGKILL');
+    await ground.startWorker();
+
+    const ended = await ground.run(['watch', workflowId]);
+
+    expect(ended.exitCode, `${ended.stderr}\n${ended.stdout}`).toBe(0);
+    expect(ended.result).toMatchObject({
+      outcome: 'complete',
+      compensation: 'none',
+      drill: { isolated: 'enforced' },
+      releases: [{ release: redis, outcome: 'complete', facts: { equal: true } }],
+    });
+    await expectAsItWas();
+    expect(await restoredMarks()).toBe(marks + 1);
+    await client.connection.close();
+  });
 
   it('is taken away by repair where Temporal is gone as well, once a person says that it is gone for good', async () => {
     const worker = await ground.startWorker();
