@@ -198,6 +198,6 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
 
   async function psql(sql: string, name = release.name, database = 'shop'): Promise<string> {
     const command = ['psql', '-XAtq', '-U', 'postgres', '-d', database, '-c', sql];
-    return await ground.kubectl(['exec', '-n', namespace, `${name}-0`, '-c', 'postgresql', '--', ...command]);
+    return (await ground.kubectl(['exec', '-n', namespace, `${name}-0`, '-c', 'postgresql', '--', ...command])).trim();
   }
 });

@@ -31,7 +31,9 @@ describe('the kept histories', () => {
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
       ...['cancelled', 'complete', 'failed', 'partial', 'refused'].map((outcome) => `runDrill.${outcome}`),
       'selfTest.complete',
-      ...['cancelled', 'complete', 'failed', 'refused', 'rolling'].map((outcome) => `upgradeRelease.${outcome}`),
+      ...['cancelled', 'complete', 'failed', 'refused', 'rolling', 'blue-green', 'rolled-back', 'rollback-refused'].map(
+        (outcome) => `upgradeRelease.${outcome}`,
+      ),
       ...['complete', 'failed', 'partial'].map((outcome) => `verifyRecoveryPoint.${outcome}`),
     ]) {
       expect(kept).toContain(wanted);
