@@ -77,7 +77,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
       announce(context);
       requireTimeFor(planned);
       await consent(context);
-      if (!run.isChild) await requirePlanUnchanged(context, await quick.planRelease(request));
+      if (!run.isChild) requirePlanUnchanged(context, await quick.planRelease(request));
       if (!(run.isChild && input.partOf?.lockHeld === true)) {
         run.atEnd.push(`release the lock of ${draft.release}`, () => undo.releaseLock({ release: draft.release }));
         await quick.acquireLock({ release: draft.release });
@@ -148,8 +148,7 @@ async function consent({ run, planned }: RecoveryContext): Promise<void> {
   run.notes.push(`approved by ${approval.by}: ${approval.reason}`);
 }
 
-async function requirePlanUnchanged({ planned, release }: RecoveryContext, again: PlannedRecovery): Promise<void> {
-  await Promise.resolve();
+function requirePlanUnchanged({ planned, release }: RecoveryContext, again: PlannedRecovery): void {
   if (again.plan.digest === planned.plan.digest) return;
   throw failure('BindingChanged', {
     message: `recover ${release}: it changed since the plan ${planned.plan.digest.slice(0, 12)} was made`,

@@ -1,7 +1,8 @@
 import { failure, type LifeboatFailure } from '../../model/failures.ts';
 import type { ClusterAccess, PodAddress } from '../clients/kubectl.ts';
 import { lastLine } from '../clients/process.ts';
-import { openPodSession, type PodSession, runInPod } from './pod-exec.ts';
+import { runInPod } from './pod-exec.ts';
+import { openPodSession, type PodSession } from './pod-session.ts';
 
 /** A MariaDB or MySQL server in a pod, reached through its socket. The password stays in the pod: `passwordEnv` names its variable there. */
 export type MysqlServer = {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { type Ask, pinnedSession, rows } from '../facts/mysql.ts';
 import { type MysqlServer, openMysqlSession } from './mysql-server.ts';
-import type { PodSession } from './pod-exec.ts';
+import type { PodSession } from './pod-session.ts';
 
 /** How long the read lock may be waited for, and how long the dump may take to open its snapshot under it. */
 const lockSeconds = 10;

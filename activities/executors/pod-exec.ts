@@ -1,12 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createInterface } from 'node:readline';
 import { failure } from '../../model/failures.ts';
 import type { ByteSource, EndReport } from '../../transfer/source.ts';
 import { type ClusterAccess, kubectl, kubectlArgs, kubectlFailure, type PodAddress } from '../clients/kubectl.ts';
 import { lastLine, type ProcessResult, startProcess } from '../clients/process.ts';
 
 /** How much of a container's stderr is kept, in characters. */
-const keptStderr = 64 * 1024;
+export const keptStderr = 64 * 1024;
 
 /**
  * Runs "$@" and proves its end: a line on stderr with the nonce of this call and the exit code, and the digest of
@@ -35,7 +34,8 @@ else
 fi
 sleep 0.2 2>/dev/null || :`;
 
-function execArgs(access: ClusterAccess, at: PodAddress, command: readonly string[], stdin: boolean): string[] {
+/** Arguments of kubectl that run a command in a container. */
+export function execArgs(access: ClusterAccess, at: PodAddress, command: readonly string[], stdin: boolean): string[] {
   return [
     ...kubectlArgs(access),
     'exec',
@@ -236,67 +236,4 @@ export async function readPodClock(access: ClusterAccess, at: PodAddress, signal
   const said = stdout.trim();
   if (exitCode === 0 && /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$/.test(said)) return said;
   throw failure('CaptureToolMissing', { message: `read clock of ${at.pod}: ${lastLine(stderr) || said}` });
-}
-
-/** A client of a server that stays open over several statements, so that a snapshot or a lock lives as long as it. */
-export type PodSession = {
-  /** Sends text, then `marker`'s statement, and returns the lines that came before the marker. */
-  ask(text: string): Promise<string[]>;
-  close(): Promise<void>;
-};
-
-/**
- * Opens an interactive client in a container (psql, mariadb) whose stdin and stdout are ours.
- * @param echo - the statement that makes the client print a line, given the line
- */
-export function openPodSession(
-  access: ClusterAccess,
-  at: PodAddress,
-  command: readonly string[],
-  echo: (line: string) => string,
-  signal?: AbortSignal,
-): PodSession {
-  const child = startProcess({ file: access.kubectl, args: execArgs(access, at, command, true), signal });
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString('utf8')).slice(-keptStderr);
-  });
-  child.stdin.on('error', () => undefined);
-  const lines = createInterface({ input: child.stdout, crlfDelay: Infinity })[Symbol.asyncIterator]();
-  let count = 0;
-  return {
-    ask: async (text) => {
-      count += 1;
-      const marker = `lifeboat-${String(count)}-${randomBytes(6).toString('hex')}`;
-      child.stdin.write(`${text}\n${echo(marker)}\n`);
-      const answer: string[] = [];
-      for (;;) {
-        const next = await lines.next();
-        if (next.done === true) {
-          await child.ended;
-          signal?.throwIfAborted();
-          throw sessionFailure(at, stderr);
-        }
-        if (next.value === marker) return answer;
-        answer.push(next.value);
-      }
-    },
-    close: async () => {
-      child.stdin.end();
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      await child.ended;
-      clearTimeout(timer);
-    },
-  };
-}
-
-function sessionFailure(at: PodAddress, stderr: string): Error {
-  const line = lastLine(stderr);
-  if (/executable file not found|not found in \$PATH|no such file or directory/i.test(stderr)) {
-    return failure('CaptureToolMissing', { message: `open session in ${at.pod}: ${line}` });
-  }
-  if (/Access denied|password authentication failed|NOAUTH|WRONGPASS/i.test(stderr)) {
-    return failure('CredentialMismatch', { message: `open session in ${at.pod}: ${line}` });
-  }
-  return failure('DumpFailed', { message: `open session in ${at.pod}: ${line}` });
 }

@@ -2,7 +2,8 @@ import { failure, type LifeboatFailure } from '../../model/failures.ts';
 import type { ClusterAccess, PodAddress } from '../clients/kubectl.ts';
 import { lastLine } from '../clients/process.ts';
 import { pinnedSettings } from '../facts/postgresql.ts';
-import { openPodSession, type PodSession, runInPod } from './pod-exec.ts';
+import { runInPod } from './pod-exec.ts';
+import { openPodSession, type PodSession } from './pod-session.ts';
 
 /** A PostgreSQL server in a pod, reached through its socket as the administrating role. */
 export type PostgresServer = {
