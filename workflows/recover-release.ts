@@ -104,8 +104,8 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
  * looked at all of its releases at once, and data alone goes into what is there.
  */
 async function findProblems(run: Run<RecoverReleaseInput>, planned: PlannedRecovery): Promise<readonly string[]> {
-  const { input } = run;
-  if (run.isChild || input.scope === 'data' || !patched('prerequisites of one release')) return [];
+  const { input, isChild } = run;
+  if (isChild || input.scope === 'data' || !patched('prerequisites of one release')) return [];
   run.console.enter('prerequisites');
   const { problems } = await patient.checkPrerequisites.executeWithOptions(
     { summary: `check the prerequisites of ${input.release}` },
@@ -150,9 +150,8 @@ async function consent({ run, planned }: RecoveryContext): Promise<void> {
 
 function requirePlanUnchanged({ planned, release }: RecoveryContext, again: PlannedRecovery): void {
   if (again.plan.digest === planned.plan.digest) return;
-  throw failure('BindingChanged', {
-    message: `recover ${release}: it changed since the plan ${planned.plan.digest.slice(0, 12)} was made`,
-  });
+  const message = `recover ${release}: it changed since the plan ${planned.plan.digest.slice(0, 12)} was made`;
+  throw failure('BindingChanged', { message });
 }
 
 async function recover(context: RecoveryContext): Promise<Ending> {

@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import {
-  openPodSession,
-  readPodClock,
-  runInPod,
-  streamFromPod,
-  streamToPod,
-} from '../../../activities/executors/pod-exec.ts';
+import { readPodClock, runInPod, streamFromPod, streamToPod } from '../../../activities/executors/pod-exec.ts';
+import { openPodSession } from '../../../activities/executors/pod-session.ts';
 import { localKubectl, localPod } from '../local-kubectl.ts';
 
 async function drain(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
