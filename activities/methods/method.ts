@@ -94,7 +94,7 @@ export type Method<Options> = {
    */
   readonly carryBack?: {
     /** Whether a change of this fact is carried. */
-    isData(path: string, was: Facts): boolean;
+    readonly isData: (path: string, was: Facts) => boolean;
     /** What the newer server has that no fact tells of, as a person reads it. */
     beyondFacts(from: MethodContext<Options>, to: MethodContext<Options>): Promise<string[]>;
     /** Carries the data behind the facts of these paths; all or nothing for each database. */
