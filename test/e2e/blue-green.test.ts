@@ -4,6 +4,7 @@ import { messageNames } from '../../model/run-names.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { checkWriter, type RunningWriter, startWriter } from '../../sandbox/platform/writer.ts';
+import { findTool } from '../../workers/tools/find-tool.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { type Ground, openGround, openSandbox, type Ran } from './ground.ts';
 import { approveWhenAsked, temporalClient } from './temporal-client.ts';
@@ -108,11 +109,16 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
     await ground.kubectl(['delete', 'pv', old, '--wait=false']);
   });
 
-  it('leaves a release that a plain helm upgrade does not change', async () => {
+  it.each(['helm', 'helm3'] as const)('leaves a release that a plain upgrade by %s does not change', async (tool) => {
     const uid = await podUid();
-    await installRelease(ground.sandbox, { ...release, values: { image: { tag: '18' } } });
+    const tools = { ...ground.sandbox.tools, helm: await findTool(tool) };
+    await installRelease({ ...ground.sandbox, tools }, { ...release, values: { image: { tag: '18' } } });
 
     expect(await podUid()).toBe(uid);
+    expect(await leftovers()).toEqual([]);
+  });
+
+  it('leaves a release that is backed up as before, and tells the gap of the next upgrade from it', async () => {
     const backup = await ground.run(['backup', title]);
     expect(backup.result.outcome, backup.stderr).toBe('complete');
     const plan = await ground.run([...upgrade([], '17'), '--dry-run']);

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunProgress } from '../../model/progress.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { cancelRun } from './cancel-run.ts';
+import { denyingPolicy } from './denying-policy.ts';
 import { type Ground, openGround, type Ran } from './ground.ts';
+import { approveWhenAsked, temporalClient } from './temporal-client.ts';
 
 const approved = ['--yes', '--by', 'test', '--reason', 'test'] as const;
 
@@ -81,13 +84,65 @@ describe('a rolling upgrade', () => {
     },
   );
 
-  it('refuses a strategy that is not there yet, by its name', async () => {
-    const ran = await ground.run(['upgrade', ground.names.postgresql, '--strategy', 'blue-green', ...approved]);
+  it('refuses blue-green of what can be restored only into a stopped workload', async () => {
+    const ran = await ground.run(['upgrade', ground.names.redis, '--strategy', 'blue-green', ...approved]);
 
     expect(ran.exitCode, ran.stderr).toBe(4);
     expect(ran.result).toMatchObject({ outcome: 'refused', compensation: 'none', failure: { code: 'UpgradeRefused' } });
-    expect(ran.result.failure?.message).toContain('blue-green is not in this version');
+    expect(ran.result.failure?.message).toContain('cannot be restored into new volumes');
   });
+
+  it('goes back by itself when Helm fails in the middle', async () => {
+    const before = await state();
+    const args = ['upgrade', ground.names.redis, '--set-string', 'podAnnotations.refused=yes', '--no-wait'];
+    const { workflowId } = (await ground.run(args)).result;
+    const client = await temporalClient(ground);
+    const awaitsApproval = async (): Promise<boolean> =>
+      (await client.workflow.getHandle(workflowId).query<RunProgress>('progress')).approval !== null;
+    await expect.poll(awaitsApproval, { timeout: 60_000 }).toBe(true);
+    await client.connection.close();
+    // After the plan was tried: the API server takes nothing with this annotation any more.
+    const refusal = denyingPolicy({
+      name: 'e2e-upgrade-refused',
+      namespace: ground.namespace,
+      resource: { group: 'apps', name: 'statefulsets' },
+      unless:
+        "!has(object.spec.template.metadata.annotations) || !('refused' in object.spec.template.metadata.annotations)",
+    });
+    await ground.kubectl(['apply', '-f', '-'], refusal);
+    try {
+      await expect.poll(() => tryRefused(), { timeout: 30_000 }).toMatch(/not today/);
+      await approveWhenAsked(ground, workflowId);
+      const ran = await ground.run(['watch', workflowId]);
+
+      expect(ran.exitCode, ran.stderr).toBe(1);
+      expect(ran.result).toMatchObject({ outcome: 'failed', compensation: 'done', failure: { code: 'HelmFailed' } });
+      expect(ran.result.failure?.message).toContain('not today');
+      expect(ran.result.failure?.hint).not.toBe('');
+    } finally {
+      await ground.kubectl(['delete', '-f', '-'], refusal);
+    }
+    expect(await state()).toEqual(before);
+  });
+
+  // Last: the version from before cannot read what the new one writes.
+  it('brings Redis 7.0 to Valkey 8.1 with the same keys', async () => {
+    const ran = await upgrade(ground.names.redis, ['--set-string', 'image.tag=valkey-8.1', ...approved]);
+
+    expect(ran.result.outcome, `${ran.stderr}\n${JSON.stringify(ran.result.failure)}`).toBe('complete');
+    expect(ran.result.releases[0]?.facts).toMatchObject({ equal: true });
+    const info = ['sh', '-c', 'redis-server --version'];
+    const said = await ground.kubectl(['exec', '-n', ground.namespace, 'redis-0', '-c', 'redis', '--', ...info]);
+    expect(said).toMatch(/v=8\.1/);
+    const backup = await ground.run(['backup', ground.names.redis]);
+    expect(backup.result.outcome, backup.stderr).toBe('complete');
+  });
+
+  async function tryRefused(): Promise<string> {
+    const patch = '{"spec":{"template":{"metadata":{"annotations":{"refused":"yes"}}}}}';
+    const args = ['patch', 'statefulset', 'redis', '-n', ground.namespace, '--dry-run=server', '-p', patch];
+    return await ground.kubectl(args).catch(String);
+  }
 
   async function upgrade(release: string, args: readonly string[]): Promise<Ran> {
     return await ground.run(['upgrade', release, '--strategy', 'rolling', ...args]);

@@ -4,6 +4,7 @@ import { messageNames } from '../../model/run-names.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { checkWriter, startWriter } from '../../sandbox/platform/writer.ts';
 import { clusterState, postgresState } from '../e2e/as-it-was.ts';
+import { denyingPolicy } from '../e2e/denying-policy.ts';
 import { type Ground, openGround, openSandbox } from '../e2e/ground.ts';
 import { approveWhenAsked, temporalClient } from '../e2e/temporal-client.ts';
 
@@ -16,35 +17,11 @@ const upgrade = [
 ];
 
 /** Refuses the write that leads a Service of the namespace to green. */
-const refusal = JSON.stringify({
-  apiVersion: 'v1',
-  kind: 'List',
-  items: [
-    {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingAdmissionPolicy',
-      metadata: { name: namespace },
-      spec: {
-        failurePolicy: 'Fail',
-        matchConstraints: {
-          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
-          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['services'] }],
-        },
-        validations: [
-          {
-            expression: "!has(object.metadata.annotations) || !('lifeboat.dev/cutover' in object.metadata.annotations)",
-            message: 'not today',
-          },
-        ],
-      },
-    },
-    {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingAdmissionPolicyBinding',
-      metadata: { name: namespace },
-      spec: { policyName: namespace, validationActions: ['Deny'] },
-    },
-  ],
+const refusal = denyingPolicy({
+  name: namespace,
+  namespace,
+  resource: { group: '', name: 'services' },
+  unless: "!has(object.metadata.annotations) || !('lifeboat.dev/cutover' in object.metadata.annotations)",
 });
 
 describe('a blue-green upgrade that does not go on', () => {

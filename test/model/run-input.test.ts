@@ -85,7 +85,10 @@ const inputs = {
     { release: 'shop/db' },
     {
       release: 'shop/db',
-      strategy: 'rolling',
+      strategy: 'blue-green',
+      maxWriteGap: '90s',
+      soak: '10m',
+      promote: 'ask',
       chart: 'oci://charts/db',
       version: '2.0.0',
       values: { image: { tag: '17' } },
