@@ -54,7 +54,7 @@ describe('drills of the release longest not drilled', () => {
     expect(drill.exitCode, drill.stderr).toBe(0);
     expect(drill.result.releases.map(({ release }) => release)).toEqual([first]);
     // A point that is only read back again has not been restored again.
-    const verified = await ground.run(['verify', second]);
+    const verified = await ground.run(['verify', '--release', second]);
     expect(verified.exitCode, verified.stderr).toBe(0);
 
     const result = await runSchedule();
