@@ -275,6 +275,8 @@ function helmFailure(verb: string, stderr: string, changed: 'no' | 'unknown'): L
     return failure('HelmBusy', { message: `${verb}: ${line}` });
   if (/cluster unreachable|connection refused|no such host|i\/o timeout/i.test(stderr))
     return failure('ClusterUnreachable', { message: `${verb}: ${line}`, changed });
-  if (/forbidden|unauthorized/i.test(stderr)) return failure('ClusterDenied', { message: `${verb}: ${line}`, changed });
+  // An admission policy that refuses an object is no question of rights.
+  if (/forbidden|unauthorized/i.test(stderr) && !/denied (the )?request/i.test(stderr))
+    return failure('ClusterDenied', { message: `${verb}: ${line}`, changed });
   return failure('HelmFailed', { message: `${verb}: ${line}`, changed });
 }
