@@ -142,7 +142,9 @@ export const cancel: Verb = (program) => {
     .action(
       act(async (session, _options, [run = ''] = []) => {
         await (await findRun(session, run)).cancel();
-        session.terminal.print(`asked ${run} to cancel; lifeboat watch ${run} shows when it has`);
+        const said = `asked ${run} to cancel; lifeboat watch ${run} shows when it has`;
+        if (session.terminal.json) session.terminal.printJson({ workflowId: run, answer: said });
+        else session.terminal.print(said);
         return 0;
       }),
     );

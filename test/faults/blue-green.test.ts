@@ -111,7 +111,7 @@ describe('a blue-green upgrade that does not go on', () => {
     const { rows, sum, maxId } = await checkWriter(ground.sandbox, release);
     expect({ sum, lost: maxId - rows }).toEqual({ sum: 100_000, lost: 0 });
     expect(Math.max(...acknowledged)).toBeLessThanOrEqual(maxId);
-    expect(await clusterState(ground)).not.toContainEqual(expect.stringMatching(/-green|annotation/));
+    expect(await clusterState(ground)).not.toContainEqual(expect.stringMatching(/postgresql-green|annotation/));
   });
 
   async function startUpgrade(): Promise<string> {
