@@ -6,8 +6,9 @@ import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease } from './binding/bind-release.ts';
 import { runningPod, workloadNamed } from './checks.ts';
+import { deleteClaim, readClaim } from './clients/claims.ts';
 import { installChart, readRelease, uninstallRelease } from './clients/helm.ts';
-import { gone, request } from './clients/kubernetes.ts';
+import { request } from './clients/kubernetes.ts';
 import { leadService } from './clients/marks.ts';
 import { lastLine } from './clients/process.ts';
 import { currentRun } from './current-run.ts';
@@ -72,16 +73,21 @@ export function createGreenActivities(backends: Backends) {
       });
     },
 
-    /** Uninstalls green and deletes its claims, whose volumes go as their policy says. Idempotent. */
+    /** Uninstalls green and deletes its claims, whose volumes go as their policy says; waits until they are gone. Idempotent. */
     async removeGreen(of: { release: string }): Promise<void> {
       const { green, document } = await readGreen();
       const { namespace } = document.bound.release;
       reportProgress(`uninstall ${green.name} beside ${of.release}`);
       await uninstallRelease(access, namespace, green.name);
-      for (const { claim } of Object.values(green.bound?.workloads ?? {}).flatMap(({ claims }) => claims))
-        await gone(`delete claim ${claim}`, () =>
-          kubernetes.core.deleteNamespacedPersistentVolumeClaim({ namespace, name: claim }),
-        );
+      const { cancellationSignal } = Context.current();
+      for (const { claim: name } of Object.values(green.bound?.workloads ?? {}).flatMap(({ claims }) => claims)) {
+        const uid = (await readClaim(kubernetes, { namespace, name }))?.uid;
+        if (uid === undefined) continue;
+        await deleteClaim(kubernetes, { namespace, name }, uid, () => {
+          cancellationSignal.throwIfAborted();
+          reportProgress(`delete claim ${name}`);
+        });
+      }
     },
 
     /**
