@@ -60,18 +60,20 @@ describe('a blue-green upgrade that does not go on', () => {
     await psql(`CREATE FUNCTION told() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT current_setting('server_version_num') $$;
       CREATE TABLE versions (id int PRIMARY KEY, by text GENERATED ALWAYS AS (told()) STORED); INSERT INTO versions VALUES (1)`);
     const before = await state();
+    try {
+      const ran = await ground.run([...upgrade, '--yes', '--by', 'test', '--reason', 'test']);
 
-    const ran = await ground.run([...upgrade, '--yes', '--by', 'test', '--reason', 'test']);
-
-    expect(ran.result, ran.stderr).toMatchObject({
-      outcome: 'failed',
-      compensation: 'done',
-      failure: { code: 'FactsDiffer', hint: expect.stringMatching(/./) as string },
-      releases: [{ facts: { equal: false }, upgrade: { writeGapMs: null } }],
-    });
-    expect(ran.exitCode).toBe(1);
-    expect(await state()).toEqual(before);
-    await psql('DROP TABLE versions; DROP FUNCTION told()');
+      expect(ran.result, ran.stderr).toMatchObject({
+        outcome: 'failed',
+        compensation: 'done',
+        failure: { code: 'FactsDiffer', hint: expect.stringMatching(/./) as string },
+        releases: [{ facts: { equal: false }, upgrade: { writeGapMs: null } }],
+      });
+      expect(ran.exitCode).toBe(1);
+      expect(await state()).toEqual(before);
+    } finally {
+      await psql('DROP TABLE versions; DROP FUNCTION told()');
+    }
   });
 
   it('lets clients in again where the API server refuses the cutover', async () => {
