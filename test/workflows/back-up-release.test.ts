@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { component, config, type FakeActivities, planOf, summaryOf, untilCancelled } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { component, config, planOf, summaryOf, untilCancelled } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const bindTo = (of: Parameters<typeof summaryOf>[1]): void => {
   fakes.on('bindForBackup', ({ release }) => ({

@@ -1,13 +1,10 @@
-import { describe, expect, it } from 'vitest';
-import { type FakeActivities, plannedOf } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { plannedOf } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
+useRunGround();
 
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
+beforeEach(() => {
   fakes.on('planRelease', () => plannedOf(release, { live: true }));
   fakes.fail('captureComponent', 'DumpFailed');
 });

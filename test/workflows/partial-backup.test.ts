@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { FakeActivities } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 describe('backUpRelease of a release whose chart cannot be had', () => {
   it('is partial: the data is in the point, and the point says what it lacks', async () => {

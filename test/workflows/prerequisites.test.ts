@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type FakeActivities, plannedOf } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { plannedOf } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const release = 'shop/db';
 const approval = { by: 'ann', reason: 'it is gone', planDigest: `digest of ${release}` };

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { RecoveryMember } from '../../activities/platform.ts';
-import { type FakeActivities, plannedOf } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { plannedOf } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const member = (release: string, tier: number, requires: string[] = [], wave = 0): RecoveryMember => ({
   release,

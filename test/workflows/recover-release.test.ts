@@ -1,22 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import {
-  component,
-  config,
-  type FakeActivities,
-  plannedOf,
-  planOf,
-  summaryOf,
-  untilCancelled,
-} from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { component, config, plannedOf, planOf, summaryOf, untilCancelled } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const release = 'shop/db';
 const approval = { by: 'ann', reason: 'it is gone', planDigest: `digest of ${release}` };

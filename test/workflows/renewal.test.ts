@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FreshClaim } from '../../activities/renewal.ts';
-import type { FakeActivities } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const release = 'shop/db';
 

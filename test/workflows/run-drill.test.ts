@@ -3,16 +3,10 @@ import type { PlannedDrill } from '../../activities/plan-drill.ts';
 import type { RecoveryRequest } from '../../activities/plan-recovery.ts';
 import type { RecoveryMember } from '../../activities/platform.ts';
 import { failure } from '../../model/failures.ts';
-import { type FakeActivities, plannedDrillOf, plannedOf, untilCancelled } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { plannedDrillOf, plannedOf, untilCancelled } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const member = (release: string, tier = 1, requires: string[] = [], wave = 0): RecoveryMember => ({
   release,

@@ -158,18 +158,18 @@ export class RunGround {
   }
 }
 
-/**
- * Opens a ground for all tests of a file and gives each test fresh fakes; after each its runs are replayed. `use` hands
- * both over before every test.
- */
-export function useRunGround(use: (ground: RunGround, fakes: FakeActivities) => void): void {
-  let ground: RunGround;
+/** The ground of the file that runs, and the fakes of its test: there once `useRunGround` was called. */
+export let ground: RunGround;
+export let fakes: FakeActivities;
+
+/** Opens a ground for all tests of a file and gives each test fresh fakes; after each its runs are replayed. */
+export function useRunGround(): void {
   beforeAll(async () => {
     ground = await RunGround.open();
   }, 60_000);
   afterAll(() => ground.close());
   beforeEach(() => {
-    use(ground, ground.fresh());
+    fakes = ground.fresh();
   });
   afterEach(() => ground.replay());
 }

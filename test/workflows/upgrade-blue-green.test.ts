@@ -1,16 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunProgress } from '../../model/progress.ts';
-import { type FakeActivities, plannedUpgradeOf } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { plannedUpgradeOf } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 import { approvalOf, runUpgrade, upgradeMutations } from './run-upgrade.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const release = 'shop/db';
 const green = 'shop/db-green';

@@ -1,15 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type FakeActivities, plannedUpgradeOf } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { plannedUpgradeOf } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 import { runUpgrade, upgradeMutations } from './run-upgrade.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const release = 'shop/db';
 

@@ -1,15 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type FakeActivities, plannedUpgradeOf, untilCancelled } from './fake-activities.ts';
-import { type Closed, type RunGround, useRunGround } from './run-ground.ts';
+import { plannedUpgradeOf, untilCancelled } from './fake-activities.ts';
+import { type Closed, fakes, ground, useRunGround } from './run-ground.ts';
 import { approvalOf, runUpgrade, upgradeMutations } from './run-upgrade.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const release = 'shop/db';
 const approval = approvalOf(release);

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { failure } from '../../model/failures.ts';
-import { type FakeActivities, untilCancelled } from './fake-activities.ts';
-import { type RunGround, useRunGround } from './run-ground.ts';
+import { untilCancelled } from './fake-activities.ts';
+import { fakes, ground, useRunGround } from './run-ground.ts';
 
-let ground: RunGround;
-let fakes: FakeActivities;
-
-useRunGround((opened, fresh) => {
-  ground = opened;
-  fakes = fresh;
-});
+useRunGround();
 
 const point = (release: string) => ({
   release,
