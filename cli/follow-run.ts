@@ -3,7 +3,7 @@ import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@tempor
 import { formatDuration } from '../model/duration.ts';
 import { failure, failures, isFailureCode } from '../model/failures.ts';
 import { exitCodes, type RunResult } from '../model/outcome.ts';
-import type { RunProgress } from '../model/progress.ts';
+import { describeQuestion, type RunProgress } from '../model/progress.ts';
 import { controlQueue, messageNames } from '../model/run-names.ts';
 import { renderPlan, renderReport } from './render-report.ts';
 import type { Session } from './session.ts';
@@ -143,11 +143,8 @@ function askLines(progress: RunProgress, run: FollowedRun): string[] {
     lines.push(`  lifeboat approve ${run.workflowId} --plan ${progress.approval.planDigest} --by YOU --reason …`);
   }
   for (const question of progress.questions) {
-    const { failure, asks = '', actions = ['retry', 'skip', 'abort'] } = question;
-    lines.push(
-      `  ? ${question.release} ${question.step}: ${failure === null ? asks : `${failure.code}: ${failure.message}`}`,
-      ...(failure === null ? [] : [`    ${failure.hint}`]),
-    );
+    const { text, hints, actions } = describeQuestion(question);
+    lines.push(`  ? ${question.release} ${question.step}: ${text}`, ...hints.map((hint) => `    ${hint}`));
     lines.push(
       `    lifeboat decide ${run.workflowId} ${actions.join('|')} --question '${question.id}' --by YOU --reason …`,
     );

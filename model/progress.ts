@@ -27,6 +27,20 @@ export type OpenQuestion = {
   readonly workflowId: string;
 };
 
+/** What a failed step is answered with. */
+export const stepActions = ['retry', 'skip', 'abort'] as const;
+
+/** What a question says, the hint below it, and the answers that fit. */
+export function describeQuestion({ failure, asks = '', actions = stepActions }: OpenQuestion): {
+  readonly text: string;
+  readonly hints: readonly string[];
+  readonly actions: readonly string[];
+} {
+  return failure === null
+    ? { text: asks, hints: [], actions }
+    : { text: `${failure.code}: ${failure.message}`, hints: [failure.hint], actions };
+}
+
 /** What a run that overwrites live data waits for. */
 export type OpenApproval = {
   readonly planDigest: string;
@@ -97,14 +111,10 @@ function renderMessages(progress: RunProgress): string[] {
     parts.push(`or \`lifeboat approve ${progress.workflowId} --by you --reason …\``);
   }
   for (const question of progress.questions) {
-    const { id, failure, actions = ['retry', 'skip', 'abort'] } = question;
+    const { id } = question;
+    const { text, hints, actions } = describeQuestion(question);
     const [first = ''] = actions;
-    parts.push(
-      '',
-      `**${question.release} ${question.step}**: ${failure === null ? (question.asks ?? '') : `${failure.code}: ${failure.message}`}`,
-      ...(failure === null ? [] : [failure.hint]),
-      '',
-    );
+    parts.push('', `**${question.release} ${question.step}**: ${text}`, ...hints, '');
     parts.push(
       'Answer by the update `decide` with',
       '```json',

@@ -31,9 +31,7 @@ async function send(session: Session, workflowId: string, name: string, input: o
   const handle = await findRun(session, workflowId);
   try {
     const said = await handle.executeUpdate<string, [object]>(name, { args: [input] });
-    if (session.terminal.json) session.terminal.printJson({ workflowId, answer: said });
-    else session.terminal.print(said);
-    return 0;
+    return answer(session, workflowId, said);
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError)
       throw failure('InputInvalid', {
@@ -42,6 +40,12 @@ async function send(session: Session, workflowId: string, name: string, input: o
       });
     throw error;
   }
+}
+
+function answer({ terminal }: Session, workflowId: string, said: string): number {
+  if (terminal.json) terminal.printJson({ workflowId, answer: said });
+  else terminal.print(said);
+  return 0;
 }
 
 function person(options: Person): { by: string; reason: string } {
@@ -142,10 +146,7 @@ export const cancel: Verb = (program) => {
     .action(
       act(async (session, _options, [run = ''] = []) => {
         await (await findRun(session, run)).cancel();
-        const said = `asked ${run} to cancel; lifeboat watch ${run} shows when it has`;
-        if (session.terminal.json) session.terminal.printJson({ workflowId: run, answer: said });
-        else session.terminal.print(said);
-        return 0;
+        return answer(session, run, `asked ${run} to cancel; lifeboat watch ${run} shows when it has`);
       }),
     );
 };

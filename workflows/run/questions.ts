@@ -1,10 +1,7 @@
 import { ApplicationFailure, getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
-import type { OpenQuestion } from '../../model/progress.ts';
+import { type OpenQuestion, stepActions } from '../../model/progress.ts';
 import type { Decision } from '../../model/run-input.ts';
 import { decideSignal, noteQuestion, QuestionNote } from './messages.ts';
-
-/** What a failed step is answered with. */
-export const stepActions = ['retry', 'skip', 'abort'] as const;
 
 /** A question of this run; `answer` comes with the decision of a person. */
 export type Asked = OpenQuestion & { answer?: Decision };
