@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { formatDuration } from '../model/duration.ts';
 import { LifeboatFailure } from '../model/failures.ts';
-import { Signed } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
-import { openSigned } from '../transfer/keys.ts';
 import type { Backends } from './backends.ts';
 import { locatePoint } from './plan-recovery.ts';
-import { runKey } from './run-record.ts';
+import { readSigned, runKey } from './run-record.ts';
 
 const Report = z.looseObject({ releases: z.array(z.looseObject({ release: z.string(), durationMs: z.number() })) });
 
@@ -18,9 +16,7 @@ export async function forecastGap(backends: Backends, release: ReleaseName): Pro
   const rehearsal = 'the rehearsal of the run measures the whole move before clients are kept out';
   try {
     const { manifest } = await locatePoint(backends, release, 'latest', null);
-    const key = runKey(manifest.run.runId, 'report');
-    const signed = Signed.parse(JSON.parse(Buffer.from(await backends.store.get(key)).toString('utf8')));
-    const report = Report.parse(openSigned(signed, [backends.kit.signing.publicKey], key));
+    const report = Report.parse(await readSigned(backends, runKey(manifest.run.runId, 'report')));
     const took = report.releases.find((each) => each.release === releaseTitle(release))?.durationMs;
     if (took !== undefined)
       return `forecast of the gap: more than ${formatDuration(took)}, which the backup of ${manifest.id} took; ${rehearsal}`;

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
-import { Facts } from '../model/facts.ts';
-import { failure } from '../model/failures.ts';
-import { Artifact, Signed } from '../model/recovery-point.ts';
-import { openSigned, signDocument } from '../transfer/keys.ts';
-import { readBytes } from '../transfer/read-artifact.ts';
+import type { Facts } from '../model/facts.ts';
+import { Artifact } from '../model/recovery-point.ts';
 import { memorySource } from '../transfer/source.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { currentRun } from './current-run.ts';
+import { readCapturedFacts } from './restore-context.ts';
+import { readSigned, writeSigned } from './run-record.ts';
 
 /** When the facts were read: as clients were led to green, and as the promotion kept them out again. */
 export type KeptAs = 'cutover' | 'promotion';
@@ -26,26 +24,16 @@ export async function keepFacts(
     store: backends.store,
     prefix: `runs/${currentRun().runId}/facts-${of.as}-${String(of.attempt)}`,
     name: of.component,
-    source: memorySource(bytes, createHash('sha256').update(bytes).digest('hex')),
+    source: memorySource(bytes),
     recipients: backends.platform.recipients,
     minimumProofs: ['count', 'digest'],
     restoreCommand: `cat   # facts of ${of.component}`,
   });
-  const signed = signDocument(backends.kit, artifact);
-  await backends.store.put(keyOf(of.component, of.as), Buffer.from(JSON.stringify(signed)));
+  await writeSigned(backends, keyOf(of.component, of.as), artifact);
 }
 
 /** Reads facts that this run kept. @throws ObjectNotFound, SignatureInvalid, ManifestInvalid */
 export async function readKeptFacts(backends: Backends, of: { component: string; as: KeptAs }): Promise<Facts> {
-  const key = keyOf(of.component, of.as);
-  const signed = Signed.safeParse(JSON.parse(Buffer.from(await backends.store.get(key)).toString('utf8')));
-  if (!signed.success) throw failure('ManifestInvalid', { message: `read ${key}: not a signed document` });
-  const artifact = Artifact.parse(openSigned(signed.data, [backends.kit.signing.publicKey], key));
-  const bytes = await readBytes({
-    store: backends.store,
-    artifact,
-    identity: backends.kit.identity,
-    maxBytes: 1024 * 1024 * 1024,
-  });
-  return Facts.parse(JSON.parse(bytes.toString('utf8')));
+  const artifact = Artifact.parse(await readSigned(backends, keyOf(of.component, of.as)));
+  return await readCapturedFacts(backends, { facts: artifact });
 }

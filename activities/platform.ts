@@ -6,7 +6,6 @@ import type { RunResult } from '../model/outcome.ts';
 import { platformReleases } from '../model/platform.ts';
 import type { PlatformPoint } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath, releaseTitle } from '../model/release-name.ts';
-import { signDocument } from '../transfer/keys.ts';
 import { commitPlatformPoint, readPlatformPoints } from '../transfer/platform-points.ts';
 import { newPointId } from '../transfer/point-names.ts';
 import { findPoint, isSafetyCopy, readChain } from '../transfer/points.ts';
@@ -16,7 +15,7 @@ import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveRelease } from './binding/bind-release.ts';
 import { currentRun } from './current-run.ts';
 import { requireConfig } from './require-config.ts';
-import { runKey } from './run-record.ts';
+import { runKey, writeSigned } from './run-record.ts';
 
 /** A release of the platform as a backup orders it; one that cannot be bound says why. */
 export type PlatformMember = {
@@ -220,10 +219,7 @@ export function createPlatformActivities(backends: Backends) {
     /** Writes the signed report of a run. A second write of the same run replaces the first. */
     async writeReport(result: RunResult): Promise<void> {
       const { workflowId, runId } = currentRun();
-      await store.put(
-        runKey(runId, 'report'),
-        Buffer.from(JSON.stringify(signDocument(kit, { workflowId, runId, ...result }))),
-      );
+      await writeSigned(backends, runKey(runId, 'report'), { workflowId, runId, ...result });
     },
   };
 

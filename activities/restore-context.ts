@@ -20,7 +20,7 @@ export function recordOf(manifest: Manifest, component: string): ComponentRecord
 }
 
 /** The facts that were captured with a component. */
-export async function readCapturedFacts(backends: Backends, record: ComponentRecord): Promise<Facts> {
+export async function readCapturedFacts(backends: Backends, record: Pick<ComponentRecord, 'facts'>): Promise<Facts> {
   const bytes = await readBytes({
     store: backends.store,
     artifact: record.facts,

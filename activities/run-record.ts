@@ -67,9 +67,21 @@ export function runKey(runId: string, name: 'plan' | 'report'): string {
   return `runs/${runId}/${name}.json`;
 }
 
+/** Signs a document with the kit's key and writes it. */
+export async function writeSigned({ store, kit }: Backends, key: string, document: object): Promise<void> {
+  await store.put(key, Buffer.from(JSON.stringify(signDocument(kit, document))));
+}
+
+/** What a signed document says. @throws ObjectNotFound, SignatureInvalid, ManifestInvalid */
+export async function readSigned({ store, kit }: Backends, key: string): Promise<unknown> {
+  const signed = Signed.safeParse(JSON.parse(Buffer.from(await store.get(key)).toString('utf8')));
+  if (!signed.success) throw failure('ManifestInvalid', { message: `read ${key}: not a signed document` });
+  return openSigned(signed.data, [kit.signing.publicKey], key);
+}
+
 /** Writes the plan of a run. A second write replaces the first: it happens before the first step only. */
 export async function writeRunDocument(backends: Backends, runId: string, document: RunDocument): Promise<void> {
-  await backends.store.put(runKey(runId, 'plan'), Buffer.from(JSON.stringify(signDocument(backends.kit, document))));
+  await writeSigned(backends, runKey(runId, 'plan'), document);
 }
 
 /**
@@ -77,11 +89,7 @@ export async function writeRunDocument(backends: Backends, runId: string, docume
  * @param release - `namespace/name`; where it is the green release of an upgrade, the plan is bound to that one
  */
 export async function readRunDocument(backends: Backends, runId: string, release?: string): Promise<RunDocument> {
-  const key = runKey(runId, 'plan');
-  const text = Buffer.from(await backends.store.get(key)).toString('utf8');
-  const signed = Signed.safeParse(JSON.parse(text));
-  if (!signed.success) throw failure('ManifestInvalid', { message: `read ${key}: not a signed document` });
-  const document = RunDocument.parse(openSigned(signed.data, [backends.kit.signing.publicKey], key));
+  const document = RunDocument.parse(await readSigned(backends, runKey(runId, 'plan')));
   const green = document.upgrade?.green?.bound;
   return green === undefined || release !== releaseTitle(green.release) ? document : greenSide(document, green);
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** The kinds of proof that a stream can give of its end; a plan's method states the minimum. */
 export type EndProofKind = 'status' | 'trailer' | 'count' | 'digest';
 
@@ -25,7 +27,7 @@ export type ByteSource = {
 };
 
 /** Bytes that are in memory already: their end needs no proof but their own count and digest. */
-export function memorySource(bytes: Uint8Array, sha256: string): ByteSource {
+export function memorySource(bytes: Uint8Array, sha256 = createHash('sha256').update(bytes).digest('hex')): ByteSource {
   return {
     bytes: (async function* () {
       if (bytes.byteLength > 0) yield await Promise.resolve(bytes);
