@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunProgress } from '../../model/progress.ts';
-import { messageNames } from '../../model/run-names.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { checkWriter, type RunningWriter, startWriter } from '../../sandbox/platform/writer.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
+import { expectEachRow } from './expect-each-row.ts';
 import { type Ground, openGround, openSandbox, type Ran } from './ground.ts';
-import { approveWhenAsked, temporalClient } from './temporal-client.ts';
+import { approveWhenAsked, progressOf, temporalClient } from './temporal-client.ts';
 
 const namespace = 'e2e-blue-green';
 const release = { chart: 'postgresql', namespace, name: 'postgresql' };
@@ -65,7 +64,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
       compensation: 'done',
       failure: { code: 'RolledBack' },
     });
-    await expectEachRow(release, acknowledged);
+    await expectEachRow(ground, release, acknowledged);
     expect(await version()).toMatch(/^15/);
     const gaps = ran.result.releases[0]?.upgrade?.gapsMs;
     expect(gaps?.cutover).toBeGreaterThan(500);
@@ -84,10 +83,13 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
 
     await decide(workflowId, 'rollback');
     await expect
-      .poll(async () => (await progressOf(workflowId)).questions[0]?.asks, { timeout: 120_000, interval: 1_000 })
+      .poll(async () => (await progressOf(ground, workflowId)).questions[0]?.asks, {
+        timeout: 120_000,
+        interval: 1_000,
+      })
       .toMatch(/would be lost: .*1 × db…\/table…\/rows new/);
     await writes(writer);
-    await expectEachRow(green, [writer.lastAcknowledged]);
+    await expectEachRow(ground, green, [writer.lastAcknowledged]);
 
     await decide(workflowId, 'promote');
     const ran = await ground.run(['watch', workflowId]);
@@ -95,7 +97,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
     const { acknowledged, longestGapMs } = await writer.stop();
 
     expect(ran.result.outcome, `${ran.stderr}\n${JSON.stringify(ran.result.failure)}`).toBe('complete');
-    await expectEachRow(release, acknowledged);
+    await expectEachRow(ground, release, acknowledged);
     expect(await psql('SELECT count(*) FROM ledger.audits')).toBe('1');
     expect(await version()).toMatch(/^18/);
     expect(await volumeOfClaim()).not.toBe(old);
@@ -139,18 +141,9 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
 
   async function soaking(workflowId: string): Promise<void> {
     await expect
-      .poll(async () => (await progressOf(workflowId)).phase, { timeout: 300_000, interval: 1_000 })
+      .poll(async () => (await progressOf(ground, workflowId)).phase, { timeout: 300_000, interval: 1_000 })
       .toMatch(/^(soaking|ended)$/);
-    expect((await progressOf(workflowId)).phase).toBe('soaking');
-  }
-
-  async function progressOf(workflowId: string): Promise<RunProgress> {
-    const client = await temporalClient(ground);
-    try {
-      return await client.workflow.getHandle(workflowId).query<RunProgress>(messageNames.progress);
-    } finally {
-      await client.connection.close();
-    }
+    expect((await progressOf(ground, workflowId)).phase).toBe('soaking');
   }
 
   async function activitiesOf(workflowId: string): Promise<string[]> {
@@ -168,13 +161,6 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
   async function writes(writer: RunningWriter): Promise<void> {
     const before = writer.acknowledgedCount;
     await expect.poll(() => writer.acknowledgedCount, { timeout: 60_000 }).toBeGreaterThan(before + 3);
-  }
-
-  async function expectEachRow(of: typeof release, acknowledged: readonly number[]): Promise<void> {
-    const { rows, sum, maxId } = await checkWriter(ground.sandbox, of);
-    expect({ sum, lost: maxId - rows }).toEqual({ sum: 100_000, lost: 0 });
-    expect(Math.max(...acknowledged)).toBeLessThanOrEqual(maxId);
-    expect(new Set(acknowledged).size).toBe(acknowledged.length);
   }
 
   async function state(): Promise<string[]> {

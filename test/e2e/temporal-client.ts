@@ -1,5 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import type { RunProgress } from '../../model/progress.ts';
+import { messageNames } from '../../model/run-names.ts';
 import { connectClient } from '../../workers/temporal-connection.ts';
 import type { Ground } from './ground.ts';
 
@@ -66,6 +68,16 @@ export async function endLeftovers(client: Client, workflowIds: readonly string[
       .catch((error: unknown) => {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       });
+}
+
+/** The checklist of a run. */
+export async function progressOf(ground: Ground, workflowId: string): Promise<RunProgress> {
+  const client = await temporalClient(ground);
+  try {
+    return await client.workflow.getHandle(workflowId).query<RunProgress>(messageNames.progress);
+  } finally {
+    await client.connection.close();
+  }
 }
 
 /** Approves the plan that the run waits with. */

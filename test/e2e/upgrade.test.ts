@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunProgress } from '../../model/progress.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { cancelRun } from './cancel-run.ts';
 import { denyingPolicy } from './denying-policy.ts';
 import { type Ground, openGround, type Ran } from './ground.ts';
-import { approveWhenAsked, temporalClient } from './temporal-client.ts';
+import { approveWhenAsked, progressOf } from './temporal-client.ts';
 
 const approved = ['--yes', '--by', 'test', '--reason', 'test'] as const;
 
@@ -88,11 +87,8 @@ describe('a rolling upgrade', () => {
     const before = await state();
     const args = ['upgrade', ground.names.redis, '--set-string', 'podAnnotations.refused=yes', '--no-wait'];
     const { workflowId } = (await ground.run(args)).result;
-    const client = await temporalClient(ground);
-    const awaitsApproval = async (): Promise<boolean> =>
-      (await client.workflow.getHandle(workflowId).query<RunProgress>('progress')).approval !== null;
+    const awaitsApproval = async (): Promise<boolean> => (await progressOf(ground, workflowId)).approval !== null;
     await expect.poll(awaitsApproval, { timeout: 60_000 }).toBe(true);
-    await client.connection.close();
     // After the plan was tried: the API server takes nothing with this annotation any more.
     const refusal = denyingPolicy({
       name: 'e2e-upgrade-refused',

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunProgress } from '../../model/progress.ts';
-import { messageNames } from '../../model/run-names.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
-import { checkWriter, startWriter } from '../../sandbox/platform/writer.ts';
+import { startWriter } from '../../sandbox/platform/writer.ts';
 import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { denyingPolicy } from '../e2e/denying-policy.ts';
+import { expectEachRow } from '../e2e/expect-each-row.ts';
 import { type Ground, openGround, openSandbox } from '../e2e/ground.ts';
-import { approveWhenAsked, temporalClient } from '../e2e/temporal-client.ts';
+import { approveWhenAsked, progressOf } from '../e2e/temporal-client.ts';
 
 const namespace = 'faults-blue-green';
 const release = { chart: 'postgresql', namespace, name: 'postgresql' };
@@ -110,9 +109,7 @@ describe('a blue-green upgrade that does not go on', () => {
 
     expect(ended.result.outcome, `${ended.stderr}\n${JSON.stringify(ended.result.failure)}`).toBe('complete');
     expect(ended.result.releases[0]?.facts.equal).toBe(true);
-    const { rows, sum, maxId } = await checkWriter(ground.sandbox, release);
-    expect({ sum, lost: maxId - rows }).toEqual({ sum: 100_000, lost: 0 });
-    expect(Math.max(...acknowledged)).toBeLessThanOrEqual(maxId);
+    await expectEachRow(ground, release, acknowledged);
     expect(await clusterState(ground)).not.toContainEqual(expect.stringMatching(/postgresql-green|annotation/));
   });
 
@@ -124,18 +121,9 @@ describe('a blue-green upgrade that does not go on', () => {
   }
 
   async function until(workflowId: string, phase: string): Promise<void> {
-    const client = await temporalClient(ground);
-    const handle = client.workflow.getHandle(workflowId);
-    try {
-      await expect
-        .poll(async () => (await handle.query<RunProgress>(messageNames.progress)).phase, {
-          timeout: 300_000,
-          interval: 100,
-        })
-        .toBe(phase);
-    } finally {
-      await client.connection.close();
-    }
+    await expect
+      .poll(async () => (await progressOf(ground, workflowId)).phase, { timeout: 300_000, interval: 100 })
+      .toBe(phase);
   }
 
   async function state(): Promise<string[]> {
