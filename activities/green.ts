@@ -1,18 +1,18 @@
 import { Context } from '@temporalio/activity';
 import { type FailureCode, failure, LifeboatFailure } from '../model/failures.ts';
 import { releaseTitle } from '../model/release-name.ts';
-import { readBytes } from '../transfer/read-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease } from './binding/bind-release.ts';
 import { runningPod, workloadNamed } from './checks.ts';
 import { deleteClaim, readClaim } from './clients/claims.ts';
-import { installChart, readRelease, uninstallRelease } from './clients/helm.ts';
+import { readRelease, uninstallRelease } from './clients/helm.ts';
 import { request } from './clients/kubernetes.ts';
 import { leadService } from './clients/marks.ts';
 import { lastLine } from './clients/process.ts';
 import { currentRun } from './current-run.ts';
 import { runInPod } from './executors/pod-exec.ts';
+import { installFrozen } from './install-frozen.ts';
 import { readUpgradeDocument, type UpgradeDocument, writeRunDocument } from './run-record.ts';
 
 type Green = NonNullable<UpgradeDocument['upgrade']['green']>;
@@ -35,14 +35,8 @@ export function createGreenActivities(backends: Backends) {
       reportProgress(`install ${green.name} beside ${of.release}`);
       const live = await readRelease(access, namespace, green.name);
       if (live?.status !== 'deployed') {
-        const { store, kit } = backends;
-        await installChart(access, {
-          archive: await readBytes({ store, artifact: document.upgrade.chart, identity: kit.identity }),
-          namespace,
-          name: green.name,
-          values: (await readBytes({ store, artifact: green.values, identity: kit.identity })).toString('utf8'),
-          signal: Context.current().cancellationSignal,
-        });
+        const { name, values } = green;
+        await installFrozen(backends, { namespace, name, chart: document.upgrade.chart, values });
       }
       return `${namespace}/${green.name}`;
     },
@@ -53,7 +47,6 @@ export function createGreenActivities(backends: Backends) {
       const { bound, upgrade } = document;
       reportProgress(`bind ${green.name} beside ${of.release}`);
       const live = await bindRelease(backends, { ...bound.release, name: green.name });
-      const rules = bound.plan.upgrade;
       await writeRunDocument(backends, currentRun().runId, {
         ...document,
         upgrade: {
@@ -62,7 +55,7 @@ export function createGreenActivities(backends: Backends) {
             ...green,
             bound: {
               ...live,
-              plan: { ...bound.plan, compare: [...(rules?.compare ?? []), ...bound.plan.compare] },
+              plan: bound.plan,
               planDigest: bound.planDigest,
               claims: bound.claims,
               // Clients come through the Services of the release, whichever of the two these lead to.

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { BoundPlan } from '../model/bound-plan.ts';
-import { releaseTitle } from '../model/release-name.ts';
+import { greenOf, releaseTitle } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { readRelease, renderUpgrade } from './clients/helm.ts';
@@ -13,20 +13,17 @@ import type { Values } from './upgrade-values.ts';
 /** The release beside one that is upgraded, as it is going to be installed. */
 export type PlannedGreen = {
   readonly name: string;
+  /** Its values, as JSON. */
+  readonly values: string;
   readonly services: readonly { service: string; selector: Record<string, string>; green: string }[];
   readonly problems: readonly UpgradeProblem[];
 };
 
-/** Name of the green release of a release. */
-export function greenName(name: string): string {
-  return `${name}-green`;
-}
-
 /** Values for green: names that are not made from the release's name must differ too. */
-export function greenValues(values: Values): Values {
+function greenValues(values: Values): Values {
   const { fullnameOverride } = values;
   return typeof fullnameOverride === 'string' && fullnameOverride !== ''
-    ? { ...values, fullnameOverride: `${fullnameOverride}-green` }
+    ? { ...values, fullnameOverride: greenOf(fullnameOverride) }
     : values;
 }
 
@@ -39,10 +36,11 @@ const Service = z.looseObject({ spec: z.looseObject({ selector: z.record(z.strin
 export async function planGreen(
   backends: Backends,
   bound: BoundPlan,
-  of: { archive: string; values: string; installed: string; wanted: string },
+  of: { archive: string; values: Values; installed: string; wanted: string },
 ): Promise<PlannedGreen> {
   const { namespace } = bound.release;
-  const name = greenName(bound.release.name);
+  const name = greenOf(bound.release.name);
+  const values = JSON.stringify(greenValues(of.values));
   const title = releaseTitle(bound.release);
   const green = `${namespace}/${name}`;
   const refuse = (why: string): UpgradeProblem => ({
@@ -53,17 +51,18 @@ export async function planGreen(
   if ((await readRelease(backends.access, namespace, name, signal)) !== undefined)
     return {
       name,
+      values,
       services: [],
       problems: [refuse(`the release ${green} is there already; what it holds may be needed: look, then uninstall it`)],
     };
   reportProgress(`try the installation of ${green}`);
-  const manifest = await renderUpgrade(backends.access, { ...of, namespace, name, signal });
+  const manifest = await renderUpgrade(backends.access, { archive: of.archive, namespace, name, values, signal });
   const [installed, wanted, planned] = [of.installed, of.wanted, manifest].map(parseManifest);
   const key = ({ kind, metadata }: ManifestObject): string => `${kind} ${metadata.name}`;
   const taken = new Set([...(installed ?? []), ...(wanted ?? [])].map(key));
   const shared = (planned ?? []).map(key).filter((each) => taken.has(each));
   if (shared.length > 0)
-    return { name, services: [], problems: [refuse(`${shared.join(', ')} would be of both releases`)] };
+    return { name, values, services: [], problems: [refuse(`${shared.join(', ')} would be of both releases`)] };
   const problems = (await tryManifest(backends.access, { manifest, namespace, signal })).map((line) =>
     refuse(`try the installation of ${green}: ${line.slice(0, 400)}`),
   );
@@ -79,5 +78,5 @@ export async function planGreen(
     problems.push(refuse(`the new chart has no Service in the place of ${service}`));
     return [];
   });
-  return { name, services, problems };
+  return { name, values, services, problems };
 }

@@ -8,9 +8,9 @@ import { type BoundPlan, type BoundSummary, summarizeBoundPlan } from '../model/
 import { durationMs, formatDuration } from '../model/duration.ts';
 import { type FailureCode, failure } from '../model/failures.ts';
 import type { RunPlan, UpgradeResult } from '../model/outcome.ts';
-import type { PlanUpgrade, UpgradeStrategy } from '../model/recovery-plan.ts';
+import { PlanUpgrade, type UpgradeStrategy } from '../model/recovery-plan.ts';
 import type { Artifact } from '../model/recovery-point.ts';
-import { releaseTitle } from '../model/release-name.ts';
+import { greenOf, releaseTitle } from '../model/release-name.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
 import { memorySource } from '../transfer/source.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
@@ -22,7 +22,7 @@ import { tryManifest } from './clients/kubectl.ts';
 import { describeChange, immutableChanges } from './facts/immutable.ts';
 import { type ManifestObject, parseManifest } from './facts/manifest.ts';
 import { forecastGap } from './forecast-gap.ts';
-import { greenValues, type PlannedGreen, planGreen } from './plan-green.ts';
+import { type PlannedGreen, planGreen } from './plan-green.ts';
 import { requireConfig } from './require-config.ts';
 import { writeRunDocument } from './run-record.ts';
 import { mergeValues, parseValues, type Values } from './upgrade-values.ts';
@@ -81,8 +81,8 @@ export async function planUpgrade(
   requireConfig(backends, request.configDigest);
   const bound = await bindRelease(backends, resolveRelease(backends, request.release));
   const title = releaseTitle(bound.release);
-  const rules = bound.plan.upgrade;
-  const strategy = request.strategy ?? rules?.strategy ?? 'rolling';
+  const rules = bound.plan.upgrade ?? PlanUpgrade.parse({});
+  const strategy = request.strategy ?? rules.strategy;
   const reference = request.chart ?? bound.chart.reference;
   if (reference === null)
     throw failure('InputInvalid', { message: `upgrade ${title}: name the chart; lifeboat.yaml names none for it` });
@@ -107,7 +107,7 @@ export async function planUpgrade(
         const manifests = { installed: record.manifest, wanted: manifest };
         green = await planGreen(backends, bound, {
           archive,
-          values: JSON.stringify(greenValues(merged)),
+          values: merged,
           ...manifests,
         });
         problems.push(...green.problems);
@@ -122,7 +122,7 @@ export async function planUpgrade(
         store: backends.store,
         prefix: `runs/${run.runId}/upgrade-${String(run.attempt)}`,
         name: part,
-        source: memorySource(bytes, createHash('sha256').update(bytes).digest('hex')),
+        source: memorySource(bytes),
         recipients: backends.platform.recipients,
         minimumProofs: ['count', 'digest'],
         restoreCommand: `cat   # the ${part} of the upgrade of ${title}`,
@@ -132,8 +132,10 @@ export async function planUpgrade(
       values: await keep('values', Buffer.from(values)),
     };
     const digest = upgradeDigest(bound, { chart: kept.chart, values, strategy });
+    // Another version may show the same data in another way.
+    const compare = strategy === 'rolling' ? bound.plan.compare : [...rules.compare, ...bound.plan.compare];
     await writeRunDocument(backends, run.runId, {
-      bound,
+      bound: { ...bound, plan: { ...bound.plan, compare } },
       recovery: null,
       upgrade: {
         strategy,
@@ -145,7 +147,7 @@ export async function planUpgrade(
           : {
               green: {
                 name: green.name,
-                values: await keep('green-values', Buffer.from(JSON.stringify(greenValues(merged)))),
+                values: await keep('green-values', Buffer.from(green.values)),
                 services: [...green.services],
               },
             }),
@@ -157,8 +159,8 @@ export async function planUpgrade(
     const from = { chart: `${bound.chart.name} ${bound.chart.version}`, revision: bound.revision };
     const to = { chart: `${chart.name} ${chart.version}` };
     const blueGreen = {
-      maxWriteGapMs: durationMs(request.maxWriteGap ?? rules?.maxWriteGap ?? '60s'),
-      soakMs: durationMs(request.soak ?? rules?.soak ?? '5m'),
+      maxWriteGapMs: durationMs(request.maxWriteGap ?? rules.maxWriteGap),
+      soakMs: durationMs(request.soak ?? rules.soak),
     };
     return {
       summary,
@@ -196,11 +198,12 @@ export async function planUpgrade(
 }
 
 function greenLines(title: string, of: { maxWriteGapMs: number; soakMs: number }): string[] {
+  const green = greenOf(title);
   return [
-    `take a recovery point of ${title}, install ${title}-green beside it, restore the point there and compare its facts`,
-    `keep clients out only where a gap of at most ${formatDuration(of.maxWriteGapMs)} is forecast; move what was written since, compare, lead the Services to ${title}-green`,
+    `take a recovery point of ${title}, install ${green} beside it, restore the point there and compare its facts`,
+    `keep clients out only where a gap of at most ${formatDuration(of.maxWriteGapMs)} is forecast; move what was written since, compare, lead the Services to ${green}`,
     `watch it for ${formatDuration(of.soakMs)}; a failed check leads the Services back, with what was written since`,
-    `then promote: clients kept out once more, ${title} gets the new volume, chart and values; ${title}-green goes, the old volume is kept`,
+    `then promote: clients kept out once more, ${title} gets the new volume, chart and values; ${green} goes, the old volume is kept`,
   ];
 }
 
@@ -261,12 +264,12 @@ function lostObjects(
 /** Facts are compared while the release runs and clients are out: what needs another state is named. */
 function splitComponents(
   { components, fence }: BoundSummary,
-  rules: z.output<typeof PlanUpgrade> | undefined,
+  rules: z.output<typeof PlanUpgrade>,
 ): Pick<PlannedUpgrade, 'compared' | 'notCompared'> {
   const compared: string[] = [];
   const notCompared: { component: string; reason: string }[] = [];
   for (const { name, method, restoreWhile } of components) {
-    const excused = rules?.notCompared.find(({ component }) => component === name)?.reason;
+    const excused = rules.notCompared.find(({ component }) => component === name)?.reason;
     const reason =
       excused ??
       (restoreWhile === 'stopped'

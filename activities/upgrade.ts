@@ -1,13 +1,13 @@
 import { Context } from '@temporalio/activity';
 import { failure } from '../model/failures.ts';
-import { readBytes } from '../transfer/read-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease } from './binding/bind-release.ts';
 import { listConfigurationNames } from './clients/configuration-objects.ts';
-import { installChart, readRecord, readRelease } from './clients/helm.ts';
+import { readRecord, readRelease } from './clients/helm.ts';
 import { gone, isReady, listPods, readWorkload } from './clients/kubernetes.ts';
 import { currentRun } from './current-run.ts';
+import { installFrozen } from './install-frozen.ts';
 import { locatePoint } from './plan-recovery.ts';
 import { type PlannedUpgrade, planUpgrade, type UpgradeRequest, upgradeDigest } from './plan-upgrade.ts';
 import { readUpgradeDocument, type UpgradeDocument, writeRunDocument } from './run-record.ts';
@@ -48,11 +48,8 @@ export function createUpgradeActivities(backends: Backends) {
       const document = await readUpgrade();
       const { bound, upgrade } = document;
       const { manifest, sha256 } = await locatePoint(backends, bound.release, of.point, null);
-      const { compare, upgrade: rules } = bound.plan;
-      const moved = upgrade.strategy === 'rolling' ? compare : [...(rules?.compare ?? []), ...compare];
       await writeRunDocument(backends, currentRun().runId, {
         ...document,
-        bound: { ...bound, plan: { ...bound.plan, compare: moved } },
         recovery: {
           point: manifest.id,
           manifestSha256: sha256,
@@ -82,16 +79,7 @@ export function createUpgradeActivities(backends: Backends) {
       const before = await revision();
       if (before !== undefined) return { revision: before };
       reportProgress(`upgrade ${of.release}`);
-      const { store, kit } = backends;
-      const read = async (artifact: typeof upgrade.chart): Promise<Buffer> =>
-        await readBytes({ store, artifact, identity: kit.identity });
-      await installChart(access, {
-        archive: await read(upgrade.chart),
-        namespace,
-        name,
-        values: (await read(upgrade.values)).toString('utf8'),
-        signal: Context.current().cancellationSignal,
-      });
+      await installFrozen(backends, { namespace, name, chart: upgrade.chart, values: upgrade.values });
       return { revision: (await revision()) ?? bound.revision };
     },
 

@@ -21,6 +21,11 @@ export function releaseTitle(release: ReleaseName): string {
   return `${release.namespace}/${release.name}`;
 }
 
+/** The release beside one that is upgraded blue-green: of its name, or of its `namespace/name`. */
+export function greenOf(name: string): string {
+  return `${name}-green`;
+}
+
 /**
  * Finds the releases that `text` names: `[cluster/]namespace/name`, or `name` where it is unique.
  * @returns one release, or a sentence that says why not and what is allowed

@@ -19,6 +19,7 @@ import {
 } from './run/recovery-steps.ts';
 import { draftRelease, timed } from './run/release-draft.ts';
 import { takeSafetyCopy } from './run/safety-copy.ts';
+import { logInAndCheck } from './run/serving.ts';
 import { requireTimeFor } from './run/time-limit.ts';
 
 /**
@@ -184,13 +185,7 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   await step(context, 'log in and check health', async () => {
     await undo.liftFence({ release });
     await patient.waitUntilServing.executeWithOptions({ summary: `wait until ${release} serves` }, [{ release }]);
-    const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [
-      { release, kind: 'login' },
-    ]);
-    const health = await patient.runChecks.executeWithOptions({ summary: `check the health of ${release}` }, [
-      { release, kind: 'health' },
-    ]);
-    console.mark('log in and check health', 'done', `${String(logins)} logins, ${String(health)} checks`);
+    console.mark('log in and check health', 'done', await logInAndCheck(release));
   });
   run.undo.clear();
   const now = Date.now();

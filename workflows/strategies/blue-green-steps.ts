@@ -7,6 +7,7 @@ import { comparedOf, type UpgradeContext } from './upgrade-steps.ts';
 export type BlueGreen = UpgradeContext & {
   /** The release beside the one that is upgraded, `namespace/name-green`. */
   readonly green: string;
+  readonly limits: NonNullable<UpgradeContext['planned']['blueGreen']>;
   /** Since the cutover: what stops the run leads clients back with what they wrote. */
   serving: 'blue' | 'green';
 };

@@ -1,8 +1,9 @@
 import { formatDuration } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
+import { greenOf } from '../../model/release-name.ts';
 import { patient, quick, transfer, undo } from '../run/activity-proxies.ts';
 import type { Ending } from '../run/conduct.ts';
-import { timed } from '../run/release-draft.ts';
+import { logInAndCheck } from '../run/serving.ts';
 import { type BlueGreen, blueGreenLines, rollBack, setUpgrade } from './blue-green-steps.ts';
 import { promote } from './promote.ts';
 import { soak } from './soak.ts';
@@ -13,6 +14,7 @@ import {
   marked,
   noteNotCompared,
   raiseFence,
+  restoreData,
   takePoint,
   type UpgradeContext,
 } from './upgrade-steps.ts';
@@ -25,6 +27,8 @@ import {
  */
 export async function upgradeBlueGreen(upgrade: UpgradeContext): Promise<Ending> {
   const { run, planned, release } = upgrade;
+  const { blueGreen: limits } = planned;
+  if (limits === undefined) throw new Error('the plan of a blue-green upgrade has its limits');
   const { point, fence, compare, ready, check } = lines;
   const { green, rehearse, move, login, cutover, soak: soaking, promote: promotion } = blueGreenLines;
   run.console.announce([
@@ -43,10 +47,10 @@ export async function upgradeBlueGreen(upgrade: UpgradeContext): Promise<Ending>
   ]);
   await takePoint(upgrade);
   run.begin();
-  const context: BlueGreen = { ...upgrade, green: `${release}-green`, serving: 'blue' };
+  const context: BlueGreen = { ...upgrade, green: greenOf(release), limits, serving: 'blue' };
   await installGreen(context);
   const forecastMs = await rehearseMove(context);
-  const { maxWriteGapMs } = planned.blueGreen ?? { maxWriteGapMs: 0 };
+  const { maxWriteGapMs } = limits;
   setUpgrade(context, { forecastMs });
   if (forecastMs > maxWriteGapMs)
     throw failure('WriteGapTooLong', {
@@ -80,9 +84,9 @@ async function rehearseMove(context: BlueGreen): Promise<number> {
   run.console.enter('rehearsing the move');
   const { rehearse } = blueGreenLines;
   await marked(context, rehearse, async () => {
-    await restoreGreen(context);
+    await restoreData(context, context.green);
     await compareGreen(context);
-    await logIn(context);
+    await logInAndCheck(context.green);
   });
   // What a rehearsal has compared is counted again when it counts.
   draft.components = [];
@@ -108,11 +112,11 @@ async function moveToGreen(context: BlueGreen): Promise<void> {
   await takePoint(context, { line: blueGreenLines.move, name: `final-${release}` });
   run.console.enter('moving');
   await marked(context, lines.compare, async () => {
-    await restoreGreen(context);
+    await restoreData(context, context.green);
     await compareGreen(context);
     return `${String(context.draft.facts.compared)} ≡`;
   });
-  await marked(context, blueGreenLines.login, () => logIn(context));
+  await marked(context, blueGreenLines.login, () => logInAndCheck(green));
   run.console.enter('cutting over');
   await marked(context, blueGreenLines.cutover, async () => {
     if ((await quick.readWritePosition({ release })) !== position)
@@ -128,15 +132,6 @@ async function moveToGreen(context: BlueGreen): Promise<void> {
   context.keptOutSince = null;
 }
 
-async function restoreGreen({ draft, green, ...context }: BlueGreen): Promise<void> {
-  for (const { name: component, method } of comparedOf({ draft, ...context }))
-    await timed(draft, `restore ${component}`, () =>
-      transfer.restoreComponent.executeWithOptions({ summary: `restore ${green} ${component} (${method})` }, [
-        { release: green, component },
-      ]),
-    );
-}
-
 async function compareGreen(context: BlueGreen): Promise<void> {
   const { draft, green } = context;
   for (const { name: component, method } of comparedOf(context)) {
@@ -148,15 +143,6 @@ async function compareGreen(context: BlueGreen): Promise<void> {
     addFacts(draft, found);
   }
   noteNotCompared(context);
-}
-
-async function logIn({ green }: BlueGreen): Promise<string> {
-  const of = (kind: 'login' | 'health') => ({ release: green, kind });
-  const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${green}` }, [of('login')]);
-  const health = await patient.runChecks.executeWithOptions({ summary: `check the health of ${green}` }, [
-    of('health'),
-  ]);
-  return `${String(logins)} logins, ${String(health)} checks`;
 }
 
 /** What the rehearsal left in green goes once clients are served: it takes space, nothing else. */

@@ -1,17 +1,17 @@
 import type { LiveVolume } from '../../activities/volumes.ts';
-import { patient, quick, transfer, undo } from '../run/activity-proxies.ts';
+import { patient, quick, undo } from '../run/activity-proxies.ts';
 import type { Ending } from '../run/conduct.ts';
 import { fenceDeadlineMs } from '../run/recovery-steps.ts';
-import { timed } from '../run/release-draft.ts';
 import {
   checkAndServe,
   compareData,
-  comparedOf,
   keepClientsOut,
   lines,
   marked,
+  noteKeptVolumes,
   raiseFence,
   registerWayBack,
+  restoreData,
   takePoint,
   type UpgradeContext,
   upgradeChart,
@@ -45,19 +45,9 @@ export async function upgradeByDump(context: UpgradeContext): Promise<Ending> {
   });
   await waitForPods(context);
   run.console.enter('restoring');
-  await marked(context, restore, async () => {
-    for (const { name: component, method } of comparedOf(context))
-      await timed(draft, `restore ${component}`, () =>
-        transfer.restoreComponent.executeWithOptions({ summary: `restore ${release} ${component} (${method})` }, [
-          { release, component },
-        ]),
-      );
-  });
+  await marked(context, restore, () => restoreData(context, release));
   await compareData(context);
   await checkAndServe(context);
-  draft.notes = [
-    ...draft.notes,
-    ...volumes.map(({ volume }) => `the volume from before is kept: kubectl delete pv ${volume} lets it go`),
-  ];
+  noteKeptVolumes(draft, volumes);
   return { outcome: 'complete' };
 }

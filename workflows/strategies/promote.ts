@@ -3,8 +3,9 @@ import type { LiveVolume } from '../../activities/volumes.ts';
 import { formatDuration } from '../../model/duration.ts';
 import { patient, quick, transfer, undo } from '../run/activity-proxies.ts';
 import { fenceDeadlineMs } from '../run/recovery-steps.ts';
+import { logInAndCheck } from '../run/serving.ts';
 import { type BlueGreen, blueGreenLines, setUpgrade } from './blue-green-steps.ts';
-import { comparedOf, lines, marked, raiseFence, upgradeChart, waitForPods } from './upgrade-steps.ts';
+import { comparedOf, lines, marked, noteKeptVolumes, raiseFence, upgradeChart, waitForPods } from './upgrade-steps.ts';
 
 type Volumes = { own: readonly LiveVolume[]; green: readonly LiveVolume[] };
 
@@ -16,14 +17,12 @@ type Volumes = { own: readonly LiveVolume[]; green: readonly LiveVolume[] };
 export async function promote(context: BlueGreen): Promise<void> {
   const { run, draft, release, green } = context;
   run.console.enter('promoting');
-  const volumes: { -readonly [Key in keyof Volumes]: Volumes[Key] } = { own: [], green: [] };
+  const volumes: Volumes = { own: [], green: [] };
   const since = Date.now();
   context.keptOutSince = since;
   run.undo.push(`take the promotion of ${release} back`, () => takeBack(context, volumes));
   await marked(context, blueGreenLines.promote, async () => {
-    await patient.raiseFence.executeWithOptions({ summary: `fence ${green}` }, [
-      { release: green, deadlineMs: fenceDeadlineMs, kind: 'plan' },
-    ]);
+    await raiseFence({ release: green });
     for (const { name: component } of comparedOf(context))
       await transfer.keepLiveFacts.executeWithOptions({ summary: `read the facts of ${green} ${component}` }, [
         { release: green, component, as: 'promotion' },
@@ -55,8 +54,7 @@ export async function promote(context: BlueGreen): Promise<void> {
         { summary: `compare the facts of ${release} ${component} with those of ${green}` },
         [{ release, component, as: 'promotion' }],
       );
-    for (const kind of ['login', 'health'] as const)
-      await patient.runChecks.executeWithOptions({ summary: `${kind} of ${release}` }, [{ release, kind }]);
+    await logInAndCheck(release);
     await CancellationScope.nonCancellable(async () => {
       await undo.liftFence({ release });
       context.serving = 'blue';
@@ -70,10 +68,7 @@ export async function promote(context: BlueGreen): Promise<void> {
     });
     return `${String(compared)} ≡, clients were kept out for ${formatDuration(draft.upgrade?.gapsMs?.promotion ?? 0)}`;
   });
-  draft.notes = [
-    ...draft.notes,
-    ...volumes.own.map(({ volume }) => `the volume from before is kept: kubectl delete pv ${volume} lets it go`),
-  ];
+  noteKeptVolumes(draft, volumes.own);
 }
 
 /** Both releases as they were before the promotion, clients kept out. */

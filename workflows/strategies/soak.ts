@@ -2,9 +2,9 @@ import { CancellationScope } from '@temporalio/workflow';
 import { formatDuration } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
 import type { Decision } from '../../model/run-input.ts';
-import { patient } from '../run/activity-proxies.ts';
 import { isCancelled, viewFailure } from '../run/failure-view.ts';
 import type { Asked } from '../run/questions.ts';
+import { checkHealth } from '../run/serving.ts';
 import { type BlueGreen, blueGreenLines, rollBack } from './blue-green-steps.ts';
 import { marked } from './upgrade-steps.ts';
 
@@ -17,8 +17,8 @@ const shortestMs = 15_000;
  * @throws HealthFailed, CredentialMismatch, RolledBack
  */
 export async function soak(context: BlueGreen): Promise<void> {
-  const { run, planned, release, green } = context;
-  const soakMs = planned.blueGreen?.soakMs ?? 0;
+  const { run, green, limits } = context;
+  const { soakMs } = limits;
   run.console.enter('soaking');
   await marked(context, blueGreenLines.soak, async () => {
     const asks =
@@ -26,14 +26,11 @@ export async function soak(context: BlueGreen): Promise<void> {
         ? 'it is promoted when somebody says so'
         : `it is promoted ${formatDuration(soakMs)} later`;
     let decision = await offered(context, `${green} serves since ${new Date().toISOString()}; ${asks}`, (offer) =>
-      watch(context, offer, soakMs),
+      watch(context, offer),
     );
     while (decision?.action === 'rollback') {
       const refused = await tryRollBack(context, decision);
-      decision = await offered(context, refused, async (offer) => {
-        if (!(await run.console.hasAnswer(offer)))
-          throw failure('RolledBack', { message: `soak of ${release}: nobody decided` });
-      });
+      decision = await offered(context, refused, (offer) => requireAnswer(context, offer));
     }
     if (decision === undefined) return `healthy for ${formatDuration(soakMs)}`;
     run.notes.push(`promoted by ${decision.by}: ${decision.reason}`);
@@ -57,19 +54,23 @@ async function offered(
 }
 
 /** Looks at the health of green until its time is over or somebody decides. */
-async function watch({ run, release, green }: BlueGreen, offer: Asked, soakMs: number): Promise<void> {
+async function watch(context: BlueGreen, offer: Asked): Promise<void> {
+  const { run, green, limits } = context;
+  const { soakMs } = limits;
   const until = Date.now() + soakMs;
   const everyMs = Math.max(shortestMs, Math.ceil(soakMs / 200));
-  const answered = (withinMs?: number): Promise<boolean> => run.console.hasAnswer(offer, withinMs);
   for (;;) {
-    await patient.runChecks.executeWithOptions({ summary: `check the health of ${green}` }, [
-      { release: green, kind: 'health' },
-    ]);
+    await checkHealth(green);
     const leftMs = until - Date.now();
     if (leftMs <= 0) break;
-    if (await answered(Math.min(everyMs, leftMs))) return;
+    if (await run.console.hasAnswer(offer, Math.min(everyMs, leftMs))) return;
   }
-  if (run.input.promote === 'ask' && !(await answered()))
+  if (run.input.promote === 'ask') await requireAnswer(context, offer);
+}
+
+/** Waits for a person. @throws RolledBack where none decided in time */
+async function requireAnswer({ run, release }: BlueGreen, offer: Asked): Promise<void> {
+  if (!(await run.console.hasAnswer(offer)))
     throw failure('RolledBack', { message: `soak of ${release}: nobody decided` });
 }
 

@@ -1,5 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { PlannedUpgrade } from '../../activities/plan-upgrade.ts';
+import type { LiveVolume } from '../../activities/volumes.ts';
 import type { ComponentSummary } from '../../model/bound-plan.ts';
 import { formatDuration } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
@@ -12,6 +13,7 @@ import { isCancelled, viewFailure } from '../run/failure-view.ts';
 import { fenceDeadlineMs } from '../run/recovery-steps.ts';
 import { type ReleaseDraft, timed } from '../run/release-draft.ts';
 import { backUpAsPart } from '../run/safety-copy.ts';
+import { logInAndCheck } from '../run/serving.ts';
 
 /** What the steps of an upgrade work with. */
 export type UpgradeContext = {
@@ -48,7 +50,7 @@ export async function keepClientsOut(context: UpgradeContext): Promise<void> {
 }
 
 /** Keeps clients out again where Helm wrote over the fence. */
-export async function raiseFence({ release }: UpgradeContext): Promise<void> {
+export async function raiseFence({ release }: Pick<UpgradeContext, 'release'>): Promise<void> {
   await patient.raiseFence.executeWithOptions({ summary: `fence ${release}` }, [
     { release, deadlineMs: fenceDeadlineMs, kind: 'plan' },
   ]);
@@ -130,6 +132,24 @@ export async function waitForPods(context: UpgradeContext): Promise<void> {
   });
 }
 
+/** Restores the point of the run into the release, or into the one beside it. */
+export async function restoreData(context: UpgradeContext, release: string): Promise<void> {
+  for (const { name: component, method } of comparedOf(context))
+    await timed(context.draft, `restore ${component}`, () =>
+      transfer.restoreComponent.executeWithOptions({ summary: `restore ${release} ${component} (${method})` }, [
+        { release, component },
+      ]),
+    );
+}
+
+/** Says in the result that the volumes from before are there, and how to let them go. */
+export function noteKeptVolumes(draft: ReleaseDraft, volumes: readonly LiveVolume[]): void {
+  draft.notes = [
+    ...draft.notes,
+    ...volumes.map(({ volume }) => `the volume from before is kept: kubectl delete pv ${volume} lets it go`),
+  ];
+}
+
 /** Compares the data with the point of the run. */
 export async function compareData(context: UpgradeContext): Promise<void> {
   const { run, draft, release } = context;
@@ -171,15 +191,10 @@ export async function checkAndServe(context: UpgradeContext): Promise<void> {
   const { run, release } = context;
   run.console.enter('serving');
   await marked(context, lines.check, async () => {
-    const logins = await patient.runChecks.executeWithOptions({ summary: `log in to ${release}` }, [
-      { release, kind: 'login' },
-    ]);
-    const health = await patient.runChecks.executeWithOptions({ summary: `check the health of ${release}` }, [
-      { release, kind: 'health' },
-    ]);
+    const checked = await logInAndCheck(release);
     if (context.keptOutSince !== null) await CancellationScope.nonCancellable(() => letClientsIn(context));
     run.undo.clear();
-    return `${String(logins)} logins, ${String(health)} checks`;
+    return checked;
   });
   noteNotCompared(context);
 }
