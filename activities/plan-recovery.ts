@@ -195,9 +195,9 @@ export async function planRecovery(
 
 /** Claims of the release's workloads that are there already. */
 async function existingClaims(backends: Backends, bound: BoundPlan): Promise<{ name: string; hasVolume: boolean }[]> {
-  const names = Object.values(bound.workloads).flatMap((workload) => workload.claims.map((each) => each.claim));
+  const names = new Set(Object.values(bound.workloads).flatMap(({ claims }) => claims.map(({ claim }) => claim)));
   const found = await Promise.all(
-    names.map(async (name) => {
+    [...names].map(async (name) => {
       const claim = await readClaim(backends.kubernetes, { namespace: bound.release.namespace, name });
       return claim === undefined ? [] : [{ name, hasVolume: claim.volume !== undefined }];
     }),

@@ -232,17 +232,21 @@ async function findProblems(
   }));
 }
 
-/** What a new, empty volume would not get back from the point of the release. */
+/** What a new, empty volume would not get back from the point of the release, and a release that has none. */
 function dumpProblems(bound: BoundPlan, compared: readonly string[], strategy: UpgradeStrategy): UpgradeProblem[] {
   const title = releaseTitle(bound.release);
   const foreign = bound.claims.filter(({ by }) => by !== title).map(({ database, by }) => `${database} of ${by}`);
   const left = bound.plan.components
     .filter(({ name, method, host }) => method !== 'release-config' && (host !== undefined || !compared.includes(name)))
     .map(({ name }) => name);
+  const workloads = Object.values(bound.workloads);
   const reasons = [
     ...(foreign.length === 0 ? [] : [`its point does not hold ${foreign.join(', ')}`]),
     ...(left.length === 0 ? [] : [`${left.join(', ')} cannot be restored into new volumes`]),
     ...(compared.length === 0 ? ['it has no data to restore'] : []),
+    ...(workloads.every(({ claims }) => claims.length === 0)
+      ? [`${workloads.map(({ kind, name }) => `${kind} ${name}`).join(', ')} keeps its data in no volume`]
+      : []),
   ];
   return reasons.map((reason) => ({ code: 'UpgradeRefused', message: `upgrade ${title} by ${strategy}: ${reason}` }));
 }

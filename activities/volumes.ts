@@ -27,7 +27,9 @@ export function createVolumeActivities(backends: Backends) {
       const { bound } = await readRunDocument(backends, currentRun().runId, of.release);
       const { namespace } = bound.release;
       const volumes: LiveVolume[] = [];
-      for (const { claim: name } of Object.values(bound.workloads).flatMap(({ claims }) => claims)) {
+      // A container may mount several folders of one volume.
+      const names = new Set(Object.values(bound.workloads).flatMap(({ claims }) => claims.map(({ claim }) => claim)));
+      for (const name of names) {
         const live = await readClaim(kubernetes, { namespace, name });
         const raw = await readConfigurationObject(kubernetes, namespace, { kind: 'PersistentVolumeClaim', name });
         if (raw === undefined || live?.uid === undefined || live.volume === undefined) continue;

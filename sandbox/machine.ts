@@ -15,6 +15,7 @@ const programs: Readonly<Record<string, string>> = {
   '/usr/bin/mmdebstrap': 'mmdebstrap',
   '/usr/bin/catatonit': 'catatonit',
   '/usr/bin/socat': 'socat',
+  '/usr/bin/curl': 'curl',
 };
 
 /** Ways out where the native sandbox cannot run. */

@@ -98,7 +98,7 @@ function claimsOf(pod: V1PodSpec, container: V1Container, workload: Workload, na
     const template = templates.find((each) => each.metadata?.name === mount.name);
     const claim =
       volume?.persistentVolumeClaim?.claimName ?? (template === undefined ? undefined : `${mount.name}-${name}-0`);
-    return claim === undefined || mount.subPath !== undefined ? [] : [{ claim, mountPath: mount.mountPath }];
+    return claim === undefined ? [] : [{ claim, mountPath: mount.mountPath }];
   });
 }
 

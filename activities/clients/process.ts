@@ -92,7 +92,10 @@ export function startProcess(spec: Omit<ProcessSpec, 'input' | 'timeoutMs' | 'ma
 }
 /** The last line that is not blank: what a tool says when it fails. */
 export function lastLine(text: string): string {
-  return text.trimEnd().split('\n').at(-1)?.trim().slice(0, 400) ?? '';
+  const lines = text.trimEnd().split('\n');
+  // What kubectl exec adds to the complaint of the program in the pod.
+  if (lines.length > 1 && /^command terminated with exit code \d+$/.test(lines.at(-1) ?? '')) lines.pop();
+  return lines.at(-1)?.trim().slice(0, 400) ?? '';
 }
 
 function startFailure(file: string, error: { code?: string | undefined }): Error {

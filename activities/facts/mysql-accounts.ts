@@ -72,8 +72,14 @@ function ownGrants(grants: readonly string[], account: Pick<Account, 'user' | 'h
     const found = grantee.exec(grant);
     if (found?.[1] === undefined) return [];
     const option = /WITH .*\b(GRANT|ADMIN) OPTION/.exec(found[2] ?? '')?.[1];
-    return [`${sortColumns(found[1])}${option === undefined ? '' : ` WITH ${option} OPTION`}`];
+    return [`${sortColumns(quoteNames(found[1]))}${option === undefined ? '' : ` WITH ${option} OPTION`}`];
   });
+}
+
+/** The names of a PROXY grant in one kind of quotes: MariaDB 10.11 writes `name`, 11.4 writes 'name'. */
+function quoteNames(grant: string): string {
+  if (!grant.startsWith('GRANT PROXY ')) return grant;
+  return grant.replace(/'((?:[^']|'')*)'/g, (_, name: string) => identifier(name.replaceAll("''", "'")));
 }
 
 /** Grants of columns in one order: the server lists them by chance. */
@@ -110,6 +116,8 @@ export function scopeAccounts(accounts: readonly Account[], scope: GrantScope): 
 
 /** The statements that take a grant back. */
 export function revokeStatements(grant: string): string[] {
+  // The right to stand for anybody, which MariaDB's administrator has from the installation: the server finds no such grant.
+  if (grant.startsWith('GRANT PROXY ON ``@`%` TO ')) return [];
   const role = /^SET DEFAULT ROLE .* (FOR|TO) (.*)$/s.exec(grant);
   if (role !== null) return [`SET DEFAULT ROLE NONE ${role[1] ?? ''} ${role[2] ?? ''}`];
   const [, what = '', grantee = '', , option] =

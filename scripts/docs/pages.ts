@@ -116,12 +116,12 @@ function chartsPage(): string {
     const images = parseYaml(readFileSync(join(root, 'charts', name, 'sandbox', 'image.yaml'), 'utf8')) as {
       image: string;
       packages?: string[];
-      wheels?: { requirement: string }[];
+      archives?: { from: string }[];
     }[];
     const methods = plan.components.map((component) => `${component.name} (${component.method})`).join(', ');
     const tested = images
-      .map(({ image, packages: [debian] = [], wheels: [wheel] = [] }) => {
-        const from = debian === undefined ? `the wheel ${wheel?.requirement ?? ''}` : `Debian's ${debian}`;
+      .map(({ image, packages: [debian] = [], archives: [archive] = [] }) => {
+        const from = archive === undefined ? `Debian's ${debian ?? ''}` : archive.from;
         return `${from} as ${image.replace('lifeboat.local/', '')}`;
       })
       .join(', ');

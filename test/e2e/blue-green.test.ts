@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { checkWriter, type RunningWriter, startWriter } from '../../sandbox/platform/writer.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { expectEachRow } from './expect-each-row.ts';
-import { type Ground, openGround, openSandbox, type Ran } from './ground.ts';
+import { type Ground, openGround, type Ran } from './ground.ts';
 import { approveWhenAsked, progressOf, temporalClient } from './temporal-client.ts';
 
 const namespace = 'e2e-blue-green';
@@ -19,14 +18,12 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
   let ground: Ground;
 
   beforeAll(async () => {
-    await deleteNamespaces(await openSandbox(), [namespace]);
     ground = await openGround('blue-green', { releases: [release] });
     await ground.startWorker({ LIFEBOAT_READY_WITHIN_MS: '90000' });
   });
 
   afterAll(async () => {
     await ground.close();
-    await deleteNamespaces(ground.sandbox, [namespace]);
   });
 
   it('stops before clients are kept out where the rehearsal says that it would take too long', async () => {

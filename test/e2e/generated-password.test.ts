@@ -37,7 +37,6 @@ describe('a release whose chart makes up its passwords', () => {
       install: false,
       releaseOverrides: { [release]: { chart: join(charts, 'mysql') } },
     });
-    await deleteNamespaces(ground.sandbox, [namespace]);
     await install(ground);
     await sql(
       'USE shop; CREATE TABLE orders (id INT PRIMARY KEY, note TEXT); INSERT INTO orders SELECT seq, REPEAT("x", seq) FROM seq_1_to_500',

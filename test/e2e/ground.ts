@@ -53,7 +53,10 @@ export type GroundOptions = Partial<SettingOptions> & {
   readonly install?: boolean;
 };
 
-/** Opens the ground of a test file: its platform of two releases is installed, or what is missing of it. */
+/**
+ * Opens the ground of a test file: its platform of two releases, installed afresh. What a run of the file that was killed left of
+ * them is removed: a release caught half way would decide how the next run ends.
+ */
 export async function openGround(
   name: string,
   { temporalNamespace = `e2e-${name}`, temporal, install = true, ...options }: GroundOptions = {},
@@ -63,6 +66,8 @@ export async function openGround(
   const sandbox = temporal === undefined ? opened : { ...opened, temporal };
   await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
   const releases = options.releases ?? smallPlatform(`e2e-${name}`);
+  const namespaces = [...new Set(releases.map((release) => release.namespace))];
+  await deleteNamespaces(sandbox, namespaces);
   if (install) await installPlatform(sandbox, releases);
   await mkdir(folder, { recursive: true });
   const setting = await makeSetting(sandbox, join(folder, name), {
@@ -81,7 +86,7 @@ export async function openGround(
     sandbox,
     releases,
     names: { postgresql: named('postgresql'), redis: named('redis') },
-    namespace: releases[0]?.namespace ?? '',
+    namespace: namespaces[0] ?? '',
     temporalNamespace,
     setting,
     startWorker: async (env = {}) => {
@@ -97,7 +102,7 @@ export async function openGround(
     close: async () => {
       await worker?.stop('SIGKILL').catch(() => undefined);
       await replayRuns({ address: sandbox.temporal.address, namespace: temporalNamespace, since });
-      await deleteNamespaces(sandbox, [...new Set(releases.map((release) => release.namespace))]);
+      await deleteNamespaces(sandbox, namespaces);
     },
   };
 }

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { startWriter } from '../../sandbox/platform/writer.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { cancelRun } from './cancel-run.ts';
 import { expectEachRow } from './expect-each-row.ts';
-import { type Ground, openGround, openSandbox, type Ran } from './ground.ts';
+import { type Ground, openGround, type Ran } from './ground.ts';
 
 const namespace = 'e2e-upgrade-major';
 const release = { chart: 'postgresql', namespace, name: 'postgresql' };
@@ -15,14 +14,12 @@ describe('an upgrade of PostgreSQL to another major version', () => {
   let ground: Ground;
 
   beforeAll(async () => {
-    await deleteNamespaces(await openSandbox(), [namespace]);
     ground = await openGround('upgrade-major', { releases: [release] });
     await ground.startWorker({ LIFEBOAT_READY_WITHIN_MS: '90000' });
   });
 
   afterAll(async () => {
     await ground.close();
-    await deleteNamespaces(ground.sandbox, [namespace]);
   });
 
   it('goes back to the old volume, untouched, when the new pods never become ready', async () => {

@@ -19,7 +19,7 @@ describe('Prometheus and Alertmanager', () => {
 
   afterAll(async () => {
     await ground.close();
-    await deleteNamespaces(ground.sandbox, [namespace, into]);
+    await deleteNamespaces(ground.sandbox, [into]);
   });
 
   it('are backed up while they serve', async () => {

@@ -47,8 +47,7 @@ describe.skipIf(typeof browser === 'string')(
 
     /** Starts a run by the form, as the page says, and opens it. */
     async function start(workflowId: string, type: string, input: string): Promise<void> {
-      await page.goto(`${ground.sandbox.temporal.ui}/namespaces/${ground.temporalNamespace}/workflows`);
-      await page.getByRole('link', { name: 'Start Workflow' }).first().click();
+      await openWorkflows();
       await page.getByTestId('workflowId').fill(workflowId);
       await page.getByTestId('taskQueue').fill('lifeboat');
       await page.getByTestId('workflowType').fill(type);
@@ -59,6 +58,26 @@ describe.skipIf(typeof browser === 'string')(
       if (type === 'runDrill') await take('temporal-ui-start.png', 900);
       await page.getByTestId('start-workflow-button').click();
       await page.getByRole('link', { name: 'Workflow started successfully' }).click();
+    }
+
+    /** Opens the list of the runs and its form, again where the page came without it, as it does from a busy server. */
+    async function openWorkflows(): Promise<void> {
+      const link = page.getByRole('link', { name: 'Start Workflow' }).first();
+      let shown = '';
+      await waitUntil(
+        'see how to start a workflow',
+        async () => {
+          await page.goto(`${ground.sandbox.temporal.ui}/namespaces/${ground.temporalNamespace}/workflows`);
+          const came = await link.click({ timeout: 40_000 }).then(
+            () => true,
+            () => false,
+          );
+          if (came) return true;
+          shown = await page.locator('body').innerText({ timeout: 5_000 }).catch(String);
+          return undefined;
+        },
+        { timeoutMs: 240_000, everyMs: 1_000, detail: () => `${page.url()} shows: ${shown}` },
+      );
     }
 
     /** The checklist of the run, once it says so. */

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { startWriter } from '../../sandbox/platform/writer.ts';
 import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { denyingPolicy } from '../e2e/denying-policy.ts';
 import { expectEachRow } from '../e2e/expect-each-row.ts';
-import { type Ground, openGround, openSandbox } from '../e2e/ground.ts';
+import { type Ground, openGround } from '../e2e/ground.ts';
 import { approveWhenAsked, progressOf } from '../e2e/temporal-client.ts';
 
 const namespace = 'faults-blue-green';
@@ -28,14 +27,12 @@ describe('a blue-green upgrade that does not go on', () => {
   let worker: Awaited<ReturnType<Ground['startWorker']>>;
 
   beforeAll(async () => {
-    await deleteNamespaces(await openSandbox(), [namespace]);
     ground = await openGround('blue-green-faults', { releases: [release] });
     worker = await ground.startWorker();
   });
 
   afterAll(async () => {
     await ground.close();
-    await deleteNamespaces(ground.sandbox, [namespace]);
   });
 
   it.each(['installing green', 'rehearsing the move', 'moving', 'soaking', 'promoting'])(

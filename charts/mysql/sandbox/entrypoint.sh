@@ -18,6 +18,9 @@ for name in ROOT_PASSWORD ROOT_HOST DATABASE USER PASSWORD; do
 done
 
 data=/var/lib/mysql
+# Where the server is not where its own programs look for it.
+elsewhere=()
+if [ -d /opt/mariadb ]; then elsewhere=(--basedir=/opt/mariadb); fi
 
 quoted() {
   local text=${1//\\/\\\\}
@@ -47,7 +50,7 @@ accounts() {
 # A pod killed in its first start begins again: the mark is written last.
 initialise() {
   find "$data" -mindepth 1 -delete
-  mariadb-install-db --datadir="$data" --auth-root-authentication-method=normal --skip-test-db >/dev/null
+  mariadb-install-db "${elsewhere[@]}" --datadir="$data" --auth-root-authentication-method=normal --skip-test-db >/dev/null
   "$@" --skip-networking &
   local server=$!
   until mariadb-admin --protocol=socket -uroot ping >/dev/null 2>&1; do

@@ -18,4 +18,16 @@ pid-file = /run/mysqld/mysqld.pid
 skip-name-resolve
 !includedir /etc/mysql/conf.d/
 CNF
-ln -sf /usr/sbin/mariadbd /usr/local/bin/mysqld
+if [ -d /opt/mariadb ]; then
+  # The programs look for the rest of theirs where they were built to lie. What is there for building programs stays away.
+  rm -rf /opt/mariadb/libs /opt/mariadb/share/*.jar
+  strip /opt/mariadb/bin/*
+  for file in /opt/mariadb/bin/* /opt/mariadb/scripts/*; do
+    chmod 755 "$file"
+    ln -s "$file" /usr/local/bin/
+  done
+  printf '[mysqld]\nbasedir = /opt/mariadb\n' >>/etc/mysql/my.cnf
+  ln -s /opt/mariadb/bin/mariadbd /usr/local/bin/mysqld
+else
+  ln -sf /usr/sbin/mariadbd /usr/local/bin/mysqld
+fi

@@ -39,6 +39,24 @@ const root: Account = {
 };
 
 describe('readAccounts', () => {
+  it('reads one PROXY grant alike from the servers that quote its names in another way', async () => {
+    const read = async (grant: string): Promise<Account[]> => {
+      const answers: [RegExp, string][] = [
+        [/VERSION/, '1'],
+        [/FROM mysql\.user/, 'root\tlocalhost\tN'],
+        [/SHOW GRANTS/, grant],
+      ];
+      return await readAccounts((sql) =>
+        Promise.resolve(answers.flatMap(([pattern, answer]) => (pattern.test(sql) ? [answer] : []))),
+      );
+    };
+    const older = await read('GRANT PROXY ON ``@`%` TO `root`@`localhost` WITH GRANT OPTION');
+    const newer = await read("GRANT PROXY ON ''@'%' TO 'root'@'localhost' WITH GRANT OPTION");
+    expect(older[0]?.grants).toEqual(['GRANT PROXY ON ``@`%` TO `root`@`localhost` WITH GRANT OPTION']);
+    expect(newer).toEqual(older);
+    expect(revokeStatements(older[0]?.grants[0] ?? '')).toEqual([]);
+  });
+
   it('reads what is granted to an account, without its roles’ grants and without how it logs in', async () => {
     const answers: [RegExp, string[]][] = [
       [/VERSION/, ['1']],
