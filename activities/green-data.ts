@@ -75,7 +75,8 @@ export function createGreenDataActivities(backends: Backends) {
     async dropReplaced(of: { release: string; component: string }): Promise<void> {
       const { context } = await open(of);
       reportProgress(`drop what was replaced in ${of.release} ${of.component}`);
-      await methodOf(context.component).dropReplaced?.(context);
+      const { replaced } = methodOf(context.component);
+      for (const { name } of (await replaced?.list(context)) ?? []) await replaced?.drop(context, name);
     },
   };
 

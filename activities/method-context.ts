@@ -35,12 +35,16 @@ export function methodOf(component: PlanComponent): Method<unknown> {
   return method;
 }
 
-/** What every call of a method is given. */
+/** What every call of a method is given; `during` is the activity that calls it, else whoever does. */
 export function methodContext(
   backends: Backends,
   bound: BoundPlan,
   component: PlanComponent,
   generation: string,
+  during: Pick<MethodContext<unknown>, 'signal' | 'progress'> = {
+    signal: Context.current().cancellationSignal,
+    progress: reportProgress,
+  },
 ): MethodContext<unknown> {
   const workload = workloadOf(bound, component);
   return {
@@ -49,9 +53,8 @@ export function methodContext(
     component,
     options: methodOf(component).options.parse(component.options),
     workload,
-    signal: Context.current().cancellationSignal,
     generation,
-    progress: reportProgress,
+    ...during,
     pod: async () => {
       if (workload === undefined)
         throw failure('BindingFailed', { message: `find pod of ${component.name}: the component has no workload` });

@@ -2,7 +2,8 @@ import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { marks } from '../model/run-names.ts';
 import type { Backends } from './backends.ts';
-import { isNotFound, isReady, listPods, request } from './clients/kubernetes.ts';
+import { claimVolume, type KeptVolume, listKeptVolumes, readClaim, settleVolume } from './clients/claims.ts';
+import { isNotFound, isReady, type Kubernetes, listPods, request } from './clients/kubernetes.ts';
 import { type FoundMark, findMarks, markQuiesced, startWorkload, unfenceService } from './clients/marks.ts';
 import { lastLine } from './clients/process.ts';
 import { deleteScratch, findScratch } from './clients/scratch-namespaces.ts';
@@ -10,7 +11,7 @@ import { runInPod } from './executors/pod-exec.ts';
 
 /** What `repair` found: a mark, a pod or a namespace that a run left, whether it may be undone, and what became of it. */
 export type Leftover = {
-  readonly what: 'fence' | 'scaled' | 'quiesced' | 'helper pod' | 'scratch namespace';
+  readonly what: 'volume set aside' | 'fence' | 'scaled' | 'quiesced' | 'helper pod' | 'scratch namespace';
   readonly object: string;
   readonly run: string;
   readonly deadline: string | null;
@@ -20,6 +21,8 @@ export type Leftover = {
   readonly problem: string | null;
 };
 
+const bindWithinMs = 30_000;
+
 const Quiesced = z.looseObject({
   container: z.string(),
   release: z.array(z.string()),
@@ -27,8 +30,8 @@ const Quiesced = z.looseObject({
 });
 
 /**
- * Finds fences, stopped workloads, quiesces, helper pods and the scratch namespaces of drills that runs left in the
- * cluster, and undoes those whose run is over; what belongs to a run that goes on is never touched. Of a run that
+ * Finds volumes that were set aside, fences, stopped workloads, quiesces, helper pods and the scratch namespaces of drills
+ * that runs left in the cluster, and undoes those whose run is over; what belongs to a run that goes on is never touched. Of a run that
  * Temporal does not know, or where none answers, the deadline counts, or `all`: a person said that whatever run it was
  * is gone for good. `run` leaves out what other runs left.
  */
@@ -40,10 +43,29 @@ export async function repair(
   const { kubernetes } = backends;
   const found: Leftover[] = [];
   const isAsked = ({ run }: { run: string }): boolean => of.run === undefined || of.run === run;
-  for (const mark of (await findMarks(kubernetes)).filter(isAsked)) {
-    const reason = await reasonToUndo(mark, client, of.all);
+  const marked = (await findMarks(kubernetes)).filter(isAsked);
+  // A run that is over keeps the volumes that it replaced. Where it left marks too it was cut off in between.
+  const aside = (await listKeptVolumes(kubernetes)).filter(({ run }) => marked.some((mark) => mark.run === run));
+  const stuck = new Set<string>();
+  for (const volume of aside) {
+    const { run, claim, name } = volume;
+    const deadline = marked.find((mark) => mark.run === run)?.deadline ?? '';
+    const reason = await reasonToUndo({ run, deadline }, client, of.all);
     const outcome =
-      reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(() => undoMark(backends, mark));
+      reason === null || of.dryRun
+        ? { undone: false, problem: null }
+        : await attempt(() => giveBack(kubernetes, volume));
+    if (outcome.problem !== null) stuck.add(run);
+    const object = `PersistentVolume ${name} of claim ${claim.namespace}/${claim.name}`;
+    found.push({ what: 'volume set aside', object, run, deadline, reason, ...outcome });
+  }
+  for (const mark of marked) {
+    const reason = await reasonToUndo(mark, client, of.all);
+    const undo = async (): Promise<void> => {
+      if (stuck.has(mark.run)) throw new Error('left as it is: the volumes of its run are not where they belong');
+      await undoMark(backends, mark);
+    };
+    const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(undo);
     found.push({
       what: mark.mark,
       object: `${mark.kind} ${mark.namespace}/${mark.name}`,
@@ -104,6 +126,22 @@ async function attempt(work: () => Promise<void>): Promise<{ undone: boolean; pr
   } catch (error) {
     return { undone: false, problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** Gives a volume that a run set aside to the claim that it had. @throws where that claim has another volume now */
+async function giveBack(kubernetes: Kubernetes, volume: KeptVolume): Promise<void> {
+  const { claim, claimed, name, policy } = volume;
+  const live = await readClaim(kubernetes, claim);
+  if (live?.uid !== undefined)
+    throw new Error(
+      `claim ${claim.namespace}/${claim.name} has the volume ${live.volume ?? 'none yet'} by now; which of the two holds the data is for a person to say: docs/how-to/upgrade.md, "A run that was cut off"`,
+    );
+  if (claimed === null) throw new Error('its mark does not say what its claim was like');
+  const until = Date.now() + bindWithinMs;
+  await claimVolume(kubernetes, { claim: claimed, namespace: claim.namespace, volume: name }, () => {
+    if (Date.now() > until) throw new Error(`not bound after ${String(bindWithinMs / 1_000)} s`);
+  });
+  await settleVolume(kubernetes, name, policy);
 }
 
 async function undoMark(backends: Backends, mark: FoundMark): Promise<void> {

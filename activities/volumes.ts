@@ -1,8 +1,9 @@
 import { Context } from '@temporalio/activity';
 import { failure } from '../model/failures.ts';
+import { keptUntil } from '../model/platform.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { claimVolume, deleteClaim, readClaim, reclaimPolicy, setReclaimPolicy } from './clients/claims.ts';
+import { claimVolume, deleteClaim, keepVolume, readClaim, reclaimPolicy, settleVolume } from './clients/claims.ts';
 import { readConfigurationObject } from './clients/configuration-objects.ts';
 import { currentRun } from './current-run.ts';
 import { StoredObject, strip } from './facts/configuration.ts';
@@ -50,8 +51,9 @@ export function createVolumeActivities(backends: Backends) {
      */
     async setVolumesAside(of: { release: string; volumes: readonly LiveVolume[] }): Promise<void> {
       const namespace = await namespaceOfRun();
-      for (const { claim, uid, volume } of of.volumes) {
-        await setReclaimPolicy(kubernetes, volume, { policy: 'Retain', keptBy: currentRun().runId });
+      const until = keptUntil(backends.platform, new Date());
+      for (const { claim, uid, volume, policy } of of.volumes) {
+        await keepVolume(kubernetes, volume, { by: currentRun().runId, until, policy, claim });
         await deleteClaim(kubernetes, { namespace, name: claim.metadata.name }, uid, tick(`set ${volume} aside`));
       }
     },
@@ -89,7 +91,7 @@ export function createVolumeActivities(backends: Backends) {
     /** Lets volumes go with their claims again, as their class says. Idempotent. */
     async settleVolumes(of: { release: string; volumes: readonly LiveVolume[] }): Promise<void> {
       reportProgress(`settle the volumes of ${of.release}`);
-      for (const { volume, policy } of of.volumes) await setReclaimPolicy(kubernetes, volume, { policy, keptBy: null });
+      for (const { volume, policy } of of.volumes) await settleVolume(kubernetes, volume, policy);
     },
 
     /** Gives a stopped release the volumes that were set aside; those that it had meanwhile go. Idempotent. */
@@ -101,7 +103,7 @@ export function createVolumeActivities(backends: Backends) {
         if (live?.uid !== undefined && live.volume !== volume)
           await deleteClaim(kubernetes, { namespace, name }, live.uid, tick(`delete the new claim ${name}`));
         await claimVolume(kubernetes, { claim, namespace, volume }, tick(`give ${volume} back to ${of.release}`));
-        await setReclaimPolicy(kubernetes, volume, { policy, keptBy: null });
+        await settleVolume(kubernetes, volume, policy);
       }
     },
   };

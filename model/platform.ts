@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Duration } from './duration.ts';
+import { Duration, durationMs } from './duration.ts';
 import { Tier } from './recovery-plan.ts';
 import { label, type ReleaseName } from './release-name.ts';
 import { PlatformSchedule } from './schedules.ts';
@@ -56,11 +56,18 @@ export const Platform = z.strictObject({
   parallelism: z.number().int().min(1).max(32).default(2),
   /** RTO objective of the whole platform. */
   objectives: z.strictObject({ rto: Duration }).prefault({ rto: '4h' }),
+  /** How long what a restore or an upgrade replaced is kept in the cluster: databases and volumes. `lifeboat copies` shows it. */
+  keepFor: Duration.default('7d'),
   releases: z.array(PlatformRelease).min(1),
   /** What runs by itself: `lifeboat schedules apply` makes Temporal Schedules of it. */
   schedules: z.array(PlatformSchedule).default([]),
 });
 export type Platform = z.infer<typeof Platform>;
+
+/** Until when what is replaced now is kept at least, ISO-8601. */
+export function keptUntil({ keepFor }: Pick<Platform, 'keepFor'>, now: Date): string {
+  return new Date(now.getTime() + durationMs(keepFor)).toISOString();
+}
 
 /** The releases of a platform, as names. */
 export function platformReleases(platform: Platform): ReleaseName[] {

@@ -38,6 +38,10 @@ export const marks = {
   quiesced: 'lifeboat.dev/quiesced',
   /** On a volume that outlives its claim: the run that keeps it. */
   kept: 'lifeboat.dev/kept-by',
+  /** On such a volume: the instant until which it is kept at least, what becomes of it then, and the claim that it had, as JSON. */
+  keptUntil: 'lifeboat.dev/kept-until',
+  keptPolicy: 'lifeboat.dev/kept-policy',
+  keptClaim: 'lifeboat.dev/kept-claim',
   /** Key in the selector of a fenced Service: no pod carries it. */
   fencedSelector: 'lifeboat.dev/fenced-by',
   /** On a Service that leads to the green release of an upgrade: which one, and by which run. */

@@ -1,5 +1,5 @@
 import { marks } from '../../model/run-names.ts';
-import type { StoredObject } from '../facts/configuration.ts';
+import { StoredObject } from '../facts/configuration.ts';
 import { gone, type Kubernetes, made, mergePatch, optional, request } from './kubernetes.ts';
 
 type ClaimName = { readonly namespace: string; readonly name: string };
@@ -42,17 +42,71 @@ export async function reclaimPolicy({ core }: Kubernetes, name: string): Promise
   return volume.spec?.persistentVolumeReclaimPolicy ?? 'Retain';
 }
 
-/** Lets a volume outlive its claim, marked with the run that keeps it; `null` takes the mark away. Idempotent. */
-export async function setReclaimPolicy(
+/** Lets a volume outlive its claim, marked with all that it takes to give it back without the run's history. Idempotent. */
+export async function keepVolume(
+  kubernetes: Kubernetes,
+  name: string,
+  kept: { by: string; until: string; policy: string; claim: StoredObject },
+): Promise<void> {
+  const annotations = {
+    [marks.kept]: kept.by,
+    [marks.keptUntil]: kept.until,
+    [marks.keptPolicy]: kept.policy,
+    [marks.keptClaim]: JSON.stringify(kept.claim),
+  };
+  await patchVolume(kubernetes, name, { annotations, policy: 'Retain' });
+}
+
+/** Lets a volume go with its claim again, as its own policy says: one that has none goes at once. Idempotent. */
+export async function settleVolume(kubernetes: Kubernetes, name: string, policy: string): Promise<void> {
+  const annotations = Object.fromEntries(
+    [marks.kept, marks.keptUntil, marks.keptPolicy, marks.keptClaim].map((mark) => [mark, null]),
+  );
+  await patchVolume(kubernetes, name, { annotations, policy });
+}
+
+async function patchVolume(
   { core }: Kubernetes,
   name: string,
-  of: { policy: string; keptBy: string | null },
+  { annotations, policy }: { annotations: Readonly<Record<string, string | null>>; policy: string },
 ): Promise<void> {
-  const body = {
-    metadata: { annotations: { [marks.kept]: of.keptBy } },
-    spec: { persistentVolumeReclaimPolicy: of.policy },
-  };
+  const body = { metadata: { annotations }, spec: { persistentVolumeReclaimPolicy: policy } };
   await request(`patch volume ${name}`, () => core.patchPersistentVolume({ name, body }, mergePatch));
+}
+
+/** A volume that a run keeps for a release whose claim it was. */
+export type KeptVolume = {
+  readonly name: string;
+  /** The claim that it was of. */
+  readonly claim: ClaimName;
+  /** That claim as it was, to be made again; null where the mark does not hold it. */
+  readonly claimed: StoredObject | null;
+  readonly run: string;
+  /** Null where it was set aside by a version that did not write it. */
+  readonly until: string | null;
+  readonly policy: string;
+};
+
+/** The volumes that runs keep and that nobody has claimed since. */
+export async function listKeptVolumes({ core }: Kubernetes): Promise<KeptVolume[]> {
+  const { items } = await request('list volumes', () => core.listPersistentVolume());
+  return items.flatMap(({ metadata, spec, status }) => {
+    const annotations = metadata?.annotations ?? {};
+    const run = annotations[marks.kept];
+    if (run === undefined || status?.phase !== 'Released') return [];
+    const { namespace = '', name = '' } = spec?.claimRef ?? {};
+    const claimed = annotations[marks.keptClaim];
+    return [
+      {
+        name: metadata?.name ?? '',
+        claim: { namespace, name },
+        claimed: claimed === undefined ? null : StoredObject.parse(JSON.parse(claimed)),
+        run,
+        until: annotations[marks.keptUntil] ?? null,
+        policy: annotations[marks.keptPolicy] ?? 'Retain',
+      },
+    ];
+  });
 }
 
 /** Makes a claim as it was captured; one of its name that is there already is left alone. */

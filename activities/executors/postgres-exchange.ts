@@ -91,11 +91,13 @@ export async function dropDatabase(server: PostgresServer, name: string): Promis
 /**
  * Gives a scratch database its settings and the marker of the generation, and exchanges its name with the live one's in
  * one transaction. What was live stays beside it, as the safety copy; where it was empty it is dropped.
+ * @param keptUntil - the instant until which the safety copy is kept at least, ISO-8601
  */
 export async function exchangeDatabase(
   server: PostgresServer,
   { settings, scratch }: ScratchDatabase,
   generation: string,
+  keptUntil: string,
 ): Promise<void> {
   const { name } = settings;
   const before = beforeName(name, generation);
@@ -107,7 +109,7 @@ export async function exchangeDatabase(
   const away =
     found.length === 0
       ? ''
-      : `ALTER DATABASE ${identifier(name)} SET lifeboat.replaced TO ${literal(name)}; ALTER DATABASE ${identifier(name)} RENAME TO ${identifier(before)};`;
+      : `ALTER DATABASE ${identifier(name)} SET lifeboat.replaced TO ${literal(name)}; ALTER DATABASE ${identifier(name)} SET lifeboat.kept_until TO ${literal(keptUntil)}; ALTER DATABASE ${identifier(name)} RENAME TO ${identifier(before)};`;
   await psql(
     server,
     maintenance,
@@ -136,7 +138,7 @@ WHERE d.datname LIKE ${literal(`%\\_\\_before\\_${shortGeneration(generation)}`)
     await psql(
       server,
       maintenance,
-      `ALTER DATABASE ${identifier(before)} RENAME TO ${identifier(name)}; ALTER DATABASE ${identifier(name)} RESET lifeboat.replaced;`,
+      `ALTER DATABASE ${identifier(before)} RENAME TO ${identifier(name)}; ALTER DATABASE ${identifier(name)} RESET lifeboat.replaced; ALTER DATABASE ${identifier(name)} RESET lifeboat.kept_until;`,
     );
   }
   await psql(
@@ -146,14 +148,19 @@ WHERE d.datname LIKE ${literal(`%\\_\\_before\\_${shortGeneration(generation)}`)
   );
 }
 
-/** Drops every database that a restore has replaced. */
-export async function dropBefore(server: PostgresServer): Promise<void> {
-  await psql(
+/** The databases that restores have replaced, with the instant until which each is kept at least. */
+export async function listReplaced(server: PostgresServer): Promise<{ name: string; until: string | null }[]> {
+  const lines = await psql(
     server,
     maintenance,
-    `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', d.datname) FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0, unnest(s.setconfig) c(v)
-WHERE d.datname ~ '__before_[0-9a-f]{10}$' AND c.v LIKE 'lifeboat.replaced=%' \\gexec`,
+    `SELECT d.datname, (SELECT substr(u, length('lifeboat.kept_until=') + 1) FROM unnest(s.setconfig) u WHERE u LIKE 'lifeboat.kept_until=%')
+FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0, unnest(s.setconfig) c(v)
+WHERE d.datname ~ '__before_[0-9a-f]{10}$' AND c.v LIKE 'lifeboat.replaced=%' ORDER BY 1;`,
   );
+  return lines.map((line) => {
+    const [name = '', until = ''] = line.split('\t');
+    return { name, until: until === '' ? null : until };
+  });
 }
 
 /** Names have 63 bytes at most; the whole one is in the setting `lifeboat.replaced`. */

@@ -56,6 +56,13 @@ export type Captured = {
   readonly missing?: readonly { readonly stream: string; readonly reason: string }[];
 };
 
+/** Data that a restore has replaced and that is still in the server. */
+export type ReplacedCopy = {
+  readonly name: string;
+  /** The instant until which it is kept at least, ISO-8601; null where a version that did not write it replaced it. */
+  readonly until: string | null;
+};
+
 /** The context of a restore. */
 export type RestoreContext<Options> = MethodContext<Options> & {
   /** Names of the stored streams of this component. */
@@ -86,8 +93,12 @@ export type Method<Options> = {
   restore(context: RestoreContext<Options>): Promise<void>;
   readFacts(context: RestoreContext<Options>): Promise<Facts>;
   undoRestore?(context: MethodContext<Options>): Promise<void>;
-  /** Drops what `restore` keeps of the data that was there, once nobody will put it back. */
-  dropReplaced?(context: MethodContext<Options>): Promise<void>;
+  /** What `restore` keeps in the server of the data that was there, and how it is dropped once nobody will put it back. */
+  readonly replaced?: {
+    list(context: MethodContext<Options>): Promise<ReplacedCopy[]>;
+    /** Idempotent. */
+    drop(context: MethodContext<Options>, name: string): Promise<void>;
+  };
   /**
    * The way back from a newer version with what was written there: data only, into what the older version still has.
    * Without it going back is refused where anything was written.

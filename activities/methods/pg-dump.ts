@@ -1,15 +1,16 @@
 import { z } from 'zod';
 import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
+import { keptUntil } from '../../model/platform.ts';
 import { streamFromPod, streamToPod } from '../executors/pod-exec.ts';
 import { carryDatabase, isCarried, listUnknown } from '../executors/postgres-carry.ts';
 import {
   createScratch,
   DatabaseSettings,
-  dropBefore,
   dropDatabase,
   exchangeDatabase,
   isRestored,
+  listReplaced,
   readDatabaseSettings,
   type ScratchDatabase,
   scratchName,
@@ -105,7 +106,8 @@ export const pgDump: Method<Options> = {
     }
     context.progress('restore roles and grants');
     await restoreGlobals(server, globals, context.capturedFacts, context.keepsCredentials === true);
-    for (const each of waiting) await exchangeDatabase(server, each, context.generation);
+    const until = keptUntil(context.backends.platform, new Date());
+    for (const each of waiting) await exchangeDatabase(server, each, context.generation, until);
   },
 
   async readFacts(context) {
@@ -128,8 +130,11 @@ export const pgDump: Method<Options> = {
     await undoExchange(await serverOf(context), context.generation);
   },
 
-  async dropReplaced(context) {
-    await dropBefore(await serverOf(context));
+  replaced: {
+    list: async (context) => await listReplaced(await serverOf(context)),
+    async drop(context, name) {
+      await dropDatabase(await serverOf(context), name);
+    },
   },
 
   carryBack: {

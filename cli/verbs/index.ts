@@ -1,5 +1,6 @@
 import type { Verb } from '../verb.ts';
 import { backup } from './backup.ts';
+import { copies } from './copies.ts';
 import { doctor } from './doctor.ts';
 import { drill } from './drill.ts';
 import { keys } from './keys.ts';
@@ -34,6 +35,7 @@ export const verbs: readonly Verb[] = [
   cancel,
   repair,
   unlock,
+  copies,
   schedules,
   doctor,
   plan,

@@ -8,7 +8,7 @@ export const repair: Verb = (program) => {
   program
     .command('repair')
     .description(
-      'find fences, stopped workloads, quiesces, helper pods and namespaces of drills that a run left, and undo them',
+      'find volumes set aside, fences, stopped workloads, quiesces, helper pods and drill namespaces that a run left; undo them',
     )
     .option('--dry-run', 'only show them')
     .option('--all', 'undo also what belongs to no run that Temporal knows: its run is gone for good')

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
-import { clusterState } from './as-it-was.ts';
+import { clusterState, postgresState } from './as-it-was.ts';
 import { type Ground, openGround } from './ground.ts';
 import { temporalClient } from './temporal-client.ts';
 
@@ -9,7 +9,7 @@ describe('a platform of two releases', () => {
   let before: string[];
 
   beforeAll(async () => {
-    ground = await openGround('platform');
+    ground = await openGround('platform', { overrides: { keepFor: '1s' } });
     await ground.startWorker();
     before = await clusterState(ground);
   });
@@ -81,4 +81,28 @@ describe('a platform of two releases', () => {
       'pod/redis-0',
     );
   });
+
+  it('keeps the databases that a recovery replaced, and removes them when their time has passed', async () => {
+    const approved = ['--yes', '--by', 'test', '--reason', 'test'];
+    const recovered = await ground.run(['recover', ground.names.postgresql, '--data', ...approved]);
+    expect(recovered.result.outcome, recovered.stderr).toBe('complete');
+    const databases = (await postgresState(ground)).filter((line) => line.includes('__before_'));
+    expect(databases.length).toBeGreaterThan(0);
+
+    const kept = await copies([]);
+    expect(kept.map(({ what, of }) => `${what} of ${of}`)).toEqual(
+      databases.map(() => `database of ${ground.names.postgresql}`),
+    );
+    const removed = await copies(['--remove']);
+
+    expect(removed.map(({ removed }) => removed)).toEqual(databases.map(() => true));
+    expect((await postgresState(ground)).filter((line) => line.includes('__before_'))).toEqual([]);
+    expect(await copies([])).toEqual([]);
+  });
+
+  async function copies(more: readonly string[]): Promise<{ what: string; of: string; removed: boolean }[]> {
+    const { exitCode, stdout, stderr } = await ground.run(['copies', ...more]);
+    expect(exitCode, stderr).toBe(0);
+    return (JSON.parse(stdout) as { copies: { what: string; of: string; removed: boolean }[] }).copies;
+  }
 });

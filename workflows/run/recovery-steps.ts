@@ -51,7 +51,7 @@ export async function setClaimsAside(context: RecoveryContext): Promise<void> {
     ...draft.notes,
     ...volumes.map(
       ({ volume, claim }) =>
-        `safety copy of claim ${claim.metadata.name}, which outlived its release: volume ${volume} is kept; kubectl delete pv ${volume} lets it go`,
+        `safety copy of claim ${claim.metadata.name}, which outlived its release: volume ${volume} is kept; lifeboat copies says until when`,
     ),
   ];
 }

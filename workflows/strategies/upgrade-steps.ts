@@ -146,7 +146,7 @@ export async function restoreData(context: UpgradeContext, release: string): Pro
 export function noteKeptVolumes(draft: ReleaseDraft, volumes: readonly LiveVolume[]): void {
   draft.notes = [
     ...draft.notes,
-    ...volumes.map(({ volume }) => `the volume from before is kept: kubectl delete pv ${volume} lets it go`),
+    ...volumes.map(({ volume }) => `the volume from before is kept: ${volume}; lifeboat copies says until when`),
   ];
 }
 
