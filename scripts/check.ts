@@ -27,6 +27,7 @@ const steps: readonly Step[] = [
       'cli',
       'sandbox',
       'demo',
+      'bench',
       'scripts',
       'test',
     ],

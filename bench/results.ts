@@ -1,0 +1,43 @@
+import type { Cost } from './measure.ts';
+
+/** What one contender took in each counted round. */
+export type Row = { readonly what: string; readonly name: string; readonly costs: readonly Cost[] };
+
+/** A whole run of the bench. */
+export type Results = {
+  readonly at: string;
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly bytes: number;
+  readonly rounds: number;
+  readonly rows: readonly Row[];
+};
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+/** The results as a table in Markdown: medians, lowest and highest speed, and the ratio to the first of its kind. */
+export function describeResults({ at, machine, versions, bytes, rounds, rows }: Results): string {
+  const speed = ({ wallMs }: Cost): number => bytes / 1e3 / wallMs;
+  const lines = rows.map(({ what, name, costs }) => {
+    const first = rows.find((row) => row.what === what);
+    const speeds = costs.map(speed);
+    const own = median(speeds);
+    const ratio = own / median((first?.costs ?? []).map(speed));
+    const cpu = median(costs.map(({ cpuMs }) => cpuMs)) / 1e3 / (bytes / 1e9);
+    const peak = Math.max(...costs.map(({ peakBytes }) => peakBytes)) / 2 ** 20;
+    const range = `${Math.min(...speeds).toFixed(0)}–${Math.max(...speeds).toFixed(0)}`;
+    return `| ${what} | \`${name.replaceAll('|', '\\|')}\` | ${own.toFixed(0)} | ${range} | ${ratio.toFixed(2)} | ${cpu.toFixed(2)} | ${peak.toFixed(0)} |`;
+  });
+  return [
+    `${at}, ${machine}, ${(bytes / 1e6).toFixed(0)} MB, ${String(rounds)} rounds`,
+    ...Object.entries(versions).map(([name, version]) => `${name}: ${version}`),
+    '',
+    '| | command | MB/s | lowest–highest | × the first | CPU-s/GB | peak MiB |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...lines,
+  ].join('\n');
+}
