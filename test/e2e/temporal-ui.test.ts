@@ -45,39 +45,57 @@ describe.skipIf(typeof browser === 'string')(
       await ground.close();
     });
 
-    /** Starts a run by the form, as the page says, and opens it. */
-    async function start(workflowId: string, type: string, input: string): Promise<void> {
-      await openWorkflows();
-      await page.getByTestId('workflowId').fill(workflowId);
-      await page.getByTestId('taskQueue').fill('lifeboat');
-      await page.getByTestId('workflowType').fill(type);
-      await page.getByRole('textbox', { name: 'Data' }).fill(input);
-      await page.getByText('Task Queue is Active').waitFor();
-      // The form sets the input out in lines once it is left, and moves its button.
-      await page.getByText('Encoding').click();
-      if (type === 'runDrill') await take('temporal-ui-start.png', 900);
-      await page.getByTestId('start-workflow-button').click();
-      await page.getByRole('link', { name: 'Workflow started successfully' }).click();
-    }
-
-    /** Opens the list of the runs and its form, again where the page came without it, as it does from a busy server. */
-    async function openWorkflows(): Promise<void> {
-      const link = page.getByRole('link', { name: 'Start Workflow' }).first();
+    /** Does again what a person would: the page of a busy server comes without a part of it now and then. */
+    async function persist(what: string, attempt: () => Promise<void>): Promise<void> {
       let shown = '';
       await waitUntil(
-        'see how to start a workflow',
+        what,
         async () => {
-          await page.goto(`${ground.sandbox.temporal.ui}/namespaces/${ground.temporalNamespace}/workflows`);
-          const came = await link.click({ timeout: 40_000 }).then(
-            () => true,
-            () => false,
-          );
-          if (came) return true;
-          shown = await page.locator('body').innerText({ timeout: 5_000 }).catch(String);
-          return undefined;
+          try {
+            await attempt();
+            return true;
+          } catch (error) {
+            const text = await page.locator('body').innerText({ timeout: 5_000 }).catch(String);
+            shown = `${String(error).slice(0, 300)}; ${page.url()} shows: ${text.slice(0, 1_000)}`;
+            return undefined;
+          }
         },
-        { timeoutMs: 240_000, everyMs: 1_000, detail: () => `${page.url()} shows: ${shown}` },
+        { timeoutMs: 400_000, everyMs: 1_000, detail: () => shown },
       );
+    }
+
+    /** Starts a run by the form, as the page says, and opens it. */
+    async function start(workflowId: string, type: string, input: string): Promise<void> {
+      const runs = `${ground.sandbox.temporal.ui}/namespaces/${ground.temporalNamespace}/workflows`;
+      await persist(`start ${workflowId} by the form`, async () => {
+        if (await isThere(workflowId)) {
+          await page.goto(`${runs}/${workflowId}`);
+          return;
+        }
+        await page.goto(runs);
+        await page.getByRole('link', { name: 'Start Workflow' }).first().click();
+        await page.getByTestId('workflowId').fill(workflowId);
+        await page.getByTestId('taskQueue').fill('lifeboat');
+        await page.getByTestId('workflowType').fill(type);
+        await page.getByRole('textbox', { name: 'Data' }).fill(input);
+        await page.getByText('Task Queue is Active').waitFor();
+        // The form sets the input out in lines once it is left, and moves its button.
+        await page.getByText('Encoding').click();
+        if (type === 'runDrill') await take('temporal-ui-start.png', 900);
+        await page.getByTestId('start-workflow-button').click();
+        await page.getByRole('link', { name: 'Workflow started successfully' }).click();
+      });
+      expect(await isThere(workflowId)).toBe(true);
+    }
+
+    async function isThere(workflowId: string): Promise<boolean> {
+      return await client.workflow
+        .getHandle(workflowId)
+        .describe()
+        .then(
+          ({ status }) => status.name === 'RUNNING',
+          () => false,
+        );
     }
 
     /** The checklist of the run, once it says so. */
@@ -142,14 +160,15 @@ describe.skipIf(typeof browser === 'string')(
       await page.getByRole('link', { name: 'Workflow started successfully' }).waitFor({ state: 'hidden' });
       await take('temporal-ui-approval.png', 1040);
       const digest = /"planDigest": "([0-9a-f]{64})"/.exec(details)?.[1] ?? '';
-      // Only a page that was opened after the run began knows what updates it takes.
-      await page.reload();
-      await page.getByText('Current Details').waitFor();
-      await page.getByRole('button', { name: 'More Actions' }).click();
-      await page.getByRole('menuitem', { name: 'Send an Update' }).click();
       const dialog = page.locator('dialog[open]');
-      await dialog.getByTestId('update-select-button').click();
-      await dialog.getByRole('option', { name: /^approve/ }).click();
+      await persist('open the update approve', async () => {
+        // Only a page that was opened after the run began, and whose worker answered it, knows what updates it takes.
+        await page.reload();
+        await page.getByRole('button', { name: 'More Actions' }).click();
+        await page.getByRole('menuitem', { name: 'Send an Update' }).click();
+        await dialog.getByTestId('update-select-button').click();
+        await dialog.getByRole('option', { name: /^approve/ }).click();
+      });
       await dialog.getByRole('textbox', { name: 'Data' }).fill(howTo.input(3, { DIGEST: digest }));
       await dialog.getByText('Single JSON payload supported').click();
       await dialog.screenshot({ path: join(pictures, 'temporal-ui-update.png') });
