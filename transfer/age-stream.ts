@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { Decrypter, Encrypter, type Recipient, type Stanza } from 'age-encryption';
 import { failure } from '../model/failures.ts';
 
@@ -27,8 +27,8 @@ class CapturingRecipient implements Recipient {
 export type AgeEncryptor = {
   /** The header and the nonce: the first bytes of the file. */
   readonly header: Buffer;
-  /** Ciphertext of every chunk that is known not to be the last; may be empty. */
-  update(plain: Uint8Array): Buffer;
+  /** Ciphertext of every chunk that is known not to be the last, in pieces: to join them would be one more copy. */
+  update(plain: Uint8Array): Buffer[];
   /** Ciphertext of the last chunk. */
   final(): Buffer;
 };
@@ -65,7 +65,7 @@ function addRecipient(encrypter: Encrypter, recipient: string): void {
   }
 }
 
-function sealer(header: Buffer, key: Buffer): AgeEncryptor {
+function sealer(header: Buffer, key: KeyObject): AgeEncryptor {
   const pending = Buffer.alloc(chunkBytes);
   let used = 0;
   let counter = 0;
@@ -96,7 +96,7 @@ function sealer(header: Buffer, key: Buffer): AgeEncryptor {
         used += taken;
         offset += taken;
       }
-      return Buffer.concat(sealed);
+      return sealed;
     },
     final: () => Buffer.concat(seal(pending.subarray(0, used), true)),
   };
@@ -126,7 +126,7 @@ export type AgeDecryptor = {
 /** Opens an age file with an identity, `AGE-SECRET-KEY-1…`. */
 export function openAgeDecryptor(identity: string): AgeDecryptor {
   let pending: Buffer = Buffer.alloc(0);
-  let key: Buffer | undefined;
+  let key: KeyObject | undefined;
   let counter = 0;
   const open = (sealed: Buffer, last: boolean): Buffer => {
     if (key === undefined) throw new AgeError('damaged header');
@@ -189,8 +189,9 @@ function headerEnd(file: Buffer): number | undefined {
   return end === -1 ? undefined : end + 1;
 }
 
-function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Buffer {
-  return Buffer.from(hkdfSync('sha256', fileKey, nonce, 'payload', 32));
+/** As an object of the library: from plain bytes it would make one for each chunk. */
+function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', fileKey, nonce, 'payload', 32)));
 }
 
 function chunkNonce(counter: number, last: boolean): Buffer {

@@ -6,6 +6,9 @@ import type { Store } from './store.ts';
 /** Frames that are compressed at once, beside the one that is being filled. */
 const framesInFlight = 2;
 
+/** A frame compresses about as the one before it: so much more room saves most of them a second buffer. */
+const margin = 1.1;
+
 /** How a stream is cut and where its parts go. */
 export type SegmentOptions = {
   readonly store: Store;
@@ -34,6 +37,8 @@ export class ArtifactSegments {
   #frame: Buffer | undefined;
   #frameUsed = 0;
   #segmentUsed = 0;
+  /** Room that a frame gets for its compressed bytes, as a part of its own: what the last one needed, and a little. */
+  #ratio = 1;
 
   constructor(options: SegmentOptions) {
     this.#options = options;
@@ -72,7 +77,8 @@ export class ArtifactSegments {
     this.#segmentUsed += plainBytes;
     const lastOfSegment = this.#segmentUsed >= this.#options.segmentBytes;
     if (lastOfSegment) this.#segmentUsed = 0;
-    const packed = packFrame(buffer.subarray(0, plainBytes), this.#options.level);
+    const expectBytes = Math.ceil(plainBytes * this.#ratio);
+    const packed = packFrame(buffer.subarray(0, plainBytes), this.#options.level, expectBytes);
     packed.catch(() => undefined);
     this.#waiting.push({ packed, plain: buffer, plainBytes, lastOfSegment });
     this.#frame = undefined;
@@ -86,6 +92,7 @@ export class ArtifactSegments {
     const packed = await frame.packed;
     this.#waiting.shift();
     this.#free.push(frame.plain);
+    if (frame.plainBytes > 0) this.#ratio = Math.min(1, (margin * packed.byteLength) / frame.plainBytes);
     this.#open ??= await this.#openNext();
     await this.#open.add(packed, frame.plainBytes);
     if (frame.lastOfSegment) await this.#commitOpen();

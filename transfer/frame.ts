@@ -8,12 +8,15 @@ const checksumFlag = 0x04;
 /** Room for a frame that does not compress, so that it leaves libzstd in one piece. */
 const slackBytes = 64 * 1024;
 
-/** Compresses one frame, with its length and checksum in it, outside the main thread. */
-export function packFrame(plain: Uint8Array, level: number): Promise<Buffer> {
+/**
+ * Compresses one frame, with its length and checksum in it, outside the main thread.
+ * @param expectBytes - how long it will be, as far as the caller knows: room for more would only be work for the collector
+ */
+export function packFrame(plain: Uint8Array, level: number, expectBytes = plain.byteLength): Promise<Buffer> {
   return compress(plain, {
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
     pledgedSrcSize: plain.byteLength,
-    chunkSize: plain.byteLength + slackBytes,
+    chunkSize: Math.min(plain.byteLength, expectBytes) + slackBytes,
   });
 }
 

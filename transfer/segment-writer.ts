@@ -41,8 +41,7 @@ export async function openSegment(of: {
   return {
     add: async (packed, plainBytes) => {
       await start();
-      const sealed = age.update(packed);
-      if (sealed.byteLength > 0) await send(sealed);
+      for (const sealed of age.update(packed)) await send(sealed);
       frames.push(packed.byteLength);
       plainTotal += plainBytes;
     },

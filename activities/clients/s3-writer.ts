@@ -31,6 +31,8 @@ export class S3Writer implements ObjectWriter {
   readonly #cancel = new AbortController();
   readonly #parts: Part[] = [];
   readonly #inFlight = new Set<Promise<void>>();
+  /** Buffers of parts that were sent: each is used again. */
+  readonly #free: Buffer[] = [];
   #buffer: Buffer | undefined;
   #used = 0;
   #sentParts = 0;
@@ -46,7 +48,7 @@ export class S3Writer implements ObjectWriter {
   async write(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; ) {
       if (this.#used === partBytes) await this.#sendPart();
-      this.#buffer ??= Buffer.allocUnsafeSlow(partBytes);
+      this.#buffer ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(partBytes);
       const part = bytes.subarray(offset, offset + partBytes - this.#used);
       this.#buffer.set(part, this.#used);
       this.#used += part.byteLength;
@@ -102,13 +104,20 @@ export class S3Writer implements ObjectWriter {
     this.#sentParts += 1;
     if (this.#sentParts > partLimit)
       throw new Error(`object ${this.#key} needs more than ${String(partLimit)} parts: use smaller segments`);
-    const body = this.#buffer?.subarray(0, this.#used) ?? Buffer.alloc(0);
+    const buffer = this.#buffer ?? Buffer.alloc(0);
+    const body = buffer.subarray(0, this.#used);
     this.#buffer = undefined;
     this.#used = 0;
     const sending = this.#uploadPart(this.#upload, this.#sentParts, body)
-      .catch((error: unknown) => {
-        this.#failed ??= { error };
-      })
+      .then(
+        () => {
+          // One that failed is not used again: a request that was given up may still read it.
+          this.#free.push(buffer);
+        },
+        (error: unknown) => {
+          this.#failed ??= { error };
+        },
+      )
       .finally(() => this.#inFlight.delete(sending));
     this.#inFlight.add(sending);
   }

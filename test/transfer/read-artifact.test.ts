@@ -222,7 +222,7 @@ describe('readArtifact, when the writer itself was wrong', () => {
 
   async function ageFile(content: Buffer): Promise<Buffer> {
     const age = await openAgeEncryptor(recipients);
-    return Buffer.concat([age.header, age.update(content), age.final()]);
+    return Buffer.concat([age.header, ...age.update(content), age.final()]);
   }
 
   it.each([
