@@ -100,10 +100,21 @@ async function installChart(
         ...['-f', join(checkout, 'charts', chart, 'sandbox', 'values.yaml'), '-f', '-', '--wait', '--timeout', '300s'],
       ],
       { input: JSON.stringify(values ?? {}), timeoutMs: 330_000 },
-    );
+    ).catch(async (error: unknown) => {
+      throw new Error(
+        `${error instanceof Error ? error.message : String(error)}${await podStates(sandbox, namespace, name)}`,
+      );
+    });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** The pods of a release as kubectl shows them: Helm says that it waited, they say for what. */
+async function podStates(sandbox: ClusterOfSandbox, namespace: string, name: string): Promise<string> {
+  const selector = `app.kubernetes.io/instance=${name}`;
+  const pods = await kubectl(sandbox, ['get', 'pods', '-n', namespace, '-l', selector, '--no-headers']).catch(() => '');
+  return pods.trim() === '' ? '' : `; its pods: ${pods.trim().replaceAll(/ {2,}/g, ' ').replaceAll('\n', '; ')}`;
 }
 
 /** On the namespace, so that the mark goes with the data. */
