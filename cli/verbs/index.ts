@@ -12,6 +12,7 @@ import { repair, unlock } from './repair.ts';
 import { report, runs, watch } from './runs.ts';
 import { schedules } from './schedules.ts';
 import { status } from './status.ts';
+import { store } from './store.ts';
 import { upgrade } from './upgrade.ts';
 import { verify } from './verify.ts';
 import { worker } from './worker.ts';
@@ -36,6 +37,7 @@ export const verbs: readonly Verb[] = [
   repair,
   unlock,
   copies,
+  store,
   schedules,
   doctor,
   plan,

@@ -51,6 +51,9 @@ describe('a platform of two releases', () => {
         { proof: 'read-back', rpoMet: true },
       ],
     });
+    const checked = await ground.run(['store', 'check']);
+    expect(checked.exitCode, checked.stderr).toBe(0);
+    expect(JSON.parse(checked.stdout)).toMatchObject({ findings: [], releases: [{ points: 1 }, { points: 1 }] });
     const report = await ground.run(['report', backup.result.workflowId]);
     expect(report.result.runId).toBe(backup.result.runId);
     expect(await clusterState(ground)).toEqual(before);

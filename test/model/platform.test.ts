@@ -24,6 +24,7 @@ describe('Platform', () => {
       store: { url: 'file:///var/backups', region: 'us-east-1' },
       recipients: ['age1one', 'age1two'],
       parallelism: 2,
+      keepFor: '7d',
       objectives: { rto: '4h' },
       releases: [{ release: 'shop/db', requires: [] }],
       schedules: [],

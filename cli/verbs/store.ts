@@ -1,0 +1,60 @@
+import { formatBytes } from '../../model/duration.ts';
+import { platformReleases } from '../../model/platform.ts';
+import { releasePath } from '../../model/release-name.ts';
+import type { StoreCheck } from '../../transfer/check-store.ts';
+import { table } from '../terminal.ts';
+import { act, type Verb } from '../verb.ts';
+
+/** `lifeboat store check` */
+export const store: Verb = (program) => {
+  const command = program.command('store').description('look after the store of recovery points');
+
+  command
+    .command('check')
+    .description('compare the store with its manifests: chains, sizes of all objects, leftovers; reads no data')
+    .action(
+      act(async (session) => {
+        const { platform } = await session.platform();
+        const [opened, kit, { checkStore }] = await Promise.all([
+          session.store(),
+          session.kit(),
+          import('../../transfer/check-store.ts'),
+        ]);
+        const releases = platformReleases(platform);
+        const check = await checkStore({
+          store: opened,
+          trustedKeys: [kit.signing.publicKey],
+          platform: platform.platform,
+          releases,
+          now: new Date(),
+        });
+        const { terminal } = session;
+        if (terminal.json) terminal.printJson(check);
+        else terminal.print(describe(check, new Set(releases.map(releasePath)), opened.address));
+        return check.findings.some(({ kind }) => kind === 'damage') ? 1 : 0;
+      }),
+    );
+};
+
+function describe(check: StoreCheck, own: ReadonlySet<string>, address: string): string {
+  const rows = check.releases.map(({ release, points, storedBytes, newest }) => [
+    release,
+    String(points),
+    formatBytes(storedBytes),
+    newest ?? '-',
+    own.has(release) ? '' : 'not in lifeboat.yaml',
+  ]);
+  const findings = check.findings.map(({ kind, subject, message, bytes }) =>
+    kind === 'damage' ? `✗ ${subject}: ${message}` : `! ${subject}: ${message}, ${formatBytes(bytes)}`,
+  );
+  const damaged = check.findings.filter(({ kind }) => kind === 'damage').length;
+  return [
+    table(['RELEASE', 'POINTS', 'STORED', 'NEWEST', ''], rows),
+    '',
+    `${address}: ${String(check.objects)} objects, ${formatBytes(check.storedBytes)}`,
+    ...findings,
+    damaged === 0
+      ? '✓ every chain is whole, and every object that a manifest names is there in its size; lifeboat verify reads them'
+      : `✗ ${String(damaged)} damaged`,
+  ].join('\n');
+}

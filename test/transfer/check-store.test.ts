@@ -1,0 +1,114 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RecoveryKit } from '../../model/recovery-kit.ts';
+import type { Artifact } from '../../model/recovery-point.ts';
+import { checkStore, type StoreCheck } from '../../transfer/check-store.ts';
+import { commitPlatformPoint } from '../../transfer/platform-points.ts';
+import { manifestFolder, newPointId, pointPrefix } from '../../transfer/point-names.ts';
+import { type CommittedManifest, commitManifest } from '../../transfer/points.ts';
+import type { Store } from '../../transfer/store.ts';
+import { describedArtifact, draftAt, release, testKit } from './test-points.ts';
+import { testStore } from './test-sources.ts';
+
+const day = 24 * 60 * 60 * 1_000;
+let store: Store;
+let kit: RecoveryKit;
+
+/** Writes objects of the described lengths, and commits their manifest. */
+async function commitPoint(minute: number): Promise<CommittedManifest> {
+  const draft = draftAt(minute);
+  const artifacts: Artifact[] = [
+    ...draft.components.flatMap(({ artifacts: all, facts }) => [...all, facts]),
+    draft.plan,
+  ];
+  for (const { key, storedBytes } of artifacts.flatMap(({ segments }) => segments))
+    await store.put(key, Buffer.alloc(storedBytes, 'x'));
+  const prefix = pointPrefix(release, draft.id);
+  for (const name of ['RESTORE.md', 'RESTORE.md.sig', 'SHA256SUMS', 'databases.component.json'])
+    await store.put(`${prefix}/${name}`, Buffer.from(name));
+  return await commitManifest({ store, kit, draft });
+}
+
+async function check(now = new Date()): Promise<StoreCheck> {
+  const trustedKeys = [kit.signing.publicKey];
+  return await checkStore({ store, trustedKeys, platform: 'shop', releases: [release], now });
+}
+
+describe('checkStore', () => {
+  beforeEach(async () => {
+    store = testStore();
+    kit = await testKit();
+  });
+
+  it('finds nothing in a store that is whole, and counts what it holds', async () => {
+    await commitPoint(0);
+    const { manifest } = await commitPoint(1);
+    const found = await check(new Date(Date.now() + 2 * day));
+    expect(found).toMatchObject({
+      findings: [],
+      releases: [{ release: 'prod/data/postgresql', points: 2, newest: manifest.id }],
+      objects: 16,
+    });
+    expect(found.releases[0]?.storedBytes).toBe(2 * manifest.storedBytes);
+  });
+
+  it('names an object that is missing, and one of another size', async () => {
+    const { manifest } = await commitPoint(0);
+    const [artifact] = manifest.components[0]?.artifacts ?? [];
+    const [data = '', plan = ''] = [artifact, manifest.plan].map((each) => each?.segments[0]?.key);
+    await store.put(data, Buffer.from('short'));
+    await store.delete(plan);
+    expect((await check()).findings).toEqual([
+      { kind: 'damage', subject: data, message: `it has 5 of 1000 bytes of ${manifest.id}`, bytes: 0 },
+      { kind: 'damage', subject: plan, message: `it is missing from ${manifest.id}`, bytes: 0 },
+    ]);
+  });
+
+  it('names a manifest that is gone in the middle, and one at the end that a platform point knows', async () => {
+    await commitPoint(0);
+    await commitPoint(1);
+    const newest = await commitPoint(2);
+    const { id, sequence, capturedAt } = newest.manifest;
+    await commitPlatformPoint({
+      ...{ store, kit },
+      draft: {
+        ...{ id: newPointId(), platform: 'shop', skewSeconds: 0, complete: true, configSha256: 'b'.repeat(64) },
+        config: describedArtifact('platforms/shop', 'config', 10),
+        releases: [
+          {
+            ...{ release, tier: 1, requires: [] },
+            point: { id, sequence, manifestSha256: newest.sha256, capturedAt },
+          },
+        ],
+      },
+    });
+    const folder = manifestFolder(release);
+    await store.delete(`${folder}/0000000001.json`);
+    await store.delete(`${folder}/0000000003.json`);
+    const damaged = (await check()).findings.filter(({ kind }) => kind === 'damage');
+    expect(damaged.map(({ message }) => message)).toEqual([
+      `read manifest ${folder}/0000000001.json: it is missing from its chain`,
+      'check chain: number 3 is known and is not there, its newest link is number 2',
+    ]);
+  });
+
+  it('counts what no manifest names once it is a day old, and what a repeated attempt left', async () => {
+    const { manifest } = await commitPoint(0);
+    const folder = pointPrefix(release, manifest.id);
+    await store.put(`${folder}/attempt-2/databases.app/0001.zst.age`, Buffer.alloc(70));
+    const lost = pointPrefix(release, newPointId());
+    await store.put(`${lost}/databases.app/0001.zst.age`, Buffer.alloc(30));
+    const repeated = { kind: 'leftover', subject: `${folder}/attempt-2/databases.app/0001.zst.age`, bytes: 70 };
+    expect((await check()).findings).toMatchObject([repeated]);
+    expect((await check(new Date(Date.now() + day + 1_000))).findings).toMatchObject([
+      repeated,
+      { kind: 'leftover', subject: lost, bytes: 30 },
+    ]);
+  });
+
+  it('checks a release that is in the store alone', async () => {
+    await commitPoint(0);
+    const trustedKeys = [kit.signing.publicKey];
+    const found = await checkStore({ store, trustedKeys, platform: 'shop', releases: [], now: new Date() });
+    expect(found.releases).toMatchObject([{ release: 'prod/data/postgresql', points: 1 }]);
+  });
+});
