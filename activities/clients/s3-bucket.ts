@@ -1,7 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  ListObjectsV2Command,
+  ListPartsCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
 import type { StoreConfig } from '../../model/platform.ts';
-import { s3Failure } from './s3-failure.ts';
+import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Three attempts of these bounds and the pauses between them end within 10 s. */
 const controlAttempts = 3;
@@ -11,6 +18,9 @@ const controlAnswerMs = 2_800;
 const dataAttempts = 4;
 const dataAnswerMs = 120_000;
 const askAfterMs = 5_000;
+/** How often an upload is aborted, and how long a part that was on its way may take to land. */
+const abortAttempts = 5;
+const partLandsMs = 150;
 
 /** Credentials of an S3 store, where they do not come from the environment. */
 export type S3Credentials = {
@@ -101,6 +111,28 @@ export async function assertAnswers(at: S3Bucket): Promise<void> {
     await at.control.send(new ListObjectsV2Command({ Bucket: at.bucket, Prefix: `${at.prefix}probe/`, MaxKeys: 1 }));
   } catch (error) {
     throw s3Failure(error, `open store ${at.address}`);
+  }
+}
+
+/**
+ * Takes back an upload that was begun; one that is gone is a success. A part that was on its way may bring it back: S3 says
+ * to abort until no part is listed.
+ */
+export async function abortUpload(at: S3Bucket, key: string, id: string): Promise<void> {
+  const target = { Bucket: at.bucket, Key: at.prefix + key, UploadId: id };
+  const isGone = async (command: AbortMultipartUploadCommand | ListPartsCommand): Promise<boolean> => {
+    try {
+      await at.control.send(command);
+      return false;
+    } catch (error) {
+      if (isS3Error(error, 'NoSuchUpload', 404)) return true;
+      throw s3Failure(error, `abort upload of ${key}`, key);
+    }
+  };
+  for (let attempt = 1; attempt <= abortAttempts; attempt += 1) {
+    if (await isGone(new AbortMultipartUploadCommand(target))) return;
+    await pause(partLandsMs);
+    if (await isGone(new ListPartsCommand(target))) return;
   }
 }
 

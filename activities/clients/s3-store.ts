@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
-  AbortMultipartUploadCommand,
   DeleteObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
@@ -12,7 +11,15 @@ import type { StoreConfig } from '../../model/platform.ts';
 import { probeStore } from '../../transfer/probe-store.ts';
 import type { ObjectInfo, Store } from '../../transfer/store.ts';
 import { assertKey, compareKeys } from '../../transfer/store-key.ts';
-import { assertAnswers, crc32Header, moveBytes, type S3Bucket, type S3Credentials, s3Bucket } from './s3-bucket.ts';
+import {
+  abortUpload,
+  assertAnswers,
+  crc32Header,
+  moveBytes,
+  type S3Bucket,
+  type S3Credentials,
+  s3Bucket,
+} from './s3-bucket.ts';
 import { isS3Error, s3Failure, statusOf } from './s3-failure.ts';
 import { readObject } from './s3-reader.ts';
 import { S3Writer } from './s3-writer.ts';
@@ -173,14 +180,6 @@ async function openUploads(at: S3Bucket, prefix: string): Promise<{ key: string;
     return uploads;
   } catch (error) {
     throw s3Failure(error, `list uploads under ${prefix}`);
-  }
-}
-
-async function abortUpload(at: S3Bucket, key: string, id: string): Promise<void> {
-  try {
-    await at.control.send(new AbortMultipartUploadCommand({ ...target(at, key), UploadId: id }));
-  } catch (error) {
-    if (!isS3Error(error, 'NoSuchUpload', 404)) throw s3Failure(error, `abort upload of ${key}`, key);
   }
 }
 

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import {
-  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   HeadObjectCommand,
@@ -11,7 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { failure } from '../../model/failures.ts';
 import type { ObjectWriter } from '../../transfer/store.ts';
-import { crc32Header, moveBytes, type S3Bucket } from './s3-bucket.ts';
+import { abortUpload, crc32Header, moveBytes, type S3Bucket } from './s3-bucket.ts';
 import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Every part but the last has this size: R2 demands equal ones. */
@@ -73,12 +72,7 @@ export class S3Writer implements ObjectWriter {
     this.#cancel.abort();
     await Promise.allSettled(this.#inFlight);
     if (this.#upload === undefined) return;
-    const { id } = this.#upload;
-    try {
-      await this.#at.control.send(new AbortMultipartUploadCommand({ ...this.#target, UploadId: id }));
-    } catch (error) {
-      if (!isS3Error(error, 'NoSuchUpload', 404)) throw s3Failure(error, `abort ${this.#key}`, this.#key);
-    }
+    await abortUpload(this.#at, this.#key, this.#upload.id);
     this.#upload = undefined;
   }
 
