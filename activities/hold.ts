@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { BoundPlan, BoundWorkload } from '../model/bound-plan.ts';
 import { durationMs } from '../model/duration.ts';
@@ -24,6 +25,9 @@ import { readRunDocument } from './run-record.ts';
 
 /** How long a workload may take to become ready before it is called never ready. */
 const readyWithinMs = Number(process.env['LIFEBOAT_READY_WITHIN_MS'] ?? 600_000);
+
+/** How long the nodes may take to send nobody to a fenced Service any more: kube-proxy gathers changes for a second. */
+const settleMs = 2_000;
 
 /** The activities that hold a release still: its lock, fence, quiesce and scale; and the wait until it serves again. */
 export function createHoldActivities(backends: Backends) {
@@ -82,6 +86,10 @@ export function createHoldActivities(backends: Backends) {
         await fenceService(kubernetes, bound.release.namespace, service, mark, of.mayLack);
       if (fence.by !== 'services' || fence.endSessions === undefined) return;
       if ((await runningPod(backends, workloadNamed(bound, fence.endSessions.workload))) === undefined) return;
+      await untilHolds(backends, bound, fence.endSessions, 'FenceFailed');
+      // The nodes learn of the Services' new selector a moment later: until then clients still come through, and are sent away again.
+      reportProgress(`wait until the nodes know of the fence of ${of.release}`);
+      await pause(settleMs, undefined, { signal: Context.current().cancellationSignal });
       await untilHolds(backends, bound, fence.endSessions, 'FenceFailed');
     },
 
