@@ -3,6 +3,8 @@ import { join } from 'node:path';
 /** Where the contenders find their data and their server. */
 export type Ground = {
   readonly directory: string;
+  /** Where the server keeps its buckets. */
+  readonly buckets: string;
   readonly data: string;
   readonly node: string;
   readonly env: Readonly<Record<string, string>>;
@@ -19,12 +21,12 @@ export type Contender = {
 const rclone = 'rclone --s3-no-check-bucket --s3-chunk-size 8M --log-level ERROR';
 
 /** Everything that takes its turn in a round, backups before what reads them. */
-export function contenders({ directory, data, node, env }: Ground): readonly Contender[] {
+export function contenders({ directory, buckets, data, node, env }: Ground): readonly Contender[] {
   const recipients = `-r ${env['BENCH_RECIPIENT'] ?? ''} -r ${env['BENCH_ESCROW'] ?? ''}`;
   const restic = `restic -q -r s3:${env['BENCH_ENDPOINT'] ?? ''}/${env['BENCH_BUCKET'] ?? ''}/restic`;
   const lifeboat = `${node} ${join(import.meta.dirname, 'lifeboat.ts')}`;
   const record = join(directory, 'record.json');
-  const fresh = `rm -rf ${directory}/store/${env['BENCH_BUCKET'] ?? ''}/restic ${directory}/restic-cache; ${restic} init >/dev/null`;
+  const fresh = `rm -rf ${buckets}/${env['BENCH_BUCKET'] ?? ''}/restic ${directory}/restic-cache; ${restic} init >/dev/null`;
   return [
     { what: 'backup', name: 'cat | zstd -1 -T2 | cat', script: `cat ${data} | zstd -q -1 -T2 -c | cat >/dev/null` },
     {
@@ -34,7 +36,7 @@ export function contenders({ directory, data, node, env }: Ground): readonly Con
     },
     { what: 'backup', name: 'rclone rcat', script: `cat ${data} | ${rclone} rcat s:bench/plain` },
     { what: 'backup', name: 'restic backup --stdin', before: fresh, script: `cat ${data} | ${restic} backup --stdin` },
-    { what: 'backup', name: 'Lifeboat', script: `cat ${data} | ${lifeboat} backup - ${record}` },
+    { what: 'backup', name: 'Lifeboat', script: `cat ${data} | ${lifeboat} backup ${record}` },
     {
       what: 'restore',
       name: 'rclone cat | age -d | zstd -dc',

@@ -7,7 +7,6 @@ export type Cost = {
   readonly cpuMs: number;
   /** Highest sum of the proportional set sizes of the tree, in bytes, as sampled. */
   readonly peakBytes: number;
-  readonly stdout: string;
 };
 
 const sampleEveryMs = 100;
@@ -22,11 +21,9 @@ export async function measure(script: string, env: Readonly<Record<string, strin
   const since = process.hrtime.bigint();
   const child = spawn('bash', ['-c', wrapped], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
   child.stderr.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString('utf8')).slice(-4_000)));
   let peakBytes = 0;
   const timer = setInterval(() => {
@@ -42,7 +39,7 @@ export async function measure(script: string, env: Readonly<Record<string, strin
   const [, user, system] = /lifeboat-cost ([0-9.]+) ([0-9.]+)/.exec(stderr) ?? [];
   if (code !== 0 || user === undefined || system === undefined)
     throw new Error(`exit ${String(code)} of: ${script}\n${stderr}`);
-  return { wallMs, cpuMs: (Number(user) + Number(system)) * 1_000, peakBytes, stdout };
+  return { wallMs, cpuMs: (Number(user) + Number(system)) * 1_000, peakBytes };
 }
 
 /** Memory of a process and all its descendants; shared pages count by their share. */

@@ -1,25 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { failure } from '../model/failures.ts';
+import { freePort } from './free-port.ts';
 import { connectClient } from './temporal-connection.ts';
 import { findTool } from './tools/find-tool.ts';
 
 /** A Temporal server that this process started. */
 export type LocalTemporal = { readonly address: string; readonly ui: string; stop(): Promise<void> };
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port'));
-        else resolve(address.port);
-      });
-    });
-  });
-}
 
 /**
  * Boots Temporal's dev server with its UI on this machine: what a recovery needs where everything else is gone.

@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { globSync } from 'node:fs';
-import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { access, constants, mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import type { S3Credentials } from '../../activities/clients/s3-bucket.ts';
 import { openStore } from '../../activities/open-store.ts';
 import type { StoreConfig } from '../../model/platform.ts';
+import { startOwnObjectStore } from '../../sandbox/own-object-store.ts';
 import type { Store } from '../../transfer/store.ts';
 
 const accessKeyId = 'lifeboat-test';
@@ -59,7 +58,7 @@ export async function s3Stores(): Promise<TestStores> {
   const config = async (): Promise<StoreConfig> => {
     server ??=
       given === undefined
-        ? startVersitygw(binary ?? '')
+        ? startOwnObjectStore(binary ?? '', { accessKeyId, secretAccessKey })
         : Promise.resolve({ endpoint: given, stop: () => Promise.resolve() });
     const { endpoint } = await server;
     const bucket = `lifeboat-${randomUUID()}`;
@@ -96,55 +95,4 @@ async function findVersitygw(): Promise<string | undefined> {
     if (runs) return candidate;
   }
   return undefined;
-}
-
-async function startVersitygw(binary: string): Promise<{ endpoint: string; stop(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'lifeboat-s3-'));
-  await mkdir(join(folder, 'buckets'));
-  const endpoint = `127.0.0.1:${String(await freePort())}`;
-  const child = spawn(binary, ['--port', endpoint, '--region', 'us-east-1', 'posix', join(folder, 'buckets')], {
-    env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
-    stdio: 'ignore',
-  });
-  const kill = (): boolean => child.kill('SIGKILL');
-  // a run that dies must not leave a server behind
-  process.once('exit', kill);
-  await answers(`http://${endpoint}`, child);
-  return {
-    endpoint: `http://${endpoint}`,
-    stop: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      kill();
-      await ended;
-      process.off('exit', kill);
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-async function answers(url: string, child: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (child.exitCode !== null) break;
-    const up = await fetch(url).then(
-      () => true,
-      () => false,
-    );
-    if (up) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`versitygw does not answer at ${url}`);
-}
-
-/** A port that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }

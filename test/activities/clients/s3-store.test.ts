@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { assertConditional, openStore } from '../../../activities/open-store.ts';
 import type { Store } from '../../../transfer/store.ts';
+import { freePort } from '../../../workers/free-port.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from '../../conformance/fault-proxy.ts';
-import { freePort, s3Stores } from '../../conformance/test-stores.ts';
+import { s3Stores } from '../../conformance/test-stores.ts';
 
 const mib = 1024 * 1024;
 const stores = await s3Stores();
