@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { claimNames } from '../model/bound-plan.ts';
 import { type FailureCode, failure, LifeboatFailure } from '../model/failures.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
@@ -73,7 +74,7 @@ export function createGreenActivities(backends: Backends) {
       reportProgress(`uninstall ${green.name} beside ${of.release}`);
       await uninstallRelease(access, namespace, green.name);
       const { cancellationSignal } = Context.current();
-      for (const { claim: name } of Object.values(green.bound?.workloads ?? {}).flatMap(({ claims }) => claims)) {
+      for (const name of green.bound === undefined ? [] : claimNames(green.bound)) {
         const uid = (await readClaim(kubernetes, { namespace, name }))?.uid;
         if (uid === undefined) continue;
         await deleteClaim(kubernetes, { namespace, name }, uid, () => {

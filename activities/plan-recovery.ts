@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BoundPlan, type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
+import { BoundPlan, type BoundSummary, claimNames, summarizeBoundPlan } from '../model/bound-plan.ts';
 import type { Moves } from '../model/drill.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import type { FactTotals } from '../model/facts.ts';
@@ -195,9 +195,8 @@ export async function planRecovery(
 
 /** Claims of the release's workloads that are there already. */
 async function existingClaims(backends: Backends, bound: BoundPlan): Promise<{ name: string; hasVolume: boolean }[]> {
-  const names = new Set(Object.values(bound.workloads).flatMap(({ claims }) => claims.map(({ claim }) => claim)));
   const found = await Promise.all(
-    [...names].map(async (name) => {
+    claimNames(bound).map(async (name) => {
       const claim = await readClaim(backends.kubernetes, { namespace: bound.release.namespace, name });
       return claim === undefined ? [] : [{ name, hasVolume: claim.volume !== undefined }];
     }),

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { LifeboatFailure } from '../model/failures.ts';
 import { platformReleases } from '../model/platform.ts';
-import type { Manifest, Proof, Verification } from '../model/recovery-point.ts';
+import { artifactsOf, type Manifest, type Proof, type Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
 import { checkChain } from '../transfer/chain.ts';
 import { type FoundPoint, missingPoint, readChain } from '../transfer/points.ts';
@@ -30,8 +30,7 @@ async function readBack(
   const signal = Context.current().cancellationSignal;
   let plainBytes = 0;
   let storedBytes = 0;
-  const artifacts = [...manifest.components.flatMap((record) => [...record.artifacts, record.facts]), manifest.plan];
-  for (const artifact of artifacts) {
+  for (const artifact of artifactsOf(manifest)) {
     const before = plainBytes;
     const verified = await verifyArtifact({
       store: backends.store,

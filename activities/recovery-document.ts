@@ -1,3 +1,4 @@
+import { claimNames } from '../model/bound-plan.ts';
 import { failure } from '../model/failures.ts';
 import type { Manifest } from '../model/recovery-point.ts';
 import type { Backends } from './backends.ts';
@@ -57,7 +58,7 @@ export function generationOf(manifest: Manifest, component: string): string {
 /** Claims of the release's workloads that this run makes: those that were not there before, or were set aside. */
 export function freshClaims({ bound, recovery }: RunDocument): string[] {
   if (recovery === null) return [];
-  return Object.values(bound.workloads)
-    .flatMap((workload) => workload.claims.map(({ claim }) => claim))
-    .filter((claim) => !recovery.claims.includes(claim) || recovery.leftClaims?.includes(claim) === true);
+  return claimNames(bound).filter(
+    (claim) => !recovery.claims.includes(claim) || recovery.leftClaims?.includes(claim) === true,
+  );
 }

@@ -43,37 +43,36 @@ export async function repair(
   const { kubernetes } = backends;
   const found: Leftover[] = [];
   const isAsked = ({ run }: { run: string }): boolean => of.run === undefined || of.run === run;
+  /** Undoes what a run left, where that run is over; @returns what stood in the way. */
+  const settle = async (
+    left: Pick<Leftover, 'what' | 'object' | 'run' | 'deadline'>,
+    undo: () => Promise<void>,
+  ): Promise<string | null> => {
+    const reason = await reasonToUndo(left, client, of.all);
+    const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(undo);
+    found.push({ ...left, reason, ...outcome });
+    return outcome.problem;
+  };
   const marked = (await findMarks(kubernetes)).filter(isAsked);
-  // A run that is over keeps the volumes that it replaced. Where it left marks too it was cut off in between.
-  const aside = (await listKeptVolumes(kubernetes)).filter(({ run }) => marked.some((mark) => mark.run === run));
   const stuck = new Set<string>();
-  for (const volume of aside) {
+  for (const volume of await listKeptVolumes(kubernetes)) {
     const { run, claim, name } = volume;
-    const deadline = marked.find((mark) => mark.run === run)?.deadline ?? '';
-    const reason = await reasonToUndo({ run, deadline }, client, of.all);
-    const outcome =
-      reason === null || of.dryRun
-        ? { undone: false, problem: null }
-        : await attempt(() => giveBack(kubernetes, volume));
-    if (outcome.problem !== null) stuck.add(run);
+    // A run that is over keeps the volumes that it replaced. Where it left marks too it was cut off in between.
+    const deadline = marked.find((mark) => mark.run === run)?.deadline;
+    if (deadline === undefined) continue;
     const object = `PersistentVolume ${name} of claim ${claim.namespace}/${claim.name}`;
-    found.push({ what: 'volume set aside', object, run, deadline, reason, ...outcome });
+    const left = { what: 'volume set aside', object, run, deadline } as const;
+    if ((await settle(left, () => giveBack(kubernetes, volume))) !== null) stuck.add(run);
   }
   for (const mark of marked) {
-    const reason = await reasonToUndo(mark, client, of.all);
-    const undo = async (): Promise<void> => {
-      if (stuck.has(mark.run)) throw new Error('left as it is: the volumes of its run are not where they belong');
-      await undoMark(backends, mark);
-    };
-    const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(undo);
-    found.push({
-      what: mark.mark,
-      object: `${mark.kind} ${mark.namespace}/${mark.name}`,
-      run: mark.run,
-      deadline: mark.deadline,
-      reason,
-      ...outcome,
-    });
+    const { run, deadline } = mark;
+    await settle(
+      { what: mark.mark, object: `${mark.kind} ${mark.namespace}/${mark.name}`, run, deadline },
+      async () => {
+        if (stuck.has(run)) throw new Error('left as it is: the volumes of its run are not where they belong');
+        await undoMark(backends, mark);
+      },
+    );
   }
   const pods = await request('list helper pods', () =>
     kubernetes.core.listPodForAllNamespaces({ labelSelector: marks.run }),
@@ -82,33 +81,27 @@ export async function repair(
     const { name = '', namespace = '', labels = {} } = pod.metadata ?? {};
     const run = labels[marks.run] ?? '';
     if (!isAsked({ run })) continue;
-    const reason = await reasonToUndo({ run, deadline: new Date(8.64e15).toISOString() }, client, of.all);
-    const remove = async (): Promise<void> => {
+    await settle({ what: 'helper pod', object: `Pod ${namespace}/${name}`, run, deadline: null }, async () => {
       await kubernetes.core.deleteNamespacedPod({ namespace, name }).catch((error: unknown) => {
         if (!isNotFound(error)) throw error;
       });
-    };
-    const outcome = reason === null || of.dryRun ? { undone: false, problem: null } : await attempt(remove);
-    found.push({ what: 'helper pod', object: `Pod ${namespace}/${name}`, run, deadline: null, reason, ...outcome });
+    });
   }
-  for (const { namespace, run, deadline } of (await findScratch(kubernetes)).filter(isAsked)) {
-    const reason = await reasonToUndo({ run, deadline }, client, of.all);
-    const outcome =
-      reason === null || of.dryRun
-        ? { undone: false, problem: null }
-        : await attempt(() => deleteScratch(kubernetes, [namespace], () => undefined));
-    found.push({ what: 'scratch namespace', object: `Namespace ${namespace}`, run, deadline, reason, ...outcome });
-  }
+  for (const { namespace, run, deadline } of (await findScratch(kubernetes)).filter(isAsked))
+    await settle({ what: 'scratch namespace', object: `Namespace ${namespace}`, run, deadline }, () =>
+      deleteScratch(kubernetes, [namespace], () => undefined),
+    );
   return found;
 }
 
+/** Why what a run left may be undone; null where the run goes on, or its deadline has not passed or is none. */
 async function reasonToUndo(
-  mark: Pick<FoundMark, 'run' | 'deadline'>,
+  left: Pick<Leftover, 'run' | 'deadline'>,
   client: Client | undefined,
   all: boolean,
 ): Promise<string | null> {
   if (client !== undefined) {
-    const query = `RunId = "${mark.run}"`;
+    const query = `RunId = "${left.run}"`;
     for await (const run of client.workflow.list({ query })) {
       // A run that goes on lifts its own fences, however long it waits for an answer.
       if (run.status.name === 'RUNNING' || run.status.name === 'PAUSED') return null;
@@ -116,7 +109,7 @@ async function reasonToUndo(
     }
   }
   if (all) return 'you said that its run is gone';
-  return Date.parse(mark.deadline) < Date.now() ? 'its deadline passed' : null;
+  return left.deadline !== null && Date.parse(left.deadline) < Date.now() ? 'its deadline passed' : null;
 }
 
 async function attempt(work: () => Promise<void>): Promise<{ undone: boolean; problem: string | null }> {

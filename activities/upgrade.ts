@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { claimNames } from '../model/bound-plan.ts';
 import { failure } from '../model/failures.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
@@ -57,7 +58,7 @@ export function createUpgradeActivities(backends: Backends) {
           scope: 'all',
           liveRevision: bound.revision,
           namespaceExisted: true,
-          claims: Object.values(bound.workloads).flatMap(({ claims }) => claims.map(({ claim }) => claim)),
+          claims: claimNames(bound),
           configuration: await listConfigurationNames(kubernetes, bound.release.namespace),
           digest: upgrade.digest,
         },

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { claimNames } from '../model/bound-plan.ts';
 import { failure } from '../model/failures.ts';
 import { keptUntil } from '../model/platform.ts';
 import { reportProgress } from './activity-interceptor.ts';
@@ -28,9 +29,7 @@ export function createVolumeActivities(backends: Backends) {
       const { bound } = await readRunDocument(backends, currentRun().runId, of.release);
       const { namespace } = bound.release;
       const volumes: LiveVolume[] = [];
-      // A container may mount several folders of one volume.
-      const names = new Set(Object.values(bound.workloads).flatMap(({ claims }) => claims.map(({ claim }) => claim)));
-      for (const name of names) {
+      for (const name of claimNames(bound)) {
         const live = await readClaim(kubernetes, { namespace, name });
         const raw = await readConfigurationObject(kubernetes, namespace, { kind: 'PersistentVolumeClaim', name });
         if (raw === undefined || live?.uid === undefined || live.volume === undefined) continue;

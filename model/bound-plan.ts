@@ -61,6 +61,11 @@ export const BoundPlan = z.strictObject({
 });
 export type BoundPlan = z.infer<typeof BoundPlan>;
 
+/** Volume claims of the release's workloads, each once: a container may mount several folders of one. */
+export function claimNames({ workloads }: Pick<BoundPlan, 'workloads'>): string[] {
+  return [...new Set(Object.values(workloads).flatMap(({ claims }) => claims.map(({ claim }) => claim)))];
+}
+
 /** What a workflow needs to know of a bound plan to order its steps; small, so that it may stand in a history. */
 export type BoundSummary = {
   readonly release: ReleaseName;

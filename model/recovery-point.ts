@@ -103,6 +103,11 @@ export const Manifest = z.strictObject({
 });
 export type Manifest = z.infer<typeof Manifest>;
 
+/** Every stored stream of a point: the artifacts and the facts of its components in restore order, then its plan. */
+export function artifactsOf(of: { components: readonly ComponentRecord[]; plan: Artifact }): Artifact[] {
+  return [...of.components.flatMap(({ artifacts, facts }) => [...artifacts, facts]), of.plan];
+}
+
 /** A document with its ed25519 signature: `signature` covers the canonical JSON of `document`. */
 export const Signed = z.strictObject({
   document: z.unknown(),

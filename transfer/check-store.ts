@@ -1,4 +1,4 @@
-import type { Artifact, Manifest } from '../model/recovery-point.ts';
+import { artifactsOf, type Manifest } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { checkChain, type KnownHead } from './chain.ts';
 import { readPlatformPoints } from './platform-points.ts';
@@ -60,8 +60,7 @@ export async function checkStore(of: {
       if (point !== null && !heads.has(releasePath(release)))
         heads.set(releasePath(release), { sequence: point.sequence, sha256: point.manifestSha256 });
   const named = new Map(of.releases.map((release) => [releasePath(release), release]));
-  for await (const { key } of store.list('manifests/')) addRelease(named, key);
-  const folders = await listFolders(store, named);
+  const { folders, objects, storedBytes } = await takeInventory(store, named);
   const releases: StoredRelease[] = [];
   for (const [path, release] of [...named].sort(([one], [other]) => one.localeCompare(other))) {
     const chain = await readChain({ store, trustedKeys, release });
@@ -73,14 +72,12 @@ export async function checkStore(of: {
       findings.push(...comparePoint(manifest, folder, folders.get(folder) ?? []));
       folders.delete(folder);
     }
-    const storedBytes = manifests.reduce((sum, manifest) => sum + manifest.storedBytes, 0);
-    releases.push({ release: path, points: manifests.length, storedBytes, newest: manifests[0]?.id ?? null });
-  }
-  let objects = 0;
-  let storedBytes = 0;
-  for await (const { sizeBytes } of store.list('')) {
-    objects += 1;
-    storedBytes += sizeBytes;
+    releases.push({
+      release: path,
+      points: manifests.length,
+      storedBytes: manifests.reduce((sum, manifest) => sum + manifest.storedBytes, 0),
+      newest: manifests[0]?.id ?? null,
+    });
   }
   for (const [folder, found] of folders) {
     const newest = Math.max(...found.map(({ modifiedAt }) => Date.parse(modifiedAt)));
@@ -101,25 +98,29 @@ function leftover(subject: string, message: string, objects: readonly ObjectInfo
   return { kind: 'leftover', subject, message, bytes };
 }
 
-/** `manifests/<cluster>/<namespace>/<name>/…` or `points/…`: whose it is. */
-function addRelease(named: Map<string, ReleaseName>, key: string): void {
-  const [, cluster, namespace, name, rest] = key.split('/');
-  if (cluster === undefined || namespace === undefined || name === undefined || rest === undefined) return;
-  const release = { cluster, namespace, name };
-  if (!named.has(releasePath(release))) named.set(releasePath(release), release);
-}
-
-/** The objects of each point's folder; a release that has only such is named too. */
-async function listFolders(store: Store, named: Map<string, ReleaseName>): Promise<Map<string, ObjectInfo[]>> {
+/** Lists the store once: how much it holds, the objects of each point's folder, and releases that are named by their keys alone. */
+async function takeInventory(
+  store: Store,
+  named: Map<string, ReleaseName>,
+): Promise<{ folders: Map<string, ObjectInfo[]>; objects: number; storedBytes: number }> {
   const folders = new Map<string, ObjectInfo[]>();
-  for await (const object of store.list('points/')) {
-    addRelease(named, object.key);
-    const folder = object.key.split('/').slice(0, 5).join('/');
-    const objects = folders.get(folder) ?? [];
-    objects.push(object);
-    folders.set(folder, objects);
+  let objects = 0;
+  let storedBytes = 0;
+  for await (const object of store.list('')) {
+    objects += 1;
+    storedBytes += object.sizeBytes;
+    const [kind, cluster, namespace, name, last] = object.key.split('/');
+    if (cluster === undefined || namespace === undefined || name === undefined || last === undefined) continue;
+    if (kind !== 'points' && kind !== 'manifests') continue;
+    const release = { cluster, namespace, name };
+    named.set(releasePath(release), release);
+    if (kind !== 'points') continue;
+    const folder = pointPrefix(release, last);
+    const objectsOfIt = folders.get(folder);
+    if (objectsOfIt === undefined) folders.set(folder, [object]);
+    else objectsOfIt.push(object);
   }
-  return folders;
+  return { folders, objects, storedBytes };
 }
 
 /** What a manifest names and the folder of the point has not, and the other way round. */
@@ -151,8 +152,4 @@ function comparePoint(manifest: Manifest, folder: string, found: readonly Object
       ),
     );
   return findings;
-}
-
-function artifactsOf({ components, plan }: Manifest): Artifact[] {
-  return [...components.flatMap(({ artifacts, facts }) => [...artifacts, facts]), plan];
 }

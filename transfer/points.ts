@@ -1,12 +1,6 @@
 import { failure, type LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import {
-  type Artifact,
-  type ComponentRecord,
-  Manifest,
-  type Proof,
-  type Verification,
-} from '../model/recovery-point.ts';
+import { type Artifact, artifactsOf, Manifest, type Proof, type Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { safetyCopyTrigger } from '../model/run-names.ts';
 import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } from './chain.ts';
@@ -63,7 +57,7 @@ export async function commitManifest(of: {
   now?: Date | undefined;
 }): Promise<CommittedManifest> {
   const { store, kit, draft, now = new Date() } = of;
-  const artifacts = [...draft.components.flatMap(artifactsOf), draft.plan];
+  const artifacts = artifactsOf(draft);
   const plainBytes = sumOf(artifacts, 'plainBytes');
   const storedBytes = sumOf(artifacts, 'storedBytes');
   const { document, sha256 } = await appendLink({ store, kit }, manifestChain(draft.release), draft.id, async (head) =>
@@ -242,10 +236,6 @@ async function suspectSize(of: {
       : null;
   }
   return null;
-}
-
-function artifactsOf(component: ComponentRecord): Artifact[] {
-  return [...component.artifacts, component.facts];
 }
 
 function sumOf(artifacts: readonly Artifact[], field: 'plainBytes' | 'storedBytes'): number {

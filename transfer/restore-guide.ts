@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import type { Artifact, ComponentRecord, Manifest, Segment } from '../model/recovery-point.ts';
+import {
+  type Artifact,
+  artifactsOf,
+  type ComponentRecord,
+  type Manifest,
+  type Segment,
+} from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
 import { keyFingerprint, signBytes } from './keys.ts';
 import { pointPrefix } from './point-names.ts';
@@ -127,8 +133,7 @@ function fetchCommand(address: string, endpoint: string | undefined, prefix: str
 }
 
 function checksumLines(of: GuideSubject, prefix: string): string {
-  const artifacts = [...of.components.flatMap((component) => [...component.artifacts, component.facts]), of.plan];
-  const segments = artifacts.flatMap((artifact) => artifact.segments);
+  const segments = artifactsOf(of).flatMap((artifact) => artifact.segments);
   return segments.map((segment) => `${segment.storedSha256}  ${fileOf(segment, prefix)}\n`).join('');
 }
 

@@ -17,14 +17,15 @@ export const copies: Verb = (program) => {
         const found = await findCopies(await session.backends(), new Date());
         const rows: Row[] = [];
         for (const { remove, ...copy } of found.copies) {
-          const problem =
-            copy.due && options.remove === true
-              ? await remove().then(
-                  () => null,
-                  (error: unknown) => (error instanceof Error ? error.message : String(error)),
-                )
-              : null;
-          rows.push({ ...copy, removed: copy.due && options.remove === true && problem === null, problem });
+          if (!copy.due || options.remove !== true) {
+            rows.push({ ...copy, removed: false, problem: null });
+            continue;
+          }
+          const problem = await remove().then(
+            () => null,
+            (error: unknown) => (error instanceof Error ? error.message : String(error)),
+          );
+          rows.push({ ...copy, removed: problem === null, problem });
         }
         if (terminal.json) terminal.printJson({ copies: rows, problems: found.problems });
         else {

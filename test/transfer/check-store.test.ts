@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
-import type { Artifact } from '../../model/recovery-point.ts';
+import { artifactsOf } from '../../model/recovery-point.ts';
 import { checkStore, type StoreCheck } from '../../transfer/check-store.ts';
 import { commitPlatformPoint } from '../../transfer/platform-points.ts';
 import { manifestFolder, newPointId, pointPrefix } from '../../transfer/point-names.ts';
@@ -16,11 +16,7 @@ let kit: RecoveryKit;
 /** Writes objects of the described lengths, and commits their manifest. */
 async function commitPoint(minute: number): Promise<CommittedManifest> {
   const draft = draftAt(minute);
-  const artifacts: Artifact[] = [
-    ...draft.components.flatMap(({ artifacts: all, facts }) => [...all, facts]),
-    draft.plan,
-  ];
-  for (const { key, storedBytes } of artifacts.flatMap(({ segments }) => segments))
+  for (const { key, storedBytes } of artifactsOf(draft).flatMap(({ segments }) => segments))
     await store.put(key, Buffer.alloc(storedBytes, 'x'));
   const prefix = pointPrefix(release, draft.id);
   for (const name of ['RESTORE.md', 'RESTORE.md.sig', 'SHA256SUMS', 'databases.component.json'])
