@@ -9,6 +9,7 @@ import { kubectl } from '../../sandbox/platform/kubectl.ts';
 import { releaseLabel, type SandboxRelease, smallPlatform } from '../../sandbox/platform/release.ts';
 import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
 import type { TemporalAddress } from '../../sandbox/temporal.ts';
+import { endLeftRuns, removeLeftLocks } from './left-runs.ts';
 import { replayRuns } from './replay-runs.ts';
 import { makeTemporalNamespace } from './temporal-client.ts';
 
@@ -54,8 +55,8 @@ export type GroundOptions = Partial<SettingOptions> & {
 };
 
 /**
- * Opens the ground of a test file: its platform of two releases, installed afresh. What a run of the file that was killed left of
- * them is removed: a release caught half way would decide how the next run ends.
+ * Opens the ground of a test file: its platform of two releases, installed afresh. What a run of the file that was killed left is
+ * removed, runs and locks included: a release caught half way would decide how the next run ends.
  */
 export async function openGround(
   name: string,
@@ -65,9 +66,11 @@ export async function openGround(
   const opened = await openSandbox();
   const sandbox = temporal === undefined ? opened : { ...opened, temporal };
   await makeTemporalNamespace(sandbox.temporal.address, temporalNamespace);
+  await endLeftRuns(sandbox.temporal.address, temporalNamespace);
   const releases = options.releases ?? smallPlatform(`e2e-${name}`);
   const namespaces = [...new Set(releases.map((release) => release.namespace))];
   await deleteNamespaces(sandbox, namespaces);
+  await removeLeftLocks(sandbox, namespaces);
   if (install) await installPlatform(sandbox, releases);
   await mkdir(folder, { recursive: true });
   const setting = await makeSetting(sandbox, join(folder, name), {

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openStore } from '../../activities/open-store.ts';
 import type { SettingOptions } from '../../demo/setting.ts';
-import { ownNamespace } from '../../model/run-names.ts';
 import { layout } from '../../sandbox/layout.ts';
 import { smallPlatform } from '../../sandbox/platform/release.ts';
 import type { Store } from '../../transfer/store.ts';
 import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
+import { heldLocks } from '../e2e/left-runs.ts';
 
 /** What `kubectl-with-faults.js` can do. */
 export type FaultName =
@@ -124,22 +124,11 @@ export async function openFaultsGround(name: string, options: Partial<SettingOpt
           redis(['GET', 'page:7']),
           redis(['ROLE']).then((role) => role.split('\n')[0] ?? ''),
         ]),
-        heldLocks(ground),
+        heldLocks(ground.sandbox, [ground.namespace]).then((held) => held.map(({ lock }) => lock)),
       ]);
       return { cluster, postgresql, store: keys, redis: redisKeys, locks };
     },
   };
-}
-
-/** Locks of the releases of this ground that somebody holds. */
-async function heldLocks(ground: Ground): Promise<string[]> {
-  const { items } = JSON.parse(await ground.kubectl(['get', 'leases', '-n', ownNamespace, '-o', 'json'])) as {
-    items: { metadata: { annotations?: Record<string, string> }; spec: { holderIdentity?: string } }[];
-  };
-  const held = items
-    .filter(({ spec }) => (spec.holderIdentity ?? '') !== '')
-    .map(({ metadata }) => metadata.annotations?.['lifeboat.dev/lock'] ?? '');
-  return held.filter((lock) => lock.includes(`/${ground.namespace}/`));
 }
 
 /** That the server did not restart, and that nobody is left who dumps or restores. */
