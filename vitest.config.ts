@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Suites by what they need. `unit`, `workflows` and `charts` need nothing but the machine, the others the sandbox.
+ * Suites by what they need. `unit`, `models`, `workflows` and `charts` need nothing but the machine, the others the sandbox.
  * `npm test` runs them all, see test/run.ts.
  */
 const suites = {
   unit: ['test/{model,transfer,activities,workers,cli,scripts,sandbox}/**/*.test.ts', 'test/conformance/store.test.ts'],
+  models: ['test/models/*.test.ts'],
   workflows: ['test/workflows/**/*.test.ts'],
   charts: ['test/charts/**/*.test.ts'],
   conformance: ['test/conformance/methods*.test.ts'],

@@ -4,7 +4,8 @@ import { type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
 import { formatBytes } from '../model/duration.ts';
 import { failure } from '../model/failures.ts';
 import type { RunPlan } from '../model/outcome.ts';
-import type { Artifact, ComponentRecord } from '../model/recovery-point.ts';
+import { notConfigured } from '../model/platform.ts';
+import { type Artifact, artifactsOf, type ComponentRecord } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { assertRecipients } from '../transfer/age-stream.ts';
 import { readComponentRecord, writeComponentRecord } from '../transfer/component-records.ts';
@@ -14,6 +15,7 @@ import { commitManifest, readChain } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
 import { writeRestoreGuide } from '../transfer/restore-guide.ts';
 import { memorySource } from '../transfer/source.ts';
+import { requireStored } from '../transfer/store-inventory.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
@@ -21,12 +23,19 @@ import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { type CapturedSummary, summarizeRecord } from './captured-summary.ts';
 import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
+import { holdForRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
 import { readRunDocument, writeRunDocument } from './run-record.ts';
 import { toolName } from './tool-name.ts';
 
 /** A backup's first answer: what it is bound to, and the id of the point that it will make. */
-export type BoundBackup = { readonly summary: BoundSummary; readonly point: string; readonly plan: RunPlan };
+export type BoundBackup = {
+  readonly summary: BoundSummary;
+  readonly point: string;
+  readonly plan: RunPlan;
+  /** Steps after a backup that lifeboat.yaml does not ask for. */
+  readonly notConfigured?: readonly string[];
+};
 
 /** The committed point. */
 export type CommittedPoint = {
@@ -62,6 +71,7 @@ export function createCaptureActivities(backends: Backends) {
       return {
         summary,
         point: newPointId(),
+        notConfigured: notConfigured(backends.platform),
         plan: {
           digest: createHash('sha256').update(canonicalBytes(bound)).digest('hex'),
           lines,
@@ -86,6 +96,7 @@ export function createCaptureActivities(backends: Backends) {
       const { bound } = await readRunDocument(backends, currentRun().runId);
       const component = componentOf(bound, of.component);
       const prefix = pointPrefix(bound.release, of.point);
+      await holdForRun(backends, bound.release, of.point, { uncommitted: true });
       const known = await readComponentRecord({ store, trustedKeys, prefix, component: of.component });
       if (known !== undefined) return summarizeRecord(known, 0, Date.now() - since);
       const { attempt } = Context.current().info;
@@ -188,6 +199,7 @@ export function createCaptureActivities(backends: Backends) {
     }): Promise<CommittedPoint> {
       const { bound } = await readRunDocument(backends, currentRun().runId);
       const prefix = pointPrefix(bound.release, of.point);
+      await holdForRun(backends, bound.release, of.point, { uncommitted: true });
       const components = await readRecords(of.components, prefix);
       if (components.length === 0)
         throw failure('CaptureIncomplete', {
@@ -204,6 +216,7 @@ export function createCaptureActivities(backends: Backends) {
         restoreCommand: 'cat   # the bound plan of the capture',
       });
       await verifyArtifact({ store, artifact: plan, identity: kit.identity });
+      await requireStored({ store, prefix, point: of.point, artifacts: artifactsOf({ components, plan }) });
       const capturedAt = components.map((record) => record.capturedAt).sort()[0] ?? new Date().toISOString();
       const before = (await readChain({ store, trustedKeys, release: bound.release })).find(
         (entry) => entry.document !== undefined && entry.document.id !== of.point,

@@ -1,6 +1,7 @@
 import type { Backends } from './backends.ts';
 import { createCaptureActivities } from './capture.ts';
 import { createCheckActivities } from './checks.ts';
+import { createExpiryActivities } from './expiry.ts';
 import { createGreenActivities } from './green.ts';
 import { createGreenDataActivities } from './green-data.ts';
 import { createHoldActivities } from './hold.ts';
@@ -22,6 +23,7 @@ export function createActivities(backends: Backends) {
     ...createCaptureActivities(backends),
     ...createCheckActivities(backends),
     ...createDrillPlanActivities(backends),
+    ...createExpiryActivities(backends),
     ...createGreenActivities(backends),
     ...createGreenDataActivities(backends),
     ...createHoldActivities(backends),

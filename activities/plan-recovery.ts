@@ -18,6 +18,7 @@ import { readRelease } from './clients/helm.ts';
 import { optional } from './clients/kubernetes.ts';
 import { requireScratch } from './clients/scratch-namespaces.ts';
 import { currentRun } from './current-run.ts';
+import { holdForRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
 import { type RunDocument, writeRunDocument } from './run-record.ts';
 
@@ -53,20 +54,22 @@ export type RecoveryRequest = {
   moved?: Moves | undefined;
 };
 
-/** The newest good point of a release, or the one that is named. */
+/** The newest good point of a release, or the one that is named, held until this run ends. @throws PointExpired, and as `findPoint` */
 export async function locatePoint(
   backends: Backends,
   release: ReleaseName,
   point: string,
   to: string | null,
 ): Promise<FoundPoint> {
-  return await findPoint({
+  const found = await findPoint({
     store: backends.store,
     trustedKeys: [backends.kit.signing.publicKey],
     release,
     point,
     to: to ?? undefined,
   });
+  await holdForRun(backends, release, found.manifest.id);
+  return found;
 }
 
 /** The bound plan that a point was captured by. @throws KeyMissing, Artifact* */

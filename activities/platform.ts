@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { orderReleases, type Place } from '../model/dependency-order.ts';
 import { type FailureCode, type FailureView, failure, LifeboatFailure } from '../model/failures.ts';
 import type { RunResult } from '../model/outcome.ts';
-import { platformReleases } from '../model/platform.ts';
+import { notConfigured, platformReleases } from '../model/platform.ts';
 import type { PlatformPoint } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath, releaseTitle } from '../model/release-name.ts';
 import { commitPlatformPoint, readPlatformPoints } from '../transfer/platform-points.ts';
@@ -14,6 +14,7 @@ import { writeArtifact } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveRelease } from './binding/bind-release.ts';
 import { currentRun } from './current-run.ts';
+import { endHoldsOfRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
 import { runKey, writeSigned } from './run-record.ts';
 
@@ -42,7 +43,14 @@ export function createPlatformActivities(backends: Backends) {
       releases: readonly string[] | null;
       tier: number | null;
       configDigest: string | null;
-    }): Promise<{ platform: string; cluster: string; parallelism: number; members: PlatformMember[] }> {
+    }): Promise<{
+      platform: string;
+      cluster: string;
+      parallelism: number;
+      members: PlatformMember[];
+      /** Steps after a backup that lifeboat.yaml does not ask for. */
+      notConfigured?: readonly string[];
+    }> {
       requireConfig(backends, of.configDigest);
       const chosen =
         of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
@@ -74,6 +82,7 @@ export function createPlatformActivities(backends: Backends) {
         cluster: platform.cluster.name,
         parallelism: platform.parallelism,
         members,
+        notConfigured: notConfigured(platform),
       };
     },
 
@@ -216,10 +225,14 @@ export function createPlatformActivities(backends: Backends) {
       };
     },
 
-    /** Writes the signed report of a run. A second write of the same run replaces the first. */
+    /** Writes the signed report of a run, and lets its points go. A second write of the same run replaces the first. */
     async writeReport(result: RunResult): Promise<void> {
       const { workflowId, runId } = currentRun();
       await writeSigned(backends, runKey(runId, 'report'), { workflowId, runId, ...result });
+      // A hold that stays lapses by itself: a store that lets nothing be deleted is no failure of the run.
+      await endHoldsOfRun(backends).catch((error: unknown) => {
+        if (!(error instanceof LifeboatFailure)) throw error;
+      });
     },
   };
 

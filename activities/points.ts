@@ -4,7 +4,7 @@ import { platformReleases } from '../model/platform.ts';
 import { artifactsOf, type Manifest, type Proof, type Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
 import { checkChain } from '../transfer/chain.ts';
-import { type FoundPoint, missingPoint, readChain } from '../transfer/points.ts';
+import { type FoundPoint, missingPoint, readLivePoints } from '../transfer/points.ts';
 import { verifyArtifact } from '../transfer/read-artifact.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
@@ -68,7 +68,7 @@ export function createPointActivities(backends: Backends) {
       const points: PointReference[] = [];
       const broken: { release: string; code: string; message: string }[] = [];
       for (const release of releases) {
-        const chain = await readChain({ store: backends.store, trustedKeys, release });
+        const { chain } = await readLivePoints({ store: backends.store, trustedKeys, release });
         for (const problem of checkChain(chain))
           broken.push({ release: releaseTitle(release), code: problem.code, message: problem.message });
         const good = chain.flatMap((entry) => entry.document ?? []);

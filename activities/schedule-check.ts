@@ -9,7 +9,10 @@ import type { PlanCatalogue } from './plan-catalogue.ts';
  * plan of the chart that it names; a release of which neither is known is not judged.
  * @throws ScheduleUnfit listing every problem
  */
-export function checkSchedules(platform: Pick<Platform, 'releases' | 'schedules'>, plans: PlanCatalogue): void {
+export function checkSchedules(
+  platform: Pick<Platform, 'releases' | 'schedules' | 'retention'>,
+  plans: PlanCatalogue,
+): void {
   const releases = platform.releases.flatMap((entry) => {
     const plan = entry.chart === undefined ? undefined : planOf(entry.chart, plans);
     const rpo = entry.objectives?.rpo ?? plan?.objectives.rpo;
@@ -18,6 +21,9 @@ export function checkSchedules(platform: Pick<Platform, 'releases' | 'schedules'
   });
   const known = platform.releases.map(({ release }) => release);
   const problems = scheduleProblems(platform.schedules, releases, new Date(), known);
+  for (const { name, run } of platform.schedules)
+    if (run === 'expire' && platform.retention === undefined)
+      problems.push(`schedule ${name}: lifeboat.yaml has no retention, so nothing expires`);
   if (problems.length > 0)
     throw failure('ScheduleUnfit', { message: `check schedules of lifeboat.yaml: ${problems.join('; ')}` });
 }

@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import { describeTotals } from '../model/facts.ts';
-import type { Objective, ReleaseResult, RunResult, UpgradeResult } from '../model/outcome.ts';
+import type { ExpiryReport, Objective, ReleaseResult, RunResult, UpgradeResult } from '../model/outcome.ts';
 import { describeFailure } from './session.ts';
 import { type Terminal, table } from './terminal.ts';
 
@@ -12,6 +12,7 @@ const verbs: Readonly<Record<string, string>> = {
   runDrill: 'DRILLED',
   upgradeRelease: 'UPGRADED',
   verifyRecoveryPoint: 'VERIFIED',
+  expireRecoveryPoints: 'EXPIRED',
   selfTest: 'TESTED',
 };
 
@@ -36,7 +37,7 @@ export function renderReport(result: RunResult, of: { workflowId: string; runId:
   const parts = [
     `${terminal.paint('bold', verb)}  ${terminal.paint(colour, result.outcome)} in ${formatDuration(result.durationMs)}${result.compensation === 'none' ? '' : `, compensation ${result.compensation}`}${isolation(result)}`,
   ];
-  if (result.releases.length > 0) parts.push('', releaseTable(result));
+  if (result.releases.length > 0 && result.type !== 'expireRecoveryPoints') parts.push('', releaseTable(result));
   const remarks = result.releases.flatMap(remarksOf);
   if (remarks.length > 0) parts.push('', ...remarks);
   const failures = [
@@ -70,10 +71,11 @@ function isolation({ drill }: RunResult): string {
 }
 
 /** What a reader must know of a release beside its row: what is missing, what was excepted, what was left behind. */
-function remarksOf({ release, components, facts, leftBehind, upgrade, downtime }: ReleaseResult): string[] {
+function remarksOf({ release, components, facts, leftBehind, upgrade, downtime, expiry }: ReleaseResult): string[] {
   const missing = components.filter((component) => component.reason !== undefined);
   return [
     ...(upgrade === undefined ? [] : [upgradeRemark(release, upgrade)]),
+    ...(expiry === undefined ? [] : [expiryRemark(release, expiry)]),
     ...(downtime === undefined
       ? []
       : [
@@ -89,6 +91,18 @@ function remarksOf({ release, components, facts, leftBehind, upgrade, downtime }
     ),
     ...leftBehind.map((text) => `Left behind: ${release} ${text}`),
   ];
+}
+
+function expiryRemark(release: string, expiry: ExpiryReport): string {
+  const { kept, expired, keptAgain, removed, removedBytes, waiting } = expiry;
+  const points = (count: number): string => `${String(count)} ${count === 1 ? 'point' : 'points'}`;
+  return [
+    `${release}: ${points(kept)} kept`,
+    ...(keptAgain.length > 0 ? [`${points(keptAgain.length)} kept again`] : []),
+    ...(expired.length > 0 ? [`${points(expired.length)} expired`] : []),
+    ...(removed.length > 0 ? [`${points(removed.length)} removed, ${formatBytes(removedBytes)}`] : []),
+    ...(waiting > 0 ? [`${points(waiting)} expired before and still there`] : []),
+  ].join(', ');
 }
 
 function upgradeRemark(release: string, { from, to, strategy, writeGapMs, forecastMs, gapsMs }: UpgradeResult): string {
@@ -125,7 +139,7 @@ function releaseTable(result: RunResult): string {
 /** The plan of a dry run as text. */
 export function renderPlan(plan: NonNullable<RunResult['plan']>): string {
   return [
-    `This will touch ${String(plan.objects)} components, ${formatBytes(plan.bytes)}.                 plan ${plan.digest.slice(0, 16)}`,
+    `This will touch ${String(plan.objects)} ${plan.noun ?? 'components'}, ${formatBytes(plan.bytes)}.                 plan ${plan.digest.slice(0, 16)}`,
     ...plan.lines.map((line) => `  ${line}`),
     ...(plan.overwrites.length === 0
       ? ['It overwrites nothing.']

@@ -28,6 +28,9 @@ export const failures = {
   PlanNotFound: plan('Add charts/<chart>/recovery.yaml, or name the directory of your plans in lifeboat.yaml.'),
   ReleaseUnknown: plan('Name a release of lifeboat.yaml; `lifeboat status` lists them.'),
   PointUnknown: plan('Name a recovery point of this release; `lifeboat points RELEASE` lists them.'),
+  PointExpired: plan(
+    'Choose another point; `lifeboat points RELEASE` lists those that are kept, and `retention` in lifeboat.yaml says which.',
+  ),
   ScheduleUnfit: plan('Correct `schedules` in lifeboat.yaml: more often, or with another objective.'),
   TimeoutTooShort: plan(
     'Start it again without an execution or run timeout, or with one that leaves room for people too; nothing was changed.',
@@ -47,6 +50,7 @@ export const failures = {
     'Use a store whose PUT honours If-None-Match; two writers could overwrite each other here.',
   ),
   StoreFull: precondition('Free space in the store, then start the backup again.'),
+  ClockSkew: precondition('Set the clocks of the worker and of the store by NTP; nothing was changed.'),
   ReleaseNotFound: precondition('Install the release, or remove it from lifeboat.yaml.'),
   ReleaseBusy: precondition(
     'Wait for the run that holds the release, cancel it, or `lifeboat unlock` when it is gone for good.',

@@ -51,6 +51,17 @@ export type UpgradeResult = {
   readonly gapsMs?: { readonly cutover?: number; readonly promotion?: number; readonly rollback?: number };
 };
 
+/** What an expiry made of a release's points. */
+export type ExpiryReport = {
+  readonly kept: number;
+  readonly expired: readonly string[];
+  readonly keptAgain: readonly string[];
+  readonly removed: readonly string[];
+  readonly removedBytes: number;
+  /** Expired points whose data is still there: in their grace, or held. */
+  readonly waiting: number;
+};
+
 /** One release in the result of any run. */
 export type ReleaseResult = {
   readonly release: string;
@@ -80,6 +91,7 @@ export type ReleaseResult = {
   readonly components: readonly ComponentResult[];
   readonly notes: readonly string[];
   readonly upgrade?: UpgradeResult;
+  readonly expiry?: ExpiryReport;
   readonly failure?: FailureView;
 };
 
@@ -111,6 +123,8 @@ export type RunPlan = {
   readonly findings: readonly string[];
   readonly overwrites: readonly string[];
   readonly objects: number;
+  /** What the objects are; default: components. */
+  readonly noun?: string;
   readonly bytes: number;
   readonly order: readonly { release: string; tier: number; why: string }[];
 };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Duration, durationMs } from './duration.ts';
 import { Tier } from './recovery-plan.ts';
 import { label, type ReleaseName } from './release-name.ts';
+import { Retention } from './retention.ts';
 import { PlatformSchedule } from './schedules.ts';
 
 const Label = z.string().regex(label);
@@ -58,6 +59,8 @@ export const Platform = z.strictObject({
   objectives: z.strictObject({ rto: Duration }).prefault({ rto: '4h' }),
   /** How long what a restore or an upgrade replaced is kept in the cluster: databases and volumes. `lifeboat copies` shows it. */
   keepFor: Duration.default('7d'),
+  /** Which recovery points are kept; without it none expires. A schedule that runs `expire` goes by it. */
+  retention: Retention.optional(),
   releases: z.array(PlatformRelease).min(1),
   /** What runs by itself: `lifeboat schedules apply` makes Temporal Schedules of it. */
   schedules: z.array(PlatformSchedule).default([]),
@@ -67,6 +70,12 @@ export type Platform = z.infer<typeof Platform>;
 /** Until when what is replaced now is kept at least, ISO-8601. */
 export function keptUntil({ keepFor }: Pick<Platform, 'keepFor'>, now: Date): string {
   return new Date(now.getTime() + durationMs(keepFor)).toISOString();
+}
+
+/** Steps that follow a backup and that a platform does not ask for: its reports say so. Expiry needs rules and a schedule. */
+export function notConfigured({ retention, schedules }: Pick<Platform, 'retention' | 'schedules'>): string[] {
+  const expires = retention !== undefined && schedules.some(({ run }) => run === 'expire');
+  return ['replicate', ...(expires ? [] : ['expire'])];
 }
 
 /** The releases of a platform, as names. */

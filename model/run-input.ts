@@ -56,6 +56,17 @@ export const VerifyRecoveryPointInput = z
   .prefault({});
 export type VerifyRecoveryPointInput = z.infer<typeof VerifyRecoveryPointInput>;
 
+/** Input of `expireRecoveryPoints`; `{}` goes by `retention` of lifeboat.yaml for every release. */
+export const ExpireRecoveryPointsInput = z
+  .strictObject({
+    releases: z.array(z.string()).min(1).optional(),
+    dryRun: z.boolean().default(false),
+    trigger: z.string().default('person'),
+    configDigest: z.string().optional(),
+  })
+  .prefault({});
+export type ExpireRecoveryPointsInput = z.infer<typeof ExpireRecoveryPointsInput>;
+
 /** Input of `recoverRelease`. */
 export const RecoverReleaseInput = z.strictObject({
   release: z.string().min(1),

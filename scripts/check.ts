@@ -35,7 +35,10 @@ const steps: readonly Step[] = [
   { name: 'dead code', command: [bin('knip'), '--no-progress'] },
   { name: 'house', command: [node, 'scripts/house.ts'] },
   { name: 'generated', command: [node, 'scripts/generate.ts', '--check'] },
-  { name: 'tests', command: [bin('vitest'), 'run', '--project', 'unit', '--project', 'workflows'] },
+  {
+    name: 'tests',
+    command: [bin('vitest'), 'run', '--project', 'unit', '--project', 'models', '--project', 'workflows'],
+  },
 ];
 
 async function run({

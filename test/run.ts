@@ -5,16 +5,16 @@ import { bringUp } from '../sandbox/sandbox.ts';
 
 /** The suites of `npm test` in the order in which they run, what fails soonest first; those of one round side by side. */
 const rounds: readonly (readonly string[])[] = [
-  ['unit'],
+  ['unit', 'models'],
   ['workflows'],
   ['charts'],
   ['e2e', 'conformance', 'faults'],
   ['alone'],
 ];
 const nameWidth = Math.max(...rounds.map((round) => round.join(' + ').length));
-const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'workflows', 'charts']);
+const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'models', 'workflows', 'charts']);
 /** What `npm run check` has run: left out with `--checked`. */
-const inCheck: ReadonlySet<string> = new Set(['unit', 'workflows']);
+const inCheck: ReadonlySet<string> = new Set(['unit', 'models', 'workflows']);
 
 const root = join(import.meta.dirname, '..');
 

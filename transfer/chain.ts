@@ -51,10 +51,15 @@ export function linkKey(folder: string, sequence: number): string {
   return `${folder}/${String(sequence).padStart(10, '0')}.json`;
 }
 
-/** The chain, newest first: missing, foreign, changed and unreadable links are entries with their failure. @throws Store* */
+/**
+ * The chain, newest first: missing, foreign, changed and unreadable links are entries with their failure.
+ * @param known - SHA-256 of links that need not be read, by their number: they are left out
+ * @throws Store*
+ */
 export async function readLinks<Document extends LinkDocument>(
   of: { store: Store; trustedKeys: readonly string[] },
   kind: ChainKind<Document>,
+  known: ReadonlyMap<number, string> = new Map(),
 ): Promise<ChainEntry<Document>[]> {
   const newest = (await listSequences(of.store, kind.folder)).at(-1) ?? 0;
   const entries: ChainEntry<Document>[] = [];
@@ -63,10 +68,16 @@ export async function readLinks<Document extends LinkDocument>(
       { length: Math.min(readsAtOnce, newest - entries.length) },
       (_, index) => entries.length + 1 + index,
     );
-    const read = await Promise.all(next.map((sequence) => readLink(of, kind, sequence)));
+    const read = await Promise.all(
+      next.map(async (sequence): Promise<ChainEntry<Document>> => {
+        const sha256 = known.get(sequence);
+        if (sha256 === undefined) return await readLink(of, kind, sequence);
+        return { key: linkKey(kind.folder, sequence), sequence, sha256, document: undefined, failure: undefined };
+      }),
+    );
     for (const entry of read) entries.push(withPrevious(entry, entries.at(-1), kind));
   }
-  return entries.reverse();
+  return entries.filter(({ sequence }) => !known.has(sequence)).reverse();
 }
 
 /** One link of a chain, by its number. @throws Store* */

@@ -1,21 +1,17 @@
-import { artifactsOf, type Manifest } from '../model/recovery-point.ts';
-import { type ReleaseName, releasePath } from '../model/release-name.ts';
-import { checkChain, type KnownHead } from './chain.ts';
-import { readPlatformPoints } from './platform-points.ts';
+import type { ReleaseName } from '../model/release-name.ts';
+import { checkChain } from './chain.ts';
 import { pointPrefix } from './point-names.ts';
 import { readChain } from './points.ts';
 import type { ObjectInfo, Store } from './store.ts';
-
-/** Something that is wrong with a store. */
-export type StoreFinding = {
-  /** `damage`: a link or an object of a point is missing or is not what was written; `leftover`: bytes of no point. */
-  readonly kind: 'damage' | 'leftover';
-  /** The key of an object, or a folder. */
-  readonly subject: string;
-  readonly message: string;
-  /** Bytes that are stored there for nothing; 0 for damage. */
-  readonly bytes: number;
-};
+import {
+  comparePoint,
+  damage,
+  isBeingWritten,
+  readKnownHeads,
+  type StoreFinding,
+  takeInventory,
+} from './store-inventory.ts';
+import { isRemoved, readTombstones } from './tombstones.ts';
 
 /** What a store holds of one release. */
 export type StoredRelease = {
@@ -34,9 +30,6 @@ export type StoreCheck = {
   readonly storedBytes: number;
 };
 
-/** A folder that is younger than this without a manifest may be a backup that goes on. */
-const writingMs = 24 * 60 * 60 * 1000;
-
 /**
  * Compares a store with what its manifests say, without reading the data: every chain, also with the heads that platform
  * points know, every object that a manifest names by its size, and what no manifest names. Changes nothing. Releases that
@@ -51,25 +44,36 @@ export async function checkStore(of: {
 }): Promise<StoreCheck> {
   const { store, trustedKeys } = of;
   const findings: StoreFinding[] = [];
-  const platformPoints = await readPlatformPoints({ store, trustedKeys, platform: of.platform });
-  for (const { message, subject } of checkChain(platformPoints))
-    findings.push(damage(subject ?? `platforms/${of.platform}`, message));
-  const heads = new Map<string, KnownHead>();
-  for (const { document } of platformPoints)
-    for (const { release, point } of document?.releases ?? [])
-      if (point !== null && !heads.has(releasePath(release)))
-        heads.set(releasePath(release), { sequence: point.sequence, sha256: point.manifestSha256 });
-  const named = new Map(of.releases.map((release) => [releasePath(release), release]));
-  const { folders, objects, storedBytes } = await takeInventory(store, named);
+  const { heads, problems } = await readKnownHeads({ store, trustedKeys, platform: of.platform });
+  for (const { message, subject } of problems) findings.push(damage(subject ?? `platforms/${of.platform}`, message));
+  const { releases: named, folders, objects, storedBytes } = await takeInventory(store, of.releases);
   const releases: StoredRelease[] = [];
   for (const [path, release] of [...named].sort(([one], [other]) => one.localeCompare(other))) {
-    const chain = await readChain({ store, trustedKeys, release });
+    const reading = { store, trustedKeys, release };
+    const [chain, tombstones] = await Promise.all([readChain(reading), readTombstones(reading)]);
     for (const { message, subject } of checkChain(chain, heads.get(path)))
       findings.push(damage(subject ?? `manifests/${path}`, message));
-    const manifests = chain.flatMap(({ document }) => document ?? []);
+    const manifests = chain.flatMap(({ document }) =>
+      document === undefined || isRemoved(tombstones, document.id) ? [] : [document],
+    );
     for (const manifest of manifests) {
       const folder = pointPrefix(release, manifest.id);
-      findings.push(...comparePoint(manifest, folder, folders.get(folder) ?? []));
+      const { missing, strange } = comparePoint(manifest, folder, folders.get(folder) ?? []);
+      findings.push(...missing);
+      if (strange.length > 0)
+        findings.push(
+          leftover(
+            strange.length === 1 ? (strange[0]?.key ?? folder) : folder,
+            `${String(strange.length)} objects of an attempt that was repeated`,
+            strange,
+          ),
+        );
+      folders.delete(folder);
+    }
+    for (const [id] of [...tombstones.expired].filter(([, { stage }]) => stage === 'removing')) {
+      const folder = pointPrefix(release, id);
+      const left = folders.get(folder);
+      if (left !== undefined) findings.push(leftover(folder, 'it expired, and its removal was not finished', left));
       folders.delete(folder);
     }
     releases.push({
@@ -80,8 +84,7 @@ export async function checkStore(of: {
     });
   }
   for (const [folder, found] of folders) {
-    const newest = Math.max(...found.map(({ modifiedAt }) => Date.parse(modifiedAt)));
-    if (of.now.getTime() - newest < writingMs) continue;
+    if (isBeingWritten(found, of.now)) continue;
     findings.push(
       leftover(folder, 'no manifest names it: a backup that did not end, or a manifest that is gone', found),
     );
@@ -89,67 +92,7 @@ export async function checkStore(of: {
   return { releases, findings, objects, storedBytes };
 }
 
-function damage(subject: string, message: string): StoreFinding {
-  return { kind: 'damage', subject, message, bytes: 0 };
-}
-
 function leftover(subject: string, message: string, objects: readonly ObjectInfo[]): StoreFinding {
   const bytes = objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return { kind: 'leftover', subject, message, bytes };
-}
-
-/** Lists the store once: how much it holds, the objects of each point's folder, and releases that are named by their keys alone. */
-async function takeInventory(
-  store: Store,
-  named: Map<string, ReleaseName>,
-): Promise<{ folders: Map<string, ObjectInfo[]>; objects: number; storedBytes: number }> {
-  const folders = new Map<string, ObjectInfo[]>();
-  let objects = 0;
-  let storedBytes = 0;
-  for await (const object of store.list('')) {
-    objects += 1;
-    storedBytes += object.sizeBytes;
-    const [kind, cluster, namespace, name, last] = object.key.split('/');
-    if (cluster === undefined || namespace === undefined || name === undefined || last === undefined) continue;
-    if (kind !== 'points' && kind !== 'manifests') continue;
-    const release = { cluster, namespace, name };
-    named.set(releasePath(release), release);
-    if (kind !== 'points') continue;
-    const folder = pointPrefix(release, last);
-    const objectsOfIt = folders.get(folder);
-    if (objectsOfIt === undefined) folders.set(folder, [object]);
-    else objectsOfIt.push(object);
-  }
-  return { folders, objects, storedBytes };
-}
-
-/** What a manifest names and the folder of the point has not, and the other way round. */
-function comparePoint(manifest: Manifest, folder: string, found: readonly ObjectInfo[]): StoreFinding[] {
-  const sizes = new Map(found.map(({ key, sizeBytes }) => [key, sizeBytes]));
-  const findings: StoreFinding[] = [];
-  const known = new Set<string>();
-  const segments = artifactsOf(manifest).flatMap((artifact) => artifact.segments);
-  for (const { key, storedBytes } of segments) {
-    known.add(key);
-    const size = sizes.get(key);
-    if (size === undefined) findings.push(damage(key, `it is missing from ${manifest.id}`));
-    else if (size !== storedBytes)
-      findings.push(damage(key, `it has ${String(size)} of ${String(storedBytes)} bytes of ${manifest.id}`));
-  }
-  for (const key of [manifest.restoreGuide.key, `${manifest.restoreGuide.key}.sig`, `${folder}/SHA256SUMS`]) {
-    known.add(key);
-    if (!sizes.has(key))
-      findings.push(damage(key, `it is missing from ${manifest.id}; the data can be restored by lifeboat`));
-  }
-  for (const { component } of manifest.components) known.add(`${folder}/${component}.component.json`);
-  const strange = found.filter(({ key }) => !known.has(key));
-  if (strange.length > 0)
-    findings.push(
-      leftover(
-        strange.length === 1 ? (strange[0]?.key ?? folder) : folder,
-        `${String(strange.length)} objects of an attempt that was repeated`,
-        strange,
-      ),
-    );
-  return findings;
 }

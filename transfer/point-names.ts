@@ -33,3 +33,13 @@ export function platformFolder(platform: string): string {
 export function verificationFolder(release: ReleaseName, point: string): string {
   return `verifications/${releasePath(release)}/${point}`;
 }
+
+/** Folder of what holds the points of a release. */
+export function holdFolder(release: ReleaseName): string {
+  return `holds/${releasePath(release)}`;
+}
+
+/** Folder of the tombstones of a release. */
+export function tombstoneFolder(release: ReleaseName): string {
+  return `tombstones/${releasePath(release)}`;
+}

@@ -7,6 +7,7 @@ import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } f
 import { appendLink, previousOf } from './chain-append.ts';
 import { manifestFolder, pointPrefix } from './point-names.ts';
 import type { Store } from './store.ts';
+import { isRemoved, readTombstones, removedLinks, type Tombstones } from './tombstones.ts';
 import { readVerifications } from './verifications.ts';
 
 /** What the author of a manifest knows; the rest is set by the commit. */
@@ -86,6 +87,16 @@ export function readChain(of: {
   return readLinks(of, manifestChain(of.release));
 }
 
+/** As `readChain`, without the points whose removal has begun: as many reads as there are points. @throws Store* */
+export async function readLivePoints(of: {
+  store: Store;
+  trustedKeys: readonly string[];
+  release: ReleaseName;
+}): Promise<{ chain: ChainPoint[]; tombstones: Tombstones }> {
+  const tombstones = await readTombstones(of);
+  return { chain: await readLinks(of, manifestChain(of.release), removedLinks(tombstones)), tombstones };
+}
+
 /** Which point of which release is asked for. */
 export type PointQuestion = {
   readonly store: Store;
@@ -100,11 +111,16 @@ export type PointQuestion = {
  * Finds a point: `latest` is the newest one, `latest-verified` the newest that is not suspect, reached `read-back` and
  * whose newest verification is not `damaged`; or the one with this id. `to` leaves out points captured after it.
  * A safety copy is found by its id alone: it holds what somebody wanted to be rid of.
- * @throws PointUnknown, PointNotVerified, ManifestMissing, Store*, and what is wrong with the point that was asked for
+ * @throws PointUnknown, PointExpired, PointNotVerified, ManifestMissing, Store*, and what is wrong with the point that was asked for
  */
 export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
   const { point, to } = of;
-  const chain = await readChain(of);
+  const { chain, tombstones } = await readLivePoints(of);
+  if (isRemoved(tombstones, point))
+    throw failure('PointExpired', {
+      message: `find point ${point} of ${releasePath(of.release)}: its objects are being removed or are gone`,
+      subject: point,
+    });
   const inTime = chain.filter(
     ({ document }) => to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to),
   );

@@ -1,9 +1,9 @@
-import { LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import { Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
-import { canonicalBytes, openSigned, signDocument } from './keys.ts';
+import { canonicalBytes, signDocument } from './keys.ts';
 import { verificationFolder } from './point-names.ts';
+import { openDocument, readDocuments } from './signed-documents.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -31,12 +31,11 @@ export async function readVerifications(of: {
   release: ReleaseName;
   point: string;
 }): Promise<Verification[]> {
-  const found: Verification[] = [];
-  for await (const { key } of of.store.list(`${verificationFolder(of.release, of.point)}/`)) {
-    const verification = open(await of.store.get(key), of.trustedKeys, key);
-    if (verification?.point === of.point && releasePath(verification.release) === releasePath(of.release))
-      found.push(verification);
-  }
+  const prefix = `${verificationFolder(of.release, of.point)}/`;
+  const read = await readDocuments({ ...of, prefix, schema: Verification });
+  const found = read.flatMap(({ document }) =>
+    document?.point === of.point && releasePath(document.release) === releasePath(of.release) ? [document] : [],
+  );
   return found.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
 }
 
@@ -51,7 +50,7 @@ export async function readLastRestored(of: {
   // The name of a verification is its instant: the newest ones come first, so that few are read.
   const instantOf = (key: string): string => key.slice(key.lastIndexOf('/'));
   for (const key of keys.sort((one, other) => instantOf(other).localeCompare(instantOf(one)))) {
-    const verification = open(await of.store.get(key), of.trustedKeys, key);
+    const verification = openDocument(await of.store.get(key), { ...of, key, schema: Verification });
     if (
       verification?.proof === 'restored' &&
       verification.outcome === 'usable' &&
@@ -60,13 +59,4 @@ export async function readLastRestored(of: {
       return verification.at;
   }
   return null;
-}
-
-function open(bytes: Buffer, trustedKeys: readonly string[], key: string): Verification | undefined {
-  try {
-    return Verification.safeParse(openSigned(JSON.parse(bytes.toString('utf8')), trustedKeys, key)).data;
-  } catch (error) {
-    if (error instanceof LifeboatFailure || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -147,15 +147,18 @@ function scheduleOptions(platform: string, line: PlatformSchedule): ScheduleOpti
   };
 }
 
-const verbs = { backup: 'Back up', verify: 'Verify', drill: 'Drill' } as const satisfies Record<
-  PlatformSchedule['run'],
-  string
->;
+const verbs = {
+  backup: 'Back up',
+  verify: 'Verify',
+  drill: 'Drill',
+  expire: 'Expire points of',
+} as const satisfies Record<PlatformSchedule['run'], string>;
 
 function actionOf({ run, tier, releases, longestNotDrilled, acceptNotIsolated }: PlatformSchedule): {
   workflowType: string;
   input: object;
 } {
+  if (run === 'expire') return { workflowType: 'expireRecoveryPoints', input: { trigger: 'schedule' } };
   if (run === 'verify') return { workflowType: 'verifyRecoveryPoint', input: {} };
   const selection = { ...(tier === undefined ? {} : { tier }), ...(releases === undefined ? {} : { releases }) };
   const input = { trigger: 'schedule', ...selection };

@@ -55,7 +55,7 @@ export async function backUpPlatform(raw?: unknown): Promise<RunResult> {
       const committed = await quick.commitPlatformPoint({ id: point, made, complete: whole });
       console.attribute('point', committed.id);
       run.notes.push(`skew between the releases: ${String(committed.skewSeconds)} s`);
-      return { outcome, platformPoint: committed.id, notConfigured: ['replicate', 'expire'] };
+      return { outcome, platformPoint: committed.id, notConfigured: listed.notConfigured ?? ['replicate', 'expire'] };
     },
   );
 }

@@ -91,7 +91,10 @@ export async function backUpRelease(raw?: unknown): Promise<RunResult> {
       console.attribute('point', committed.id);
       console.mark('commit the recovery point', 'done', committed.id);
       const missing = context.notCaptured.length > 0 || committed.suspect !== null;
-      return { outcome: missing ? 'partial' : 'complete', notConfigured: ['replicate', 'expire'] };
+      return {
+        outcome: missing ? 'partial' : 'complete',
+        notConfigured: bound.notConfigured ?? ['replicate', 'expire'],
+      };
     },
   );
 }

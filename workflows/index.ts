@@ -1,5 +1,6 @@
 export { backUpPlatform } from './back-up-platform.ts';
 export { backUpRelease } from './back-up-release.ts';
+export { expireRecoveryPoints } from './expire-recovery-points.ts';
 export { recoverPlatform } from './recover-platform.ts';
 export { recoverRelease } from './recover-release.ts';
 export { runDrill } from './run-drill.ts';

@@ -3,6 +3,7 @@ import { backup } from './backup.ts';
 import { copies } from './copies.ts';
 import { doctor } from './doctor.ts';
 import { drill } from './drill.ts';
+import { expire } from './expire.ts';
 import { keys } from './keys.ts';
 import { approve, cancel, decide, pause, resume } from './messages.ts';
 import { plan } from './plan.ts';
@@ -37,6 +38,7 @@ export const verbs: readonly Verb[] = [
   repair,
   unlock,
   copies,
+  expire,
   store,
   schedules,
   doctor,

@@ -3,17 +3,22 @@ import { failure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import type { Manifest, Verification } from '../../model/recovery-point.ts';
 import { findRelease, type ReleaseName, releaseTitle } from '../../model/release-name.ts';
+import { type FoundHold, readHolds } from '../../transfer/holds.ts';
 import { pointPrefix } from '../../transfer/point-names.ts';
-import { readChain } from '../../transfer/points.ts';
+import { readLivePoints } from '../../transfer/points.ts';
 import { readVerifications } from '../../transfer/verifications.ts';
 import type { Session } from '../session.ts';
 import { table, when } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
+import { addHoldCommands } from './point-holds.ts';
 
 export type ListedPoint = {
   readonly release: string;
   readonly manifest: Manifest;
   readonly verifications: readonly Verification[];
+  /** Since when it is expired: its data is removed when its grace is over; null for a point that is kept. */
+  readonly expiredAt: string | null;
+  readonly holds: readonly FoundHold[];
 };
 
 /** What a point has proven: its own proof, or that of its newest verification. */
@@ -24,7 +29,7 @@ export function proofOf(manifest: Manifest, verifications: readonly Verification
   return verifications.some((each) => each.proof === 'restored') ? 'restored' : (newest?.proof ?? manifest.proof);
 }
 
-/** Points of some releases, newest first, and what is wrong with their chains. */
+/** Points of some releases that are there, newest first, and what is wrong with their chains. Removed ones are left out. */
 export async function listPoints(
   session: Session,
   releases: readonly ReleaseName[],
@@ -34,7 +39,12 @@ export async function listPoints(
   const points: ListedPoint[] = [];
   const problems: string[] = [];
   for (const release of releases) {
-    for (const entry of await readChain({ store, trustedKeys, release })) {
+    const reading = { store, trustedKeys, release };
+    const [{ chain, tombstones }, holds] = await Promise.all([
+      readLivePoints(reading),
+      readHolds({ ...reading, now: new Date() }),
+    ]);
+    for (const entry of chain) {
       if (entry.failure !== undefined)
         problems.push(
           `${releaseTitle(release)} ${String(entry.sequence)}: ${entry.failure.code}: ${entry.failure.message}`,
@@ -44,6 +54,8 @@ export async function listPoints(
         release: releaseTitle(release),
         manifest: entry.document,
         verifications: await readVerifications({ store, trustedKeys, release, point: entry.document.id }),
+        expiredAt: tombstones.expired.get(entry.document.id)?.at ?? null,
+        holds: holds.get(entry.document.id) ?? [],
       });
     }
   }
@@ -73,7 +85,7 @@ async function findLostPoint(
   return undefined;
 }
 
-/** `lifeboat points [RELEASE]` and `lifeboat points show ID` */
+/** `lifeboat points [RELEASE]`, `lifeboat points show|hold|unhold ID` */
 export const points: Verb = (program) => {
   const command = program.command('points').description('list recovery points');
   command
@@ -113,6 +125,7 @@ export const points: Verb = (program) => {
         return 0;
       }),
     );
+  addHoldCommands(command, findPointOwner);
 };
 
 function refuse(message: string): never {
@@ -120,18 +133,33 @@ function refuse(message: string): never {
 }
 
 function pointTable(listed: readonly ListedPoint[]): string {
-  const rows = listed.map(({ release, manifest, verifications }) => [
+  const rows = listed.map(({ release, manifest, verifications, ...marks }) => [
     release,
     manifest.id,
     when(manifest.capturedAt),
     formatBytes(manifest.storedBytes),
     proofOf(manifest, verifications),
     `${manifest.chart.name} ${manifest.chart.version}`,
+    retentionOf(marks),
   ]);
-  return table(['RELEASE', 'POINT', 'CAPTURED (UTC)', 'SIZE', 'PROOF', 'CHART'], rows);
+  return table(['RELEASE', 'POINT', 'CAPTURED (UTC)', 'SIZE', 'PROOF', 'CHART', ''], rows);
 }
 
-function pointText({ release, manifest, verifications }: ListedPoint): string {
+/** Whether a point is held, or expired. */
+function retentionOf({ expiredAt, holds }: Pick<ListedPoint, 'expiredAt' | 'holds'>): string {
+  return [
+    ...(expiredAt === null ? [] : [`expired ${when(expiredAt)}`]),
+    ...holds.map(({ by, reason, until }) =>
+      [
+        `held by ${by}`,
+        ...(reason === '' ? [] : [`: ${reason}`]),
+        ...(until === null ? [] : [`, until ${when(until)}`]),
+      ].join(''),
+    ),
+  ].join('; ');
+}
+
+function pointText({ release, manifest, verifications, ...marks }: ListedPoint): string {
   const rows = manifest.components.map((record) => [
     record.component,
     record.method,
@@ -141,9 +169,11 @@ function pointText({ release, manifest, verifications }: ListedPoint): string {
       .map(([name, value]) => `${String(value)} ${name}`)
       .join(', '),
   ]);
+  const retention = retentionOf(marks);
   return [
     `${release} ${manifest.id}   captured ${when(manifest.capturedAt)}   proof ${proofOf(manifest, verifications)}`,
     `chart ${manifest.chart.name} ${manifest.chart.version} (${manifest.chart.appVersion})   sequence ${String(manifest.sequence)}   by ${manifest.tool}`,
+    ...(retention === '' ? [] : [retention]),
     '',
     table(['COMPONENT', 'METHOD', 'PLAIN', 'STORED', 'FACTS'], rows),
     ...manifest.notCaptured.map(({ component, reason }) => `not captured: ${component} (${reason})`),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { formatBytes } from '../../model/duration.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releasePath } from '../../model/release-name.ts';
@@ -5,7 +6,7 @@ import type { StoreCheck } from '../../transfer/check-store.ts';
 import { table } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
 
-/** `lifeboat store check` */
+/** `lifeboat store check|gc` */
 export const store: Verb = (program) => {
   const command = program.command('store').description('look after the store of recovery points');
 
@@ -32,6 +33,38 @@ export const store: Verb = (program) => {
         if (terminal.json) terminal.printJson(check);
         else terminal.print(describe(check, new Set(releases.map(releasePath)), opened.address));
         return check.findings.some(({ kind }) => kind === 'damage') ? 1 : 0;
+      }),
+    );
+
+  command
+    .command('gc')
+    .description(
+      'remove what no manifest names and nobody writes any more: backups that did not end, repeated attempts',
+    )
+    .option('--dry-run', 'only show it')
+    .action(
+      act<{ dryRun?: boolean }>(async (session, { dryRun = false }) => {
+        const { platform } = await session.platform();
+        const [opened, kit, { collectGarbage, sumGarbage }] = await Promise.all([
+          session.store(),
+          session.kit(),
+          import('../../transfer/collect-garbage.ts'),
+        ]);
+        const run = { workflowId: 'lifeboat store gc', runId: randomUUID() };
+        const releases = platformReleases(platform);
+        const of = { store: opened, kit, platform: platform.platform, releases, run, now: new Date(), dryRun };
+        const collected = await collectGarbage(of);
+        const { objects, bytes } = sumGarbage(collected.garbage);
+        const { terminal } = session;
+        if (terminal.json) terminal.printJson({ ...collected, objects, bytes, removed: !dryRun });
+        else {
+          for (const each of collected.garbage)
+            terminal.print(`${each.subject}: ${String(each.objects)} objects ${each.why}, ${formatBytes(each.bytes)}`);
+          const what = `${String(objects)} objects, ${formatBytes(bytes)}`;
+          terminal.print(objects === 0 ? 'no garbage' : `${dryRun ? 'would remove' : '✓ removed'} ${what}`);
+          for (const { release, why } of collected.inDoubt) terminal.note(`! left alone: ${release}: ${why}`);
+        }
+        return collected.inDoubt.length > 0 ? 1 : 0;
       }),
     );
 };

@@ -7,6 +7,7 @@ import {
   BackUpPlatformInput,
   BackUpReleaseInput,
   Decision,
+  ExpireRecoveryPointsInput,
   PauseRequest,
   RecoverPlatformInput,
   RecoverReleaseInput,
@@ -32,6 +33,11 @@ const inputs = {
     VerifyRecoveryPointInput,
     undefined,
     { release: 'shop/db', point: 'p', all: true, configDigest: 'd' },
+  ],
+  expireRecoveryPoints: [
+    ExpireRecoveryPointsInput,
+    undefined,
+    { releases: ['shop/db'], dryRun: true, trigger: 'schedule', configDigest: 'd' },
   ],
   recoverRelease: [
     RecoverReleaseInput,
@@ -135,6 +141,7 @@ describe.each([
   ['backUpPlatform', BackUpPlatformInput],
   ['recoverPlatform', RecoverPlatformInput],
   ['verifyRecoveryPoint', VerifyRecoveryPointInput],
+  ['expireRecoveryPoints', ExpireRecoveryPointsInput],
   ['runDrill', RunDrillInput],
   ['selfTest', SelfTestInput],
 ] as const)('%s', (_name, schema) => {

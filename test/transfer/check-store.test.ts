@@ -1,27 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
-import { artifactsOf } from '../../model/recovery-point.ts';
 import { checkStore, type StoreCheck } from '../../transfer/check-store.ts';
 import { commitPlatformPoint } from '../../transfer/platform-points.ts';
 import { manifestFolder, newPointId, pointPrefix } from '../../transfer/point-names.ts';
-import { type CommittedManifest, commitManifest } from '../../transfer/points.ts';
+import type { CommittedManifest } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
-import { describedArtifact, draftAt, release, testKit } from './test-points.ts';
+import { commitWithObjects, describedArtifact, release, testKit } from './test-points.ts';
 import { testStore } from './test-sources.ts';
 
 const day = 24 * 60 * 60 * 1_000;
 let store: Store;
 let kit: RecoveryKit;
 
-/** Writes objects of the described lengths, and commits their manifest. */
 async function commitPoint(minute: number): Promise<CommittedManifest> {
-  const draft = draftAt(minute);
-  for (const { key, storedBytes } of artifactsOf(draft).flatMap(({ segments }) => segments))
-    await store.put(key, Buffer.alloc(storedBytes, 'x'));
-  const prefix = pointPrefix(release, draft.id);
-  for (const name of ['RESTORE.md', 'RESTORE.md.sig', 'SHA256SUMS', 'databases.component.json'])
-    await store.put(`${prefix}/${name}`, Buffer.from(name));
-  return await commitManifest({ store, kit, draft });
+  return await commitWithObjects(store, kit, minute);
 }
 
 async function check(now = new Date()): Promise<StoreCheck> {

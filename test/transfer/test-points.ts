@@ -1,5 +1,5 @@
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
-import type { Artifact, ComponentRecord } from '../../model/recovery-point.ts';
+import { type Artifact, artifactsOf, type ComponentRecord } from '../../model/recovery-point.ts';
 import { createRecoveryKit } from '../../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../../transfer/point-names.ts';
 import { type CommittedManifest, commitManifest, type ManifestDraft } from '../../transfer/points.ts';
@@ -71,6 +71,24 @@ export function draftAt(minute: number, storedBytes = 1_000, more: Partial<Manif
     tool: 'lifeboat test',
     ...more,
   };
+}
+
+/** Writes the objects of a point, of the lengths that are described, and commits its manifest. */
+export async function commitWithObjects(store: Store, kit: RecoveryKit, minute: number): Promise<CommittedManifest> {
+  const draft = draftAt(minute);
+  for (const { key, storedBytes } of artifactsOf(draft).flatMap(({ segments }) => segments))
+    await store.put(key, Buffer.alloc(storedBytes, 'x'));
+  const prefix = pointPrefix(release, draft.id);
+  for (const name of ['RESTORE.md', 'RESTORE.md.sig', 'SHA256SUMS', 'databases.component.json'])
+    await store.put(`${prefix}/${name}`, Buffer.from(name));
+  return await commitManifest({ store, kit, draft });
+}
+
+/** How many objects of a point are stored. */
+export async function objectsOf(store: Store, id: string): Promise<number> {
+  let count = 0;
+  for await (const _ of store.list(`${pointPrefix(release, id)}/`)) count += 1;
+  return count;
 }
 
 /** Commits drafts one after the other. */

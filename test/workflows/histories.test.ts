@@ -27,6 +27,7 @@ describe('the kept histories', () => {
     for (const wanted of [
       ...['complete', 'failed', 'partial'].map((outcome) => `backUpPlatform.${outcome}`),
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `backUpRelease.${outcome}`),
+      ...['complete', 'failed', 'refused'].map((outcome) => `expireRecoveryPoints.${outcome}`),
       'recoverPlatform.complete',
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
       ...['cancelled', 'complete', 'failed', 'partial', 'refused'].map((outcome) => `runDrill.${outcome}`),

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { formatBytes } from '../model/duration.ts';
+import { type FailureView, failure } from '../model/failures.ts';
+import type { ExpiryReport, RunPlan } from '../model/outcome.ts';
+import { platformReleases } from '../model/platform.ts';
+import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
+import type { Retention } from '../model/retention.ts';
+import { collectGarbage, type GarbageCollection, sumGarbage } from '../transfer/collect-garbage.ts';
+import { expirePoints, judgePoints, type RetainedPoint } from '../transfer/expire-points.ts';
+import { canonicalBytes } from '../transfer/keys.ts';
+import { requireClock } from '../transfer/store-clock.ts';
+import { reportProgress } from './activity-interceptor.ts';
+import type { Backends } from './backends.ts';
+import { platformEntry, resolveRelease } from './binding/bind-release.ts';
+import { currentRun } from './current-run.ts';
+import { requireConfig } from './require-config.ts';
+import { readSigned, writeSigned } from './run-record.ts';
+
+/** A release as its expiry was planned. */
+export type PlannedExpiry = {
+  readonly release: string;
+  readonly tier: number;
+  readonly kept: number;
+  /** Points that expire, and points whose grace is over. */
+  readonly expiring: number;
+  readonly removable: number;
+  readonly removableBytes: number;
+  /** Why nothing of it may expire. */
+  readonly failure: FailureView | null;
+};
+
+/** What was planned for all releases, written to `runs/<runId>/expiry.json`: nothing else is expired or removed by the run. */
+const ExpiryDocument = z.strictObject({
+  releases: z.record(z.string(), z.array(z.string())),
+});
+
+/** Points of one release that a plan lists by name, at most. */
+const listedPoints = 60;
+
+/** The activities of `expireRecoveryPoints`. */
+export function createExpiryActivities(backends: Backends) {
+  const { store, kit, platform } = backends;
+
+  function retention(): Retention {
+    if (platform.retention !== undefined) return platform.retention;
+    throw failure('ConfigInvalid', {
+      message: 'expire recovery points: lifeboat.yaml has no `retention`, so every point is kept',
+    });
+  }
+
+  async function judge(release: ReleaseName): Promise<{ tier: number } & Awaited<ReturnType<typeof judgePoints>>> {
+    // The tier of the file, else that of the newest point: no cluster is asked, it may be gone.
+    const of = { store, kit, release, retention: retention(), now: new Date() };
+    const stated = platformEntry(backends, release)?.tier;
+    if (stated !== undefined) return { tier: stated, ...(await judgePoints({ ...of, tier: stated })) };
+    const first = await judgePoints({ ...of, tier: 1 });
+    const tier = first.points[0]?.manifest.tier ?? 1;
+    return { tier, ...(tier === 1 ? first : await judgePoints({ ...of, tier })) };
+  }
+
+  return {
+    /**
+     * Judges every point of the releases and writes down what may expire and be removed. Changes nothing else.
+     * @throws ConfigInvalid where lifeboat.yaml has no `retention`, ClockSkew, Store*
+     */
+    async planExpiry(of: {
+      releases: readonly string[] | null;
+      configDigest: string | null;
+    }): Promise<{ members: PlannedExpiry[]; plan: RunPlan }> {
+      requireConfig(backends, of.configDigest);
+      const rules = retention();
+      const chosen =
+        of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
+      const members: PlannedExpiry[] = [];
+      const lines: string[] = [];
+      const findings: string[] = [];
+      const named: Record<string, string[]> = {};
+      for (const release of chosen) {
+        const title = releaseTitle(release);
+        const { tier, points, problems } = await judge(release);
+        const [problem] = problems;
+        const expiring = points.filter(({ keep, expiredAt }) => keep.length === 0 && expiredAt === null);
+        const removable = points.filter(({ removableFrom: at }) => at !== null && Date.parse(at) <= Date.now());
+        if (problem === undefined) named[title] = [...expiring, ...removable].map(({ manifest }) => manifest.id);
+        else findings.push(`${title}: nothing expires, its chain is in doubt: ${problem.message}`);
+        members.push({
+          release: title,
+          tier,
+          kept: points.filter(({ keep }) => keep.length > 0).length,
+          expiring: expiring.length,
+          removable: removable.length,
+          removableBytes: storedBytes(removable),
+          failure: problem?.view() ?? null,
+        });
+        lines.push(...describePoints(title, points, rules));
+      }
+      await writeSigned(backends, documentKey(), { releases: named });
+      await requireClock({ store, key: documentKey(), now: new Date() });
+      return {
+        members,
+        plan: {
+          digest: createHash('sha256')
+            .update(canonicalBytes({ releases: named }))
+            .digest('hex'),
+          lines,
+          findings,
+          overwrites: [],
+          objects: members.reduce((sum, { expiring, removable }) => sum + expiring + removable, 0),
+          noun: 'points',
+          bytes: members.reduce((sum, { removableBytes }) => sum + removableBytes, 0),
+          order: members.map(({ release, tier }) => ({ release, tier, why: `tier ${String(tier)}` })),
+        },
+      };
+    },
+
+    /** Expires and removes what was planned for a release, as far as nothing keeps it by now. Idempotent by its tombstones. */
+    async expireRelease(of: { release: string; tier: number }): Promise<ExpiryReport> {
+      const release = resolveRelease(backends, of.release);
+      const planned = ExpiryDocument.parse(await readSigned(backends, documentKey())).releases[of.release] ?? [];
+      return await expirePoints({
+        store,
+        kit,
+        release,
+        tier: of.tier,
+        retention: retention(),
+        now: new Date(),
+        run: currentRun(),
+        only: new Set(planned),
+        signal: Context.current().cancellationSignal,
+        onRemoved: (bytes) => {
+          reportProgress(`remove expired points of ${of.release}`, bytes);
+        },
+      });
+    },
+
+    /** Removes what no manifest names and nobody writes any more. Idempotent: what is gone is not found again. */
+    async collectStoreGarbage(): Promise<{ objects: number; bytes: number } & Pick<GarbageCollection, 'inDoubt'>> {
+      const { garbage, inDoubt } = await collectGarbage({
+        store,
+        kit,
+        platform: platform.platform,
+        releases: platformReleases(platform),
+        run: currentRun(),
+        now: new Date(),
+        dryRun: false,
+        signal: Context.current().cancellationSignal,
+      });
+      return { ...sumGarbage(garbage), inDoubt };
+    },
+  };
+
+  function documentKey(): string {
+    return `runs/${currentRun().runId}/expiry.json`;
+  }
+}
+
+function storedBytes(points: readonly RetainedPoint[]): number {
+  return points.reduce((sum, { manifest }) => sum + manifest.storedBytes, 0);
+}
+
+/** One line for each point of a release, newest first: what becomes of it, and why. */
+function describePoints(title: string, points: readonly RetainedPoint[], { grace }: Retention): string[] {
+  const lines = points.map(({ manifest, keep, removableFrom }) => {
+    const what = `${manifest.id}, ${formatBytes(manifest.storedBytes)}`;
+    if (keep.length > 0) return `keep   ${title} ${what}: ${keep.join(', ')}`;
+    if (removableFrom === null) return `expire ${title} ${what}: no line keeps it; removed after ${grace}`;
+    if (Date.parse(removableFrom) <= Date.now()) return `remove ${title} ${what}: it expired, and its grace is over`;
+    return `wait   ${title} ${what}: it expired, removed from ${removableFrom.slice(0, 16).replace('T', ' ')} UTC on`;
+  });
+  const more = lines.length - listedPoints;
+  return more > 0 ? [...lines.slice(0, listedPoints), `… and ${String(more)} more points of ${title}`] : lines;
+}

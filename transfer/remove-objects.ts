@@ -1,0 +1,32 @@
+import type { ObjectInfo, Store } from './store.ts';
+
+const deletesAtOnce = 8;
+
+/**
+ * Removes every object under a prefix and takes back the uploads that are open there.
+ * @returns the bytes that were removed
+ * @throws StoreDenied where the store lets nobody remove; Store*
+ */
+export async function removeObjects(of: {
+  store: Store;
+  prefix: string;
+  signal?: AbortSignal | undefined;
+}): Promise<number> {
+  const found: ObjectInfo[] = [];
+  for await (const object of of.store.list(of.prefix)) found.push(object);
+  await of.store.abortOpenUploads(of.prefix);
+  await deleteAll(of.store, found, of.signal);
+  return found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** Deletes objects, some at once. */
+export async function deleteAll(
+  store: Store,
+  objects: readonly Pick<ObjectInfo, 'key'>[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let at = 0; at < objects.length; at += deletesAtOnce) {
+    signal?.throwIfAborted();
+    await Promise.all(objects.slice(at, at + deletesAtOnce).map(({ key }) => store.delete(key)));
+  }
+}
