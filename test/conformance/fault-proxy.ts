@@ -16,6 +16,8 @@ export type Fault =
   | { readonly kind: 'break-answer'; readonly afterBytes: number }
   /** One bit of the body is flipped on its way to the server. */
   | { readonly kind: 'flip-bit' }
+  /** The request reaches the server late. */
+  | { readonly kind: 'delay'; readonly ms: number }
   /** Nobody answers. */
   | { readonly kind: 'silence' };
 
@@ -39,7 +41,8 @@ export async function startFaultProxy(
       incoming.once('end', () => outgoing.writeHead(fault.status, fault.headers).end(fault.body));
       return;
     }
-    pass(target, incoming, outgoing, fault);
+    if (fault?.kind === 'delay') setTimeout(pass, fault.ms, target, incoming, outgoing, fault);
+    else pass(target, incoming, outgoing, fault);
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
