@@ -22,6 +22,7 @@ async function main([verb = '', record = '']: readonly string[]): Promise<void> 
       // As a command would give it: its status is seen, nothing else proves its end.
       source: {
         bytes: process.stdin as AsyncIterable<Uint8Array>,
+        disposable: true,
         cancel: () => process.stdin.destroy(),
         end: () => Promise.resolve({ exitCode: 0, statusSeen: true, trailerSeen: false }),
       },

@@ -23,18 +23,24 @@ class CapturingRecipient implements Recipient {
   }
 }
 
-/** Encrypts one age file, chunk by chunk. */
-export type AgeEncryptor = {
+/** An age file that was begun: all that its recipients decide. */
+export type AgeFile = {
   /** The header and the nonce: the first bytes of the file. */
   readonly header: Buffer;
+  /** Key of the payload, 32 bytes. */
+  readonly key: Uint8Array;
+};
+
+/** Encrypts the payload of one age file, chunk by chunk. */
+export type AgeSealer = {
   /** Ciphertext of every chunk that is known not to be the last, in pieces: to join them would be one more copy. */
   update(plain: Uint8Array): Buffer[];
   /** Ciphertext of the last chunk. */
   final(): Buffer;
 };
 
-/** Starts an age file that each of `recipients` (`age1…`) can open. @throws RecipientInvalid */
-export async function openAgeEncryptor(recipients: readonly string[]): Promise<AgeEncryptor> {
+/** Begins an age file that each of `recipients` (`age1…`) can open. @throws RecipientInvalid */
+export async function newAgeFile(recipients: readonly string[]): Promise<AgeFile> {
   if (recipients.length === 0)
     throw failure('RecipientInvalid', { message: 'encrypt artifact: no recipient is configured' });
   const encrypter = new Encrypter();
@@ -45,7 +51,7 @@ export async function openAgeEncryptor(recipients: readonly string[]): Promise<A
   const end = headerEnd(empty);
   if (end === undefined || capturing.fileKey === undefined) throw new Error('age-encryption made no header');
   const nonce = randomBytes(nonceBytes);
-  return sealer(Buffer.concat([empty.subarray(0, end), nonce]), payloadKey(capturing.fileKey, nonce));
+  return { header: Buffer.concat([empty.subarray(0, end), nonce]), key: payloadKey(capturing.fileKey, nonce) };
 }
 
 /** Makes sure that each of `recipients` can be encrypted to. @throws RecipientInvalid */
@@ -65,7 +71,10 @@ function addRecipient(encrypter: Encrypter, recipient: string): void {
   }
 }
 
-function sealer(header: Buffer, key: KeyObject): AgeEncryptor {
+/** Encrypts the payload of an age file under its key. */
+export function sealAgeFile(payload: Uint8Array): AgeSealer {
+  // From plain bytes the library would make an object for each chunk.
+  const key = createSecretKey(payload);
   const pending = Buffer.alloc(chunkBytes);
   let used = 0;
   let counter = 0;
@@ -77,7 +86,6 @@ function sealer(header: Buffer, key: KeyObject): AgeEncryptor {
     return [body, cipher.getAuthTag()];
   };
   return {
-    header,
     update: (plain) => {
       const sealed: Buffer[] = [];
       let offset = 0;
@@ -154,7 +162,7 @@ export function openAgeDecryptor(identity: string): AgeDecryptor {
         if (end === undefined && pending.byteLength > headerLimitBytes) throw new AgeError('damaged header');
         if (end === undefined || pending.byteLength < end + nonceBytes) return [];
         const fileKey = await unwrapFileKey(pending.subarray(0, end), identity);
-        key = payloadKey(fileKey, pending.subarray(end, end + nonceBytes));
+        key = createSecretKey(payloadKey(fileKey, pending.subarray(end, end + nonceBytes)));
         pending = pending.subarray(end + nonceBytes);
       }
       const opened: Buffer[] = [];
@@ -189,9 +197,8 @@ function headerEnd(file: Buffer): number | undefined {
   return end === -1 ? undefined : end + 1;
 }
 
-/** As an object of the library: from plain bytes it would make one for each chunk. */
-function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): KeyObject {
-  return createSecretKey(Buffer.from(hkdfSync('sha256', fileKey, nonce, 'payload', 32)));
+function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Buffer {
+  return Buffer.from(hkdfSync('sha256', fileKey, nonce, 'payload', 32));
 }
 
 function chunkNonce(counter: number, last: boolean): Buffer {

@@ -20,6 +20,8 @@ export type EndReport = {
 /** Bytes and, after the last one, the report of their end. */
 export type ByteSource = {
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Nobody else uses a chunk once it was read, as with the output of a process: it may be moved to another thread. */
+  readonly disposable?: boolean;
   /** Ends the source early; `end` still resolves. */
   cancel(): void;
   /** Resolves once the source has ended; called after the last byte was read. */

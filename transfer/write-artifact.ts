@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Artifact } from '../model/recovery-point.ts';
-import { ArtifactSegments } from './artifact-segments.ts';
 import { proveEnd } from './end-proof.ts';
+import { openPacker, type PackingEngine } from './packing/packers.ts';
+import { SegmentStore } from './packing/segment-store.ts';
+import type { Packer } from './packing/stream-packer.ts';
 import type { ByteSource, EndProofKind } from './source.ts';
 import { readEnd, readSource, type SourceBounds, stopSource } from './source-reader.ts';
 import type { Store } from './store.ts';
@@ -37,6 +38,8 @@ export type ArtifactToWrite = {
   readonly segmentBytes?: number | undefined;
   /** Plaintext bytes of a zstd frame; default 4 MiB. */
   readonly frameBytes?: number | undefined;
+  /** Where it is packed; default: beside this thread where there is more than one processor. */
+  readonly engine?: PackingEngine | undefined;
 };
 
 const defaults = { level: 1, stallMs: 120_000, segmentBytes: 1024 ** 3, frameBytes: 4 * 1024 ** 2 };
@@ -58,10 +61,11 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
     frameBytes = defaults.frameBytes,
   } = of;
   const folder = `${prefix}/${name}`;
-  const segments = new ArtifactSegments({ store, folder, recipients: of.recipients, level, segmentBytes, frameBytes });
+  const segments = new SegmentStore({ store, folder, recipients: of.recipients, frameBytes });
+  const packer = openPacker({ level, segmentBytes, frameBytes }, segments, of.engine);
   try {
     await takeAway(store, folder);
-    const { plainBytes, plainSha256, endProof } = await pass(of, segments);
+    const { plainBytes, plainSha256, endProof } = await pass(of, packer);
     const stored = await segments.finish();
     of.signal?.throwIfAborted();
     const storedBytes = stored.reduce((sum, segment) => sum + segment.storedBytes, 0);
@@ -75,31 +79,39 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
       restoreCommand: of.restoreCommand,
     };
   } catch (error) {
-    await Promise.all([stopSource(source, boundsOf(of)), segments.abort()]);
+    await Promise.all([stopSource(source, boundsOf(of)), takeBack(packer, segments)]);
     throw error;
   }
+}
+
+/** The store is told first: what is on its way to it need not be waited for. What came through meanwhile goes then. */
+async function takeBack(packer: Packer, segments: SegmentStore): Promise<void> {
+  await segments.abort();
+  await packer.abort();
+  await segments.abort();
 }
 
 /** Passes every byte of the source on and proves its end, before the last segment is published. */
 async function pass(
   of: ArtifactToWrite,
-  segments: ArtifactSegments,
+  packer: Packer,
 ): Promise<Pick<Artifact, 'plainBytes' | 'plainSha256' | 'endProof'>> {
   const { name, source } = of;
   const bounds = boundsOf(of);
   const trailer = of.trailer === undefined ? undefined : trailerCheck(of.trailer);
-  const hash = createHash('sha256');
-  let plainBytes = 0;
+  const disposable = source.disposable === true && of.tap === undefined;
+  let readBytes = 0;
   for await (const chunk of readSource(source, bounds)) {
-    hash.update(chunk);
     trailer?.update(chunk);
     of.tap?.(chunk);
-    plainBytes += chunk.byteLength;
-    await segments.add(chunk);
-    of.onProgress?.(plainBytes);
+    readBytes += chunk.byteLength;
+    await packer.add(chunk, disposable);
+    of.onProgress?.(readBytes);
   }
   const report = await readEnd(source, bounds);
-  const plainSha256 = hash.digest('hex');
+  const { plainBytes, plainSha256 } = await packer.end();
+  if (plainBytes !== readBytes)
+    throw new Error(`pack ${name}: ${String(plainBytes)} of ${String(readBytes)} bytes that were read`);
   const endProof = proveEnd({
     name,
     report,

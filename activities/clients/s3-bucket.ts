@@ -6,6 +6,7 @@ import {
   ListPartsCommand,
   S3Client,
   type S3ClientConfig,
+  type UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { StoreConfig } from '../../model/platform.ts';
 import { isS3Error, s3Failure } from './s3-failure.ts';
@@ -134,6 +135,21 @@ export async function abortUpload(at: S3Bucket, key: string, id: string): Promis
     await pause(partLandsMs);
     if (await isGone(new ListPartsCommand(target))) return;
   }
+}
+
+/**
+ * Signs a part by its headers alone, its CRC32 among them. Its SHA-256 would be taken three times otherwise: for the manifest, for
+ * the signature, and by the server. Who changes a part on its way is found out by the read-back, before any point exists.
+ */
+export function leaveBodyUnsigned(command: UploadPartCommand): void {
+  command.middlewareStack.add(
+    (next) => async (call) => {
+      const { request } = call as { request: { headers: Record<string, string> } };
+      request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      return await next(call);
+    },
+    { step: 'build', name: 'leaveBodyUnsigned' },
+  );
 }
 
 /** CRC32 as S3 writes it. */

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { failure } from '../../model/failures.ts';
 import type { ObjectWriter } from '../../transfer/store.ts';
-import { abortUpload, crc32Header, moveBytes, type S3Bucket } from './s3-bucket.ts';
+import { abortUpload, crc32Header, leaveBodyUnsigned, moveBytes, type S3Bucket } from './s3-bucket.ts';
 import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Every part but the last has this size: R2 demands equal ones. */
@@ -146,6 +146,7 @@ export class S3Writer implements ObjectWriter {
       Body: body,
       ...(upload.checksums ? { ChecksumCRC32: crc32 } : {}),
     });
+    if (upload.checksums) leaveBodyUnsigned(command);
     const { ETag: etag } = await moveBytes(this.#at, this.#cancel.signal, (abortSignal) =>
       this.#at.data.send(command, { abortSignal }),
     );

@@ -113,6 +113,7 @@ export function streamFromPod(
   child.stdin.end(input);
   return {
     bytes: child.stdout as AsyncIterable<Uint8Array>,
+    disposable: true,
     cancel: () => {
       child.kill('SIGTERM');
     },

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { failure } from '../../model/failures.ts';
 import type { Artifact, Segment } from '../../model/recovery-point.ts';
-import { openAgeEncryptor } from '../../transfer/age-stream.ts';
+import { newAgeFile, sealAgeFile } from '../../transfer/age-stream.ts';
 import { packFrame } from '../../transfer/frame.ts';
 import { createRecoveryKit } from '../../transfer/keys.ts';
 import { readArtifact, readBytes, verifyArtifact } from '../../transfer/read-artifact.ts';
@@ -221,8 +221,9 @@ describe('readArtifact, when the writer itself was wrong', () => {
   }
 
   async function ageFile(content: Buffer): Promise<Buffer> {
-    const age = await openAgeEncryptor(recipients);
-    return Buffer.concat([age.header, ...age.update(content), age.final()]);
+    const { header, key } = await newAgeFile(recipients);
+    const age = sealAgeFile(key);
+    return Buffer.concat([header, ...age.update(content), age.final()]);
   }
 
   it.each([

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { failure } from '../../model/failures.ts';
 import { createRecoveryKit, type NewRecoveryKit } from '../../transfer/keys.ts';
+import type { PackingEngine } from '../../transfer/packing/packers.ts';
 import { readArtifact, readBytes, verifyArtifact } from '../../transfer/read-artifact.ts';
 import { memorySource } from '../../transfer/source.ts';
 import type { Store } from '../../transfer/store.ts';
@@ -23,6 +24,7 @@ import {
 } from './test-sources.ts';
 
 let made: NewRecoveryKit;
+let engine: PackingEngine;
 
 beforeAll(async () => {
   made = await createRecoveryKit({ platform: 'test', store: { url: 'file:///none', region: 'us-east-1' } });
@@ -41,6 +43,7 @@ function toWrite(
     recipients: made.kit.recipients,
     minimumProofs: ['status'],
     restoreCommand: 'cat',
+    engine,
     ...more,
   };
 }
@@ -55,7 +58,11 @@ function dumpLike(size: number): Buffer {
   );
 }
 
-describe('writeArtifact', () => {
+describe.each(['inline', 'threads'] as const)('writeArtifact (%s)', (packed) => {
+  beforeAll(() => {
+    engine = packed;
+  });
+
   it('gives back what was written, however it was cut into chunks, frames and segments', async () => {
     const store = testStore();
     const sizes = fc.record({
@@ -180,7 +187,11 @@ describe('writeArtifact', () => {
   });
 });
 
-describe('writeArtifact, when the end is not proven', () => {
+describe.each(['inline', 'threads'] as const)('writeArtifact, when the end is not proven (%s)', (packed) => {
+  beforeAll(() => {
+    engine = packed;
+  });
+
   const plain = Buffer.concat([Buffer.from('PGDMP'), randomBytes(300_000)]);
   const other = sha256(Buffer.from('other'));
 
@@ -261,7 +272,11 @@ describe('writeArtifact, when the end is not proven', () => {
   });
 });
 
-describe('writeArtifact, when a part fails', () => {
+describe.each(['inline', 'threads'] as const)('writeArtifact, when a part fails (%s)', (packed) => {
+  beforeAll(() => {
+    engine = packed;
+  });
+
   it('sees a real child that is killed half way, and one that ends well too early', async () => {
     for (const [command, code] of [
       ['head -c 3000000 /dev/urandom; kill -9 $$', 'DumpFailed'],
@@ -368,6 +383,14 @@ describe('writeArtifact, when a part fails', () => {
       expect(await contentsOf(inner)).toEqual([]);
     },
   );
+
+  it('leaves nothing where the packing itself breaks', async () => {
+    const store = testStore();
+    const source = bytesSource(randomBytes(100_000));
+    await expect(writeArtifact(toWrite(store, source, { frameBytes: -1 }))).rejects.toThrow(/out of range/i);
+    expect(source.cancelled).toBe(true);
+    expect(await contentsOf(store)).toEqual([]);
+  });
 
   it.each([[[]], [['age1nonsense']], [['ssh-ed25519 AAAA']]])(
     'refuses recipients that are none: %j',
