@@ -133,9 +133,12 @@ export type AgeDecryptor = {
 
 /** Opens an age file with an identity, `AGE-SECRET-KEY-1…`. */
 export function openAgeDecryptor(identity: string): AgeDecryptor {
-  let pending: Buffer = Buffer.alloc(0);
+  let header: Buffer = Buffer.alloc(0);
   let key: KeyObject | undefined;
   let counter = 0;
+  // One buffer for the chunk that is not whole yet: what is made anew for each piece is work for the collector.
+  const pending = Buffer.allocUnsafeSlow(sealedChunkBytes);
+  let used = 0;
   const open = (sealed: Buffer, last: boolean): Buffer => {
     if (key === undefined) throw new AgeError('damaged header');
     if (sealed.byteLength < tagBytes) throw new AgeError('ends inside a chunk');
@@ -151,30 +154,41 @@ export function openAgeDecryptor(identity: string): AgeDecryptor {
     counter += 1;
     return plain;
   };
+  /** Reads the header; what follows it is given back. */
+  const readHeader = async (bytes: Uint8Array): Promise<Buffer | undefined> => {
+    header = Buffer.concat([header, bytes]);
+    const end = headerEnd(header);
+    if (end === undefined && header.byteLength > headerLimitBytes) throw new AgeError('damaged header');
+    if (end === undefined || header.byteLength < end + nonceBytes) return undefined;
+    const fileKey = await unwrapFileKey(header.subarray(0, end), identity);
+    key = createSecretKey(payloadKey(fileKey, header.subarray(end, end + nonceBytes)));
+    return header.subarray(end + nonceBytes);
+  };
   return {
     update: async (bytes) => {
-      pending =
-        pending.byteLength === 0
-          ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-          : Buffer.concat([pending, bytes]);
-      if (key === undefined) {
-        const end = headerEnd(pending);
-        if (end === undefined && pending.byteLength > headerLimitBytes) throw new AgeError('damaged header');
-        if (end === undefined || pending.byteLength < end + nonceBytes) return [];
-        const fileKey = await unwrapFileKey(pending.subarray(0, end), identity);
-        key = createSecretKey(payloadKey(fileKey, pending.subarray(end, end + nonceBytes)));
-        pending = pending.subarray(end + nonceBytes);
-      }
+      const payload =
+        key === undefined ? await readHeader(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      if (payload === undefined) return [];
       const opened: Buffer[] = [];
-      let offset = 0;
       // a chunk is opened once a byte after it shows that it is not the last
-      for (; pending.byteLength - offset > sealedChunkBytes; offset += sealedChunkBytes) {
-        opened.push(open(pending.subarray(offset, offset + sealedChunkBytes), false));
+      for (let offset = 0; offset < payload.byteLength; ) {
+        if (used === sealedChunkBytes) {
+          opened.push(open(pending, false));
+          used = 0;
+        }
+        if (used === 0 && payload.byteLength - offset > sealedChunkBytes) {
+          opened.push(open(payload.subarray(offset, offset + sealedChunkBytes), false));
+          offset += sealedChunkBytes;
+          continue;
+        }
+        const part = payload.subarray(offset, offset + sealedChunkBytes - used);
+        pending.set(part, used);
+        used += part.byteLength;
+        offset += part.byteLength;
       }
-      pending = Buffer.from(pending.subarray(offset));
       return opened;
     },
-    final: () => open(pending, true),
+    final: () => open(pending.subarray(0, used), true),
   };
 }
 
