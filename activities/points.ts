@@ -6,6 +6,7 @@ import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
 import { checkChain } from '../transfer/chain.ts';
 import { type FoundPoint, missingPoint, readLivePoints } from '../transfer/points.ts';
 import { verifyArtifact } from '../transfer/read-artifact.ts';
+import { type Sample, sampleArtifact } from '../transfer/sample-artifact.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
@@ -21,6 +22,36 @@ export type PointReference = {
   readonly point: string;
   readonly capturedAt: string;
 };
+
+/** What was read of a point; `sample` is there where it was not all. */
+export type VerifiedPoint = {
+  readonly plainBytes: number;
+  readonly storedBytes: number;
+  readonly proof: Proof;
+  readonly sample?: { readonly frames: number; readonly ofFrames: number };
+};
+
+/** Reads a share of the frames of each artifact. @throws what is wrong, naming object, segment and frame */
+async function readSample(backends: Backends, { manifest }: FoundPoint, share: number): Promise<Sample> {
+  const sum = { frames: 0, ofFrames: 0, storedBytes: 0 };
+  for (const artifact of artifactsOf(manifest)) {
+    const before = sum.storedBytes;
+    const read = await sampleArtifact({
+      store: backends.store,
+      artifact,
+      identity: backends.kit.identity,
+      share,
+      signal: Context.current().cancellationSignal,
+      onProgress: (bytes) => {
+        reportProgress(`sample ${artifact.name}`, before + bytes);
+      },
+    });
+    sum.frames += read.frames;
+    sum.ofFrames += read.ofFrames;
+    sum.storedBytes += read.storedBytes;
+  }
+  return sum;
+}
 
 /** Reads every stored byte of a point back. @throws what is wrong with it, naming object, segment and frame */
 async function readBack(
@@ -92,11 +123,11 @@ export function createPointActivities(backends: Backends) {
       return { points, broken };
     },
 
-    /** Verifies one point and writes the verdict beside it: usable, or damaged with what is wrong. */
-    async verifyPoint(of: {
-      release: string;
-      point: string;
-    }): Promise<{ plainBytes: number; storedBytes: number; proof: Proof }> {
+    /**
+     * Verifies one point and writes the verdict beside it: usable, or damaged with what is wrong. Of a sample that is whole
+     * nothing is written: it proves nothing of what it did not read.
+     */
+    async verifyPoint(of: { release: string; point: string; share?: number }): Promise<VerifiedPoint> {
       const release = resolveRelease(backends, of.release);
       const found = await locatePoint(backends, release, of.point, null);
       const base = {
@@ -113,10 +144,14 @@ export function createPointActivities(backends: Backends) {
         await writeVerification({ store: backends.store, kit: backends.kit, verification: { ...base, ...verdict } });
       };
       try {
-        const read = await readBack(backends, found);
         const proof: Proof = found.verifications.some((each) => each.proof === 'restored' && each.outcome === 'usable')
           ? 'restored'
           : 'read-back';
+        if (of.share !== undefined) {
+          const { storedBytes, ...sample } = await readSample(backends, found, of.share);
+          return { plainBytes: 0, storedBytes, proof, sample };
+        }
+        const read = await readBack(backends, found);
         // Only what restored a point marks it restored: the instant of that mark says when it was last proven.
         await write({ outcome: 'usable', proof: 'read-back', ...read, failure: null });
         return { ...read, proof };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Moves } from './drill.ts';
 import { Duration } from './duration.ts';
+import { Percent } from './percent.ts';
 import { UpgradeStrategy } from './recovery-plan.ts';
 
 const Instant = z.iso.datetime({ offset: true });
@@ -51,6 +52,8 @@ export const VerifyRecoveryPointInput = z
     release: z.string().optional(),
     point: z.string().default('latest'),
     all: z.boolean().default(false),
+    /** Only so many of the frames, chosen at random, `5%`; default: every byte. */
+    sample: Percent.optional(),
     configDigest: z.string().optional(),
   })
   .prefault({});

@@ -1,6 +1,7 @@
 import { CronExpressionParser } from 'cron-parser';
 import { z } from 'zod';
 import { Duration, durationMs, formatDuration } from './duration.ts';
+import { Percent } from './percent.ts';
 import { Tier } from './recovery-plan.ts';
 import { label } from './release-name.ts';
 
@@ -27,6 +28,8 @@ export const PlatformSchedule = z.strictObject({
   /** Five fields: minute, hour, day of month, month, day of week. */
   cron: Cron,
   timezone: TimeZone.default('UTC'),
+  /** Of a verification: only so many of the frames of each point, chosen at random, `5%`; default: every byte. */
+  sample: Percent.optional(),
   /** Of a backup or a drill: only releases of this tier. */
   tier: Tier.optional(),
   /** Of a backup or a drill: only these, as `namespace/name`. */
@@ -119,6 +122,8 @@ export function scheduleProblems(
     for (const key of ['acceptNotIsolated', 'longestNotDrilled'] as const)
       if (schedule.run !== 'drill' && schedule[key] !== undefined)
         problems.push(`schedule ${schedule.name}: ${key} is for drills`);
+    if (schedule.run !== 'verify' && schedule.sample !== undefined)
+      problems.push(`schedule ${schedule.name}: sample is for verifications`);
     for (const release of schedule.releases ?? [])
       if (!known.has(release)) problems.push(`schedule ${schedule.name}: ${release} is not in releases`);
   }

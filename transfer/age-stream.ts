@@ -11,7 +11,7 @@ const tagBytes = 16;
 const nonceBytes = 16;
 const sealedChunkBytes = chunkBytes + tagBytes;
 /** A header with hundreds of recipients stays below; more is damage. */
-const headerLimitBytes = 64 * 1024;
+export const headerLimitBytes = 64 * 1024;
 
 /** A recipient that adds nothing to the header and lets us see the file key. */
 class CapturingRecipient implements Recipient {
@@ -131,6 +131,31 @@ export type AgeDecryptor = {
   final(): Buffer;
 };
 
+/** A chunk of the payload by its number from 0, authenticated. @throws AgeError */
+function openChunk(key: KeyObject, counter: number, sealed: Buffer, last: boolean): Buffer {
+  if (sealed.byteLength < tagBytes) throw new AgeError('ends inside a chunk');
+  const decipher = createDecipheriv('chacha20-poly1305', key, chunkNonce(counter, last), { authTagLength: tagBytes });
+  decipher.setAuthTag(sealed.subarray(-tagBytes));
+  const plain = decipher.update(sealed.subarray(0, -tagBytes));
+  try {
+    decipher.final();
+  } catch {
+    throw new AgeError('damaged chunk');
+  }
+  if (last && counter > 0 && plain.byteLength === 0) throw new AgeError('damaged chunk');
+  return plain;
+}
+
+/** The key of the payload and where the payload begins; undefined where these bytes do not hold the whole header. @throws AgeError */
+async function openHeader(start: Buffer, identity: string): Promise<{ key: KeyObject; payloadAt: number } | undefined> {
+  const end = headerEnd(start);
+  if (end === undefined && start.byteLength > headerLimitBytes) throw new AgeError('damaged header');
+  if (end === undefined || start.byteLength < end + nonceBytes) return undefined;
+  const fileKey = await unwrapFileKey(start.subarray(0, end), identity);
+  const payloadAt = end + nonceBytes;
+  return { key: createSecretKey(payloadKey(fileKey, start.subarray(end, payloadAt))), payloadAt };
+}
+
 /** Opens an age file with an identity, `AGE-SECRET-KEY-1…`. */
 export function openAgeDecryptor(identity: string): AgeDecryptor {
   let header: Buffer = Buffer.alloc(0);
@@ -141,28 +166,16 @@ export function openAgeDecryptor(identity: string): AgeDecryptor {
   let used = 0;
   const open = (sealed: Buffer, last: boolean): Buffer => {
     if (key === undefined) throw new AgeError('damaged header');
-    if (sealed.byteLength < tagBytes) throw new AgeError('ends inside a chunk');
-    const decipher = createDecipheriv('chacha20-poly1305', key, chunkNonce(counter, last), { authTagLength: tagBytes });
-    decipher.setAuthTag(sealed.subarray(-tagBytes));
-    const plain = decipher.update(sealed.subarray(0, -tagBytes));
-    try {
-      decipher.final();
-    } catch {
-      throw new AgeError('damaged chunk');
-    }
-    if (last && counter > 0 && plain.byteLength === 0) throw new AgeError('damaged chunk');
+    const plain = openChunk(key, counter, sealed, last);
     counter += 1;
     return plain;
   };
   /** Reads the header; what follows it is given back. */
   const readHeader = async (bytes: Uint8Array): Promise<Buffer | undefined> => {
     header = Buffer.concat([header, bytes]);
-    const end = headerEnd(header);
-    if (end === undefined && header.byteLength > headerLimitBytes) throw new AgeError('damaged header');
-    if (end === undefined || header.byteLength < end + nonceBytes) return undefined;
-    const fileKey = await unwrapFileKey(header.subarray(0, end), identity);
-    key = createSecretKey(payloadKey(fileKey, header.subarray(end, end + nonceBytes)));
-    return header.subarray(end + nonceBytes);
+    const opened = await openHeader(header, identity);
+    key = opened?.key;
+    return opened === undefined ? undefined : header.subarray(opened.payloadAt);
   };
   return {
     update: async (bytes) => {
@@ -189,6 +202,48 @@ export function openAgeDecryptor(identity: string): AgeDecryptor {
       return opened;
     },
     final: () => open(pending.subarray(0, used), true),
+  };
+}
+
+/** Opens parts of an age file by ranges of the object. */
+export type AgeRanges = {
+  /** Where `length` bytes of plaintext from `at` on are in the file, whole chunks of it. */
+  rangeOf(at: number, length: number): { readonly offset: number; readonly length: number };
+  /** These bytes of plaintext, out of the bytes of that range. @throws AgeError */
+  open(sealed: Buffer, at: number, length: number): Buffer;
+};
+
+/**
+ * Opens the header of an age file whose plaintext has `plainBytes` bytes.
+ * @param start - the first bytes of the file, `headerLimitBytes` of it or all
+ * @throws AgeError
+ */
+export async function openAgeRanges(start: Buffer, identity: string, plainBytes: number): Promise<AgeRanges> {
+  const header = await openHeader(start, identity);
+  if (header === undefined) throw new AgeError('damaged header');
+  const { key, payloadAt } = header;
+  const lastChunk = Math.max(0, Math.ceil(plainBytes / chunkBytes) - 1);
+  const sealedEnd = payloadAt + plainBytes + (lastChunk + 1) * tagBytes;
+  const chunksOf = (at: number, length: number): { first: number; last: number } => ({
+    first: Math.floor(at / chunkBytes),
+    last: Math.max(Math.floor(at / chunkBytes), Math.floor((at + length - 1) / chunkBytes)),
+  });
+  return {
+    rangeOf: (at, length) => {
+      const { first, last } = chunksOf(at, length);
+      const offset = payloadAt + first * sealedChunkBytes;
+      return { offset, length: Math.min(payloadAt + (last + 1) * sealedChunkBytes, sealedEnd) - offset };
+    },
+    open: (sealed, at, length) => {
+      const { first, last } = chunksOf(at, length);
+      const plain: Buffer[] = [];
+      for (let chunk = first; chunk <= last; chunk += 1) {
+        const from = (chunk - first) * sealedChunkBytes;
+        plain.push(openChunk(key, chunk, sealed.subarray(from, from + sealedChunkBytes), chunk === lastChunk));
+      }
+      const begin = at - first * chunkBytes;
+      return Buffer.concat(plain).subarray(begin, begin + length);
+    },
   };
 }
 

@@ -154,12 +154,12 @@ const verbs = {
   expire: 'Expire points of',
 } as const satisfies Record<PlatformSchedule['run'], string>;
 
-function actionOf({ run, tier, releases, longestNotDrilled, acceptNotIsolated }: PlatformSchedule): {
+function actionOf({ run, tier, releases, longestNotDrilled, acceptNotIsolated, sample }: PlatformSchedule): {
   workflowType: string;
   input: object;
 } {
   if (run === 'expire') return { workflowType: 'expireRecoveryPoints', input: { trigger: 'schedule' } };
-  if (run === 'verify') return { workflowType: 'verifyRecoveryPoint', input: {} };
+  if (run === 'verify') return { workflowType: 'verifyRecoveryPoint', input: sample === undefined ? {} : { sample } };
   const selection = { ...(tier === undefined ? {} : { tier }), ...(releases === undefined ? {} : { releases }) };
   const input = { trigger: 'schedule', ...selection };
   if (run === 'backup') return { workflowType: 'backUpPlatform', input };

@@ -1,6 +1,8 @@
+import type { VerifiedPoint } from '../activities/points.ts';
 import { formatBytes } from '../model/duration.ts';
 import { failure, failures, isFailureCode } from '../model/failures.ts';
 import { joinOutcomes, type RunResult } from '../model/outcome.ts';
+import { shareOf } from '../model/percent.ts';
 import { VerifyRecoveryPointInput } from '../model/run-input.ts';
 import { quick, transfer } from './run/activity-proxies.ts';
 import { conduct } from './run/conduct.ts';
@@ -35,7 +37,8 @@ export async function verifyRecoveryPoint(raw?: unknown): Promise<RunResult> {
       if (points.length === 0 && broken.length === 0)
         throw failure('PointUnknown', { message: 'verify recovery points: the store has none' });
       run.begin();
-      console.enter('reading back');
+      const share = input.sample === undefined ? {} : { share: shareOf(input.sample) };
+      console.enter(input.sample === undefined ? 'reading back' : `reading ${input.sample}`);
       for (const { release, code, message } of broken) {
         const known = isFailureCode(code) ? code : 'ChainBroken';
         run.releases.push({
@@ -55,15 +58,16 @@ export async function verifyRecoveryPoint(raw?: unknown): Promise<RunResult> {
         const since = Date.now();
         try {
           const read = await transfer.verifyPoint.executeWithOptions({ summary: `read back ${line}` }, [
-            { release: each.release, point: each.point },
+            { release: each.release, point: each.point, ...share },
           ]);
-          console.mark(line, 'done', `${formatBytes(read.plainBytes)}, proof ${read.proof}`);
+          const found = describe(read);
+          console.mark(line, 'done', found);
           run.releases.push({
             ...draft,
             outcome: 'complete',
             storedBytes: read.storedBytes,
             durationMs: Date.now() - since,
-            notes: [`proof: ${read.proof}`],
+            notes: [read.sample === undefined ? `proof: ${read.proof}` : found],
           });
         } catch (error) {
           if (isCancelled(error)) throw error;
@@ -75,4 +79,9 @@ export async function verifyRecoveryPoint(raw?: unknown): Promise<RunResult> {
       return { outcome: joinOutcomes(run.releases.map((release) => release.outcome)) };
     },
   );
+}
+
+function describe({ plainBytes, storedBytes, proof, sample }: VerifiedPoint): string {
+  if (sample === undefined) return `${formatBytes(plainBytes)}, proof ${proof}`;
+  return `sampled ${String(sample.frames)} of ${String(sample.ofFrames)} frames, ${formatBytes(storedBytes)}: no proof of the rest`;
 }

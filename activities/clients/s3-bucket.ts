@@ -44,7 +44,7 @@ export type S3Bucket = {
 
 /**
  * The clients of a bucket. Retries are the SDK's (standard mode), bounded. The SDK's own checksums are off, because some
- * servers refuse its trailers: each request is signed over the SHA-256 of its body, and we send a CRC32 of our own.
+ * servers refuse its trailers: each request is signed over the SHA-256 of its body, a part over its CRC32.
  */
 export function s3Bucket(config: StoreConfig, credentials: S3Credentials | undefined): S3Bucket {
   const { hostname, pathname } = new URL(config.url);

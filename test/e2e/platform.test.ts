@@ -43,6 +43,12 @@ describe('a platform of two releases', () => {
     const verified = await ground.run(['verify', '--all']);
     expect(verified.result.outcome, verified.stderr).toBe('complete');
     expect(verified.result.releases).toHaveLength(2);
+    const sampled = await ground.run(['verify', '--all', '--sample', '20%']);
+    expect(sampled.result.outcome, sampled.stderr).toBe('complete');
+    for (const { notes, storedBytes } of sampled.result.releases) {
+      expect(notes.join()).toMatch(/^sampled [0-9]+ of [0-9]+ frames/);
+      expect(storedBytes).toBeGreaterThan(0);
+    }
     const status = await ground.run(['status']);
     expect(status.exitCode).toBe(0);
     expect(JSON.parse(status.stdout)).toMatchObject({

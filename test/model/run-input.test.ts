@@ -32,7 +32,7 @@ const inputs = {
   verifyRecoveryPoint: [
     VerifyRecoveryPointInput,
     undefined,
-    { release: 'shop/db', point: 'p', all: true, configDigest: 'd' },
+    { release: 'shop/db', point: 'p', all: true, sample: '5%', configDigest: 'd' },
   ],
   expireRecoveryPoints: [
     ExpireRecoveryPointsInput,

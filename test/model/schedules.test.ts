@@ -80,12 +80,18 @@ describe('scheduleProblems', () => {
   });
 
   it('names what is there twice, unknown or out of place', () => {
-    const wrong = [schedule({ releases: ['x/y'] }), schedule({ run: 'verify', tier: 1 })];
+    const wrong = [
+      schedule({ releases: ['x/y'] }),
+      schedule({ run: 'verify', tier: 1 }),
+      schedule({ name: 'other', sample: '5%' }),
+    ];
     expect(scheduleProblems(wrong, [release('a/b', '24h')], from)).toEqual([
       'schedule nightly: x/y is not in releases',
       'schedule nightly: the name is there twice',
       'schedule nightly: tier and releases are for backups and drills',
+      'schedule other: sample is for verifications',
     ]);
+    expect(scheduleProblems([schedule({ run: 'verify', sample: '5%' })], [release('a/b', '24h')], from)).toEqual([]);
   });
 
   it('takes a tier or releases for a drill, and the acceptance of its network for nothing else', () => {

@@ -27,6 +27,29 @@ describe('verifyRecoveryPoint', () => {
     expect(fakes.only('verifyPoint')).toEqual(['verifyPoint shop/db', 'verifyPoint shop/web']);
   });
 
+  it('samples where it is asked to, and calls that no proof', async () => {
+    fakes.on('listPointsToVerify', () => ({ points: [point('shop/db')], broken: [] }));
+    let share: number | undefined;
+    fakes.on('verifyPoint', (of) => {
+      ({ share } = of);
+      return { plainBytes: 0, storedBytes: 2048, proof: 'read-back', sample: { frames: 3, ofFrames: 60 } };
+    });
+
+    const { result } = await ground.run('verifyRecoveryPoint', { sample: '5%' });
+
+    expect(share).toBe(0.05);
+    expect(result?.releases[0]).toMatchObject({
+      outcome: 'complete',
+      notes: ['sampled 3 of 60 frames, 2.0 KiB: no proof of the rest'],
+    });
+  });
+
+  it.each(['0%', '101%', '5', 'half'])('refuses the sample %s', async (sample) => {
+    const { result } = await ground.run('verifyRecoveryPoint', { sample });
+
+    expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'InputInvalid' } });
+  });
+
   it('goes on after a damaged point, is partial and says which one and why', async () => {
     fakes.on('listPointsToVerify', () => ({ points: [point('shop/db'), point('shop/web')], broken: [] }));
     fakes.fail('verifyPoint', 'ArtifactDigestMismatch', { only: (of) => of.release === 'shop/db' });
