@@ -13,6 +13,7 @@ import { createPointActivities } from './points.ts';
 import { createPrerequisiteActivities } from './prerequisites.ts';
 import { createRecoverActivities } from './recover.ts';
 import { createRenewalActivities } from './renewal.ts';
+import { createReplicationActivities } from './replication.ts';
 import { createScratchActivities } from './scratch-namespaces.ts';
 import { createUpgradeActivities } from './upgrade.ts';
 import { createVolumeActivities } from './volumes.ts';
@@ -34,6 +35,7 @@ export function createActivities(backends: Backends) {
     ...createPrerequisiteActivities(backends),
     ...createRecoverActivities(backends),
     ...createRenewalActivities(backends),
+    ...createReplicationActivities(backends),
     ...createScratchActivities(backends),
     ...createUpgradeActivities(backends),
     ...createVolumeActivities(backends),

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { failure } from '../model/failures.ts';
-import type { StoreConfig } from '../model/platform.ts';
+import type { Platform, StoreConfig } from '../model/platform.ts';
 import { filesystemStore } from '../transfer/filesystem-store.ts';
 import type { Store, StoreProbe } from '../transfer/store.ts';
 import type { S3Credentials } from './clients/s3-bucket.ts';
@@ -16,6 +16,19 @@ export async function openStore(config: StoreConfig, credentials?: S3Credentials
   const store = filesystemStore(fileURLToPath(config.url));
   await store.head('probe');
   return store;
+}
+
+/** Opens the replica of a platform. @throws ConfigInvalid where lifeboat.yaml has none; as `openStore` */
+export async function openReplica({ replica }: Pick<Platform, 'replica'>): Promise<Store> {
+  if (replica === undefined)
+    throw failure('ConfigInvalid', { message: 'open replica: lifeboat.yaml has no `replica`, a second store' });
+  const {
+    LIFEBOAT_REPLICA_ACCESS_KEY_ID: accessKeyId,
+    LIFEBOAT_REPLICA_SECRET_ACCESS_KEY: secretAccessKey,
+    LIFEBOAT_REPLICA_SESSION_TOKEN: sessionToken,
+  } = process.env;
+  const isOwn = accessKeyId !== undefined && secretAccessKey !== undefined;
+  return await openStore(replica, isOwn ? { accessKeyId, secretAccessKey, sessionToken } : undefined);
 }
 
 /** Refuses a store on which two writers could overwrite each other. @throws StoreNotConditional */

@@ -10,7 +10,7 @@ import type { PlanCatalogue } from './plan-catalogue.ts';
  * @throws ScheduleUnfit listing every problem
  */
 export function checkSchedules(
-  platform: Pick<Platform, 'releases' | 'schedules' | 'retention'>,
+  platform: Pick<Platform, 'releases' | 'schedules' | 'retention' | 'replica'>,
   plans: PlanCatalogue,
 ): void {
   const releases = platform.releases.flatMap((entry) => {
@@ -24,6 +24,9 @@ export function checkSchedules(
   for (const { name, run } of platform.schedules)
     if (run === 'expire' && platform.retention === undefined)
       problems.push(`schedule ${name}: lifeboat.yaml has no retention, so nothing expires`);
+  for (const { name, run } of platform.schedules)
+    if (run === 'replicate' && platform.replica === undefined)
+      problems.push(`schedule ${name}: lifeboat.yaml has no replica to copy to`);
   if (problems.length > 0)
     throw failure('ScheduleUnfit', { message: `check schedules of lifeboat.yaml: ${problems.join('; ')}` });
 }

@@ -1,6 +1,13 @@
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import { describeTotals } from '../model/facts.ts';
-import type { ExpiryReport, Objective, ReleaseResult, RunResult, UpgradeResult } from '../model/outcome.ts';
+import type {
+  ExpiryReport,
+  Objective,
+  ReleaseResult,
+  ReplicationReport,
+  RunResult,
+  UpgradeResult,
+} from '../model/outcome.ts';
 import { describeFailure } from './session.ts';
 import { type Terminal, table } from './terminal.ts';
 
@@ -13,8 +20,12 @@ const verbs: Readonly<Record<string, string>> = {
   upgradeRelease: 'UPGRADED',
   verifyRecoveryPoint: 'VERIFIED',
   expireRecoveryPoints: 'EXPIRED',
+  replicateRecoveryPoints: 'REPLICATED',
   selfTest: 'TESTED',
 };
+
+/** What each release says in a line of its own. */
+const withoutTable: ReadonlySet<string> = new Set(['expireRecoveryPoints', 'replicateRecoveryPoints']);
 
 /** `3m 12s ✓`, or `–` where nothing was measured. */
 function objective({ achievedSeconds, met }: Objective): string {
@@ -37,7 +48,7 @@ export function renderReport(result: RunResult, of: { workflowId: string; runId:
   const parts = [
     `${terminal.paint('bold', verb)}  ${terminal.paint(colour, result.outcome)} in ${formatDuration(result.durationMs)}${result.compensation === 'none' ? '' : `, compensation ${result.compensation}`}${isolation(result)}`,
   ];
-  if (result.releases.length > 0 && result.type !== 'expireRecoveryPoints') parts.push('', releaseTable(result));
+  if (result.releases.length > 0 && !withoutTable.has(result.type)) parts.push('', releaseTable(result));
   const remarks = result.releases.flatMap(remarksOf);
   if (remarks.length > 0) parts.push('', ...remarks);
   const failures = [
@@ -71,11 +82,21 @@ function isolation({ drill }: RunResult): string {
 }
 
 /** What a reader must know of a release beside its row: what is missing, what was excepted, what was left behind. */
-function remarksOf({ release, components, facts, leftBehind, upgrade, downtime, expiry }: ReleaseResult): string[] {
+function remarksOf({
+  release,
+  components,
+  facts,
+  leftBehind,
+  upgrade,
+  downtime,
+  expiry,
+  replication,
+}: ReleaseResult): string[] {
   const missing = components.filter((component) => component.reason !== undefined);
   return [
     ...(upgrade === undefined ? [] : [upgradeRemark(release, upgrade)]),
     ...(expiry === undefined ? [] : [expiryRemark(release, expiry)]),
+    ...(replication === undefined ? [] : [replicationRemark(release, replication)]),
     ...(downtime === undefined
       ? []
       : [
@@ -103,6 +124,15 @@ function expiryRemark(release: string, expiry: ExpiryReport): string {
     ...(removed.length > 0 ? [`${points(removed.length)} removed, ${formatBytes(removedBytes)}`] : []),
     ...(waiting > 0 ? [`${points(waiting)} expired before and still there`] : []),
   ].join(', ');
+}
+
+function replicationRemark(release: string, { points, objects, bytes, newest, damaged }: ReplicationReport): string {
+  const copied =
+    points === 0
+      ? 'nothing to copy'
+      : `${String(points)} points copied, ${String(objects)} objects, ${formatBytes(bytes)}, each read back`;
+  const lost = damaged.length === 0 ? '' : `; ${String(damaged.length)} could not be copied`;
+  return `${release}: ${copied}; newest ${newest ?? 'none'}${lost}`;
 }
 
 function upgradeRemark(release: string, { from, to, strategy, writeGapMs, forecastMs, gapsMs }: UpgradeResult): string {

@@ -17,6 +17,8 @@ export type Session = {
   platform(): Promise<LoadedPlatform>;
   kit(): Promise<RecoveryKit>;
   store(): Promise<Store>;
+  /** The second store. @throws ConfigInvalid where lifeboat.yaml has none */
+  replica(): Promise<Store>;
   client(): Promise<Client & { connection: Connection }>;
   backends(): Promise<Backends>;
 };
@@ -39,6 +41,10 @@ export function openSession(options: GlobalOptions): Session {
       const config = (await platform()).platform.store;
       const { openStore } = await import('../activities/open-store.ts');
       return await openStore(config);
+    }),
+    replica: once(async () => {
+      const { openReplica } = await import('../activities/open-store.ts');
+      return await openReplica((await platform()).platform);
     }),
     client: once(async () => {
       const { address, namespace } = (await platform()).platform.temporal;

@@ -62,6 +62,18 @@ export type ExpiryReport = {
   readonly waiting: number;
 };
 
+/** What a replication brought over. */
+export type ReplicationReport = {
+  /** Points of which something was copied. */
+  readonly points: number;
+  readonly objects: number;
+  readonly bytes: number;
+  /** The newest point that the replica holds whole; null where it holds none. */
+  readonly newest: string | null;
+  /** Points that could not be copied, with the reason. */
+  readonly damaged: readonly string[];
+};
+
 /** One release in the result of any run. */
 export type ReleaseResult = {
   readonly release: string;
@@ -92,6 +104,7 @@ export type ReleaseResult = {
   readonly notes: readonly string[];
   readonly upgrade?: UpgradeResult;
   readonly expiry?: ExpiryReport;
+  readonly replication?: ReplicationReport;
   readonly failure?: FailureView;
 };
 

@@ -47,6 +47,8 @@ export const Platform = z.strictObject({
     .strictObject({ address: z.string().default('127.0.0.1:7233'), namespace: z.string().default('default') })
     .prefault({}),
   store: StoreConfig,
+  /** A second store, which `replicate` makes hold every point. Its credentials: LIFEBOAT_REPLICA_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY. */
+  replica: StoreConfig.optional(),
   /** Who can open the points: age recipients, at least two (operations, escrow). */
   recipients: z.array(z.string().startsWith('age1')).min(2),
   /** Directory with plans of your own, `<chart>/recovery.yaml`; looked up before the built-in catalogue. */
@@ -72,10 +74,15 @@ export function keptUntil({ keepFor }: Pick<Platform, 'keepFor'>, now: Date): st
   return new Date(now.getTime() + durationMs(keepFor)).toISOString();
 }
 
-/** Steps that follow a backup and that a platform does not ask for: its reports say so. Expiry needs rules and a schedule. */
-export function notConfigured({ retention, schedules }: Pick<Platform, 'retention' | 'schedules'>): string[] {
+/** Steps that follow a backup and that a platform does not ask for: its reports say so. Each needs its key and a schedule. */
+export function notConfigured({
+  retention,
+  replica,
+  schedules,
+}: Pick<Platform, 'retention' | 'replica' | 'schedules'>): string[] {
   const expires = retention !== undefined && schedules.some(({ run }) => run === 'expire');
-  return ['replicate', ...(expires ? [] : ['expire'])];
+  const replicates = replica !== undefined && schedules.some(({ run }) => run === 'replicate');
+  return [...(replicates ? [] : ['replicate']), ...(expires ? [] : ['expire'])];
 }
 
 /** The releases of a platform, as names. */

@@ -70,6 +70,17 @@ export const ExpireRecoveryPointsInput = z
   .prefault({});
 export type ExpireRecoveryPointsInput = z.infer<typeof ExpireRecoveryPointsInput>;
 
+/** Input of `replicateRecoveryPoints`; `{}` copies every point of every release to the replica of lifeboat.yaml. */
+export const ReplicateRecoveryPointsInput = z
+  .strictObject({
+    releases: z.array(z.string()).min(1).optional(),
+    dryRun: z.boolean().default(false),
+    trigger: z.string().default('person'),
+    configDigest: z.string().optional(),
+  })
+  .prefault({});
+export type ReplicateRecoveryPointsInput = z.infer<typeof ReplicateRecoveryPointsInput>;
+
 /** Input of `recoverRelease`. */
 export const RecoverReleaseInput = z.strictObject({
   release: z.string().min(1),

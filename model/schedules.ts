@@ -23,8 +23,8 @@ const TimeZone = z.string().refine((zone) => {
 export const PlatformSchedule = z.strictObject({
   /** Name of the schedule; Temporal knows it as `<platform>-<name>`. */
   name: z.string().regex(label),
-  /** What runs: a backup of the platform, a verification of its newest points, a drill, or the expiry of points by `retention`. */
-  run: z.enum(['backup', 'verify', 'drill', 'expire']),
+  /** What runs: a backup of the platform, a verification of its newest points, a drill, the expiry of points by `retention`, or their replication. */
+  run: z.enum(['backup', 'verify', 'drill', 'expire', 'replicate']),
   /** Five fields: minute, hour, day of month, month, day of week. */
   cron: Cron,
   timezone: TimeZone.default('UTC'),
@@ -114,7 +114,10 @@ export function scheduleProblems(
   for (const [index, schedule] of schedules.entries()) {
     if (schedules.findIndex(({ name }) => name === schedule.name) !== index)
       problems.push(`schedule ${schedule.name}: the name is there twice`);
-    if (['verify', 'expire'].includes(schedule.run) && (schedule.tier !== undefined || schedule.releases !== undefined))
+    if (
+      ['verify', 'expire', 'replicate'].includes(schedule.run) &&
+      (schedule.tier !== undefined || schedule.releases !== undefined)
+    )
       problems.push(`schedule ${schedule.name}: tier and releases are for backups and drills`);
     const selections = [schedule.tier, schedule.releases, schedule.longestNotDrilled];
     if (schedule.run === 'drill' && selections.filter((each) => each !== undefined).length > 1)

@@ -152,12 +152,14 @@ const verbs = {
   verify: 'Verify',
   drill: 'Drill',
   expire: 'Expire points of',
+  replicate: 'Replicate',
 } as const satisfies Record<PlatformSchedule['run'], string>;
 
 function actionOf({ run, tier, releases, longestNotDrilled, acceptNotIsolated, sample }: PlatformSchedule): {
   workflowType: string;
   input: object;
 } {
+  if (run === 'replicate') return { workflowType: 'replicateRecoveryPoints', input: { trigger: 'schedule' } };
   if (run === 'expire') return { workflowType: 'expireRecoveryPoints', input: { trigger: 'schedule' } };
   if (run === 'verify') return { workflowType: 'verifyRecoveryPoint', input: sample === undefined ? {} : { sample } };
   const selection = { ...(tier === undefined ? {} : { tier }), ...(releases === undefined ? {} : { releases }) };

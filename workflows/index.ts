@@ -3,6 +3,7 @@ export { backUpRelease } from './back-up-release.ts';
 export { expireRecoveryPoints } from './expire-recovery-points.ts';
 export { recoverPlatform } from './recover-platform.ts';
 export { recoverRelease } from './recover-release.ts';
+export { replicateRecoveryPoints } from './replicate-recovery-points.ts';
 export { runDrill } from './run-drill.ts';
 export { selfTest } from './self-test.ts';
 export { upgradeRelease } from './upgrade-release.ts';

@@ -10,6 +10,7 @@ import { plan } from './plan.ts';
 import { points } from './points.ts';
 import { recover } from './recover.ts';
 import { repair, unlock } from './repair.ts';
+import { replicate } from './replicate.ts';
 import { report, runs, watch } from './runs.ts';
 import { schedules } from './schedules.ts';
 import { status } from './status.ts';
@@ -39,6 +40,7 @@ export const verbs: readonly Verb[] = [
   unlock,
   copies,
   expire,
+  replicate,
   store,
   schedules,
   doctor,

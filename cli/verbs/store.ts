@@ -13,11 +13,12 @@ export const store: Verb = (program) => {
   command
     .command('check')
     .description('compare the store with its manifests: chains, sizes of all objects, leftovers; reads no data')
+    .option('--replica', 'the second store in place of the first')
     .action(
-      act(async (session) => {
+      act<{ replica?: boolean }>(async (session, { replica = false }) => {
         const { platform } = await session.platform();
         const [opened, kit, { checkStore }] = await Promise.all([
-          session.store(),
+          replica ? session.replica() : session.store(),
           session.kit(),
           import('../../transfer/check-store.ts'),
         ]);
@@ -42,11 +43,12 @@ export const store: Verb = (program) => {
       'remove what no manifest names and nobody writes any more: backups that did not end, repeated attempts',
     )
     .option('--dry-run', 'only show it')
+    .option('--replica', 'the second store in place of the first: expired points leave it by this alone')
     .action(
-      act<{ dryRun?: boolean }>(async (session, { dryRun = false }) => {
+      act<{ dryRun?: boolean; replica?: boolean }>(async (session, { dryRun = false, replica = false }) => {
         const { platform } = await session.platform();
         const [opened, kit, { collectGarbage, sumGarbage }] = await Promise.all([
-          session.store(),
+          replica ? session.replica() : session.store(),
           session.kit(),
           import('../../transfer/collect-garbage.ts'),
         ]);

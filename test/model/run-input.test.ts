@@ -11,6 +11,7 @@ import {
   PauseRequest,
   RecoverPlatformInput,
   RecoverReleaseInput,
+  ReplicateRecoveryPointsInput,
   RunDrillInput,
   SelfTestInput,
   UpgradeReleaseInput,
@@ -36,6 +37,11 @@ const inputs = {
   ],
   expireRecoveryPoints: [
     ExpireRecoveryPointsInput,
+    undefined,
+    { releases: ['shop/db'], dryRun: true, trigger: 'schedule', configDigest: 'd' },
+  ],
+  replicateRecoveryPoints: [
+    ReplicateRecoveryPointsInput,
     undefined,
     { releases: ['shop/db'], dryRun: true, trigger: 'schedule', configDigest: 'd' },
   ],
@@ -142,6 +148,7 @@ describe.each([
   ['recoverPlatform', RecoverPlatformInput],
   ['verifyRecoveryPoint', VerifyRecoveryPointInput],
   ['expireRecoveryPoints', ExpireRecoveryPointsInput],
+  ['replicateRecoveryPoints', ReplicateRecoveryPointsInput],
   ['runDrill', RunDrillInput],
   ['selfTest', SelfTestInput],
 ] as const)('%s', (_name, schema) => {

@@ -30,6 +30,7 @@ describe('the kept histories', () => {
       ...['complete', 'failed', 'refused'].map((outcome) => `expireRecoveryPoints.${outcome}`),
       'recoverPlatform.complete',
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
+      ...['complete', 'partial', 'refused'].map((outcome) => `replicateRecoveryPoints.${outcome}`),
       ...['cancelled', 'complete', 'failed', 'partial', 'refused'].map((outcome) => `runDrill.${outcome}`),
       'selfTest.complete',
       ...['cancelled', 'complete', 'failed', 'refused', 'rolling', 'blue-green', 'rolled-back', 'rollback-refused'].map(
