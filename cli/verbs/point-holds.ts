@@ -23,7 +23,10 @@ export function addHoldCommands(command: Command, findOwner: (session: Session, 
           throw failure('InputInvalid', { message: `read --for: a duration such as 90d or 12h, not ${String(text)}` });
         const now = new Date();
         const until = lasts === undefined ? null : new Date(now.getTime() + durationMs(lasts.data)).toISOString();
-        const [{ holdPoint }, release] = await Promise.all([import('../../transfer/holds.ts'), ownerOf(session, id)]);
+        const [{ holdPoint }, release] = await Promise.all([
+          import('../../transfer/holds.ts'),
+          ownerOf(session, await findOwner(session, id)),
+        ]);
         const hold = { point: id, release, by, run: null, reason, until };
         const key = await holdPoint({ store: await session.store(), kit: await session.kit(), hold, now });
         if (session.terminal.json) session.terminal.printJson({ point: id, by, reason, until, key });

@@ -162,7 +162,7 @@ describe('replicateRelease', () => {
     await commit(0);
     const lies: Store = {
       ...to,
-      read: async function* (key, range) {
+      async *read(key, range) {
         for await (const chunk of to.read(key, range)) yield Buffer.from(chunk).fill(0);
       },
     };
