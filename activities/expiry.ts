@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { formatBytes } from '../model/duration.ts';
-import { type FailureView, failure } from '../model/failures.ts';
+import type { FailureView } from '../model/failures.ts';
 import type { ExpiryReport, RunPlan } from '../model/outcome.ts';
-import { platformReleases } from '../model/platform.ts';
-import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
+import { platformReleases, requireRetention } from '../model/platform.ts';
+import { releaseTitle } from '../model/release-name.ts';
 import type { Retention } from '../model/retention.ts';
 import { collectGarbage, type GarbageCollection, sumGarbage } from '../transfer/collect-garbage.ts';
 import { expirePoints, judgePoints, type RetainedPoint } from '../transfer/expire-points.ts';
@@ -13,7 +13,7 @@ import { canonicalBytes } from '../transfer/keys.ts';
 import { requireClock } from '../transfer/store-clock.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { platformEntry, resolveRelease } from './binding/bind-release.ts';
+import { platformEntry, resolveRelease, resolveReleases } from './binding/bind-release.ts';
 import { currentRun } from './current-run.ts';
 import { requireConfig } from './require-config.ts';
 import { readSigned, writeSigned } from './run-record.ts';
@@ -43,23 +43,6 @@ const listedPoints = 60;
 export function createExpiryActivities(backends: Backends) {
   const { store, kit, platform } = backends;
 
-  function retention(): Retention {
-    if (platform.retention !== undefined) return platform.retention;
-    throw failure('ConfigInvalid', {
-      message: 'expire recovery points: lifeboat.yaml has no `retention`, so every point is kept',
-    });
-  }
-
-  async function judge(release: ReleaseName): Promise<{ tier: number } & Awaited<ReturnType<typeof judgePoints>>> {
-    // The tier of the file, else that of the newest point: no cluster is asked, it may be gone.
-    const of = { store, kit, release, retention: retention(), now: new Date() };
-    const stated = platformEntry(backends, release)?.tier;
-    if (stated !== undefined) return { tier: stated, ...(await judgePoints({ ...of, tier: stated })) };
-    const first = await judgePoints({ ...of, tier: 1 });
-    const tier = first.points[0]?.manifest.tier ?? 1;
-    return { tier, ...(tier === 1 ? first : await judgePoints({ ...of, tier })) };
-  }
-
   return {
     /**
      * Judges every point of the releases and writes down what may expire and be removed. Changes nothing else.
@@ -70,25 +53,26 @@ export function createExpiryActivities(backends: Backends) {
       configDigest: string | null;
     }): Promise<{ members: PlannedExpiry[]; plan: RunPlan }> {
       requireConfig(backends, of.configDigest);
-      const rules = retention();
-      const chosen =
-        of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
+      const rules = requireRetention(platform);
       const members: PlannedExpiry[] = [];
       const lines: string[] = [];
       const findings: string[] = [];
       const named: Record<string, string[]> = {};
-      for (const release of chosen) {
+      for (const release of resolveReleases(backends, of.releases)) {
         const title = releaseTitle(release);
-        const { tier, points, problems } = await judge(release);
+        // No cluster is asked for the tier: it may be gone.
+        const stated = platformEntry(backends, release)?.tier;
+        const judging = { store, kit, release, tier: stated, retention: rules, now: new Date() };
+        const { tier, points, problems } = await judgePoints(judging);
         const [problem] = problems;
-        const expiring = points.filter(({ keep, expiredAt }) => keep.length === 0 && expiredAt === null);
-        const removable = points.filter(({ removableFrom: at }) => at !== null && Date.parse(at) <= Date.now());
+        const expiring = points.filter(({ fate }) => fate === 'expiring');
+        const removable = points.filter(({ fate }) => fate === 'removable');
         if (problem === undefined) named[title] = [...expiring, ...removable].map(({ manifest }) => manifest.id);
         else findings.push(`${title}: nothing expires, its chain is in doubt: ${problem.message}`);
         members.push({
           release: title,
           tier,
-          kept: points.filter(({ keep }) => keep.length > 0).length,
+          kept: points.filter(({ fate }) => fate === 'kept').length,
           expiring: expiring.length,
           removable: removable.length,
           removableBytes: storedBytes(removable),
@@ -124,7 +108,7 @@ export function createExpiryActivities(backends: Backends) {
         kit,
         release,
         tier: of.tier,
-        retention: retention(),
+        retention: requireRetention(platform),
         now: new Date(),
         run: currentRun(),
         only: new Set(planned),
@@ -162,12 +146,18 @@ function storedBytes(points: readonly RetainedPoint[]): number {
 
 /** One line for each point of a release, newest first: what becomes of it, and why. */
 function describePoints(title: string, points: readonly RetainedPoint[], { grace }: Retention): string[] {
-  const lines = points.map(({ manifest, keep, removableFrom }) => {
-    const what = `${manifest.id}, ${formatBytes(manifest.storedBytes)}`;
-    if (keep.length > 0) return `keep   ${title} ${what}: ${keep.join(', ')}`;
-    if (removableFrom === null) return `expire ${title} ${what}: no line keeps it; removed after ${grace}`;
-    if (Date.parse(removableFrom) <= Date.now()) return `remove ${title} ${what}: it expired, and its grace is over`;
-    return `wait   ${title} ${what}: it expired, removed from ${removableFrom.slice(0, 16).replace('T', ' ')} UTC on`;
+  const lines = points.map(({ manifest, keep, removableFrom, fate }) => {
+    const what = `${title} ${manifest.id}, ${formatBytes(manifest.storedBytes)}`;
+    switch (fate) {
+      case 'kept':
+        return `keep   ${what}: ${keep.join(', ')}`;
+      case 'expiring':
+        return `expire ${what}: no line keeps it; removed after ${grace}`;
+      case 'removable':
+        return `remove ${what}: it expired, and its grace is over`;
+      case 'in its grace':
+        return `wait   ${what}: it expired, removed from ${(removableFrom ?? '').slice(0, 16).replace('T', ' ')} UTC on`;
+    }
   });
   const more = lines.length - listedPoints;
   return more > 0 ? [...lines.slice(0, listedPoints), `… and ${String(more)} more points of ${title}`] : lines;

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { failure } from '../model/failures.ts';
-import type { Platform, StoreConfig } from '../model/platform.ts';
+import { type Platform, requireReplica, type StoreConfig } from '../model/platform.ts';
 import { filesystemStore } from '../transfer/filesystem-store.ts';
 import type { Store, StoreProbe } from '../transfer/store.ts';
 import type { S3Credentials } from './clients/s3-bucket.ts';
@@ -19,9 +19,8 @@ export async function openStore(config: StoreConfig, credentials?: S3Credentials
 }
 
 /** Opens the replica of a platform. @throws ConfigInvalid where lifeboat.yaml has none; as `openStore` */
-export async function openReplica({ replica }: Pick<Platform, 'replica'>): Promise<Store> {
-  if (replica === undefined)
-    throw failure('ConfigInvalid', { message: 'open replica: lifeboat.yaml has no `replica`, a second store' });
+export async function openReplica(platform: Pick<Platform, 'replica'>): Promise<Store> {
+  const replica = requireReplica(platform);
   const {
     LIFEBOAT_REPLICA_ACCESS_KEY_ID: accessKeyId,
     LIFEBOAT_REPLICA_SECRET_ACCESS_KEY: secretAccessKey,

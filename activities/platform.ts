@@ -12,7 +12,7 @@ import { findPoint, isSafetyCopy, readChain } from '../transfer/points.ts';
 import { memorySource } from '../transfer/source.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
-import { bindRelease, platformEntry, resolveRelease } from './binding/bind-release.ts';
+import { bindRelease, platformEntry, resolveReleases } from './binding/bind-release.ts';
 import { currentRun } from './current-run.ts';
 import { endHoldsOfRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
@@ -52,10 +52,8 @@ export function createPlatformActivities(backends: Backends) {
       notConfigured?: readonly string[];
     }> {
       requireConfig(backends, of.configDigest);
-      const chosen =
-        of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
       const members: PlatformMember[] = [];
-      for (const release of chosen) {
+      for (const release of resolveReleases(backends, of.releases)) {
         const title = releaseTitle(release);
         try {
           const bound = await bindRelease(backends, release);
@@ -187,7 +185,7 @@ export function createPlatformActivities(backends: Backends) {
           message: `find platform point ${of.point} of ${platform.platform} in ${store.address}: ${known === '' ? 'there is none' : `there are ${known}`}`,
         });
       }
-      const asked = of.releases?.map((text) => resolveRelease(backends, text)) ?? platformReleases(platform);
+      const asked = resolveReleases(backends, of.releases);
       const wanted = await Promise.all(
         asked.map(async (release) => {
           const entry = found.releases.find((each) => releasePath(each.release) === releasePath(release));

@@ -1,5 +1,4 @@
-import type { ReleaseName } from '../model/release-name.ts';
-import { releasePath } from '../model/release-name.ts';
+import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { endRunHolds, holdPoint } from '../transfer/holds.ts';
 import type { Backends } from './backends.ts';
 import { currentRun } from './current-run.ts';

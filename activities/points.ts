@@ -1,6 +1,5 @@
 import { Context } from '@temporalio/activity';
 import { LifeboatFailure } from '../model/failures.ts';
-import { platformReleases } from '../model/platform.ts';
 import { artifactsOf, type Manifest, type Proof, type Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
 import { checkChain } from '../transfer/chain.ts';
@@ -10,7 +9,7 @@ import { type Sample, sampleArtifact } from '../transfer/sample-artifact.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { resolveRelease } from './binding/bind-release.ts';
+import { resolveRelease, resolveReleases } from './binding/bind-release.ts';
 import { currentRun } from './current-run.ts';
 import { locatePoint } from './plan-recovery.ts';
 import { requireConfig } from './require-config.ts';
@@ -94,8 +93,7 @@ export function createPointActivities(backends: Backends) {
       configDigest: string | null;
     }): Promise<{ points: PointReference[]; broken: { release: string; code: string; message: string }[] }> {
       requireConfig(backends, of.configDigest);
-      const releases =
-        of.release === null ? platformReleases(backends.platform) : [resolveRelease(backends, of.release)];
+      const releases = resolveReleases(backends, of.release === null ? null : [of.release]);
       const points: PointReference[] = [];
       const broken: { release: string; code: string; message: string }[] = [];
       for (const release of releases) {

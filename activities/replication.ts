@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { formatBytes } from '../model/duration.ts';
 import type { ReplicationReport, RunPlan } from '../model/outcome.ts';
-import { platformReleases } from '../model/platform.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
 import {
@@ -13,7 +12,7 @@ import {
 } from '../transfer/replicate.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { platformEntry, resolveRelease } from './binding/bind-release.ts';
+import { platformEntry, resolveRelease, resolveReleases } from './binding/bind-release.ts';
 import { assertConditional, openReplica } from './open-store.ts';
 import { holdForRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
@@ -46,10 +45,8 @@ export function createReplicationActivities(backends: Backends) {
       requireConfig(backends, of.configDigest);
       const stores = await between('nothing');
       await assertConditional(stores.to);
-      const chosen =
-        of.releases === null ? platformReleases(platform) : of.releases.map((text) => resolveRelease(backends, text));
       const planned: { release: string; tier: number; points: number; bytes: number }[] = [];
-      for (const release of chosen) {
+      for (const release of resolveReleases(backends, of.releases)) {
         const tier = platformEntry(backends, release)?.tier ?? 1;
         planned.push({ release: releaseTitle(release), tier, ...(await planReplication({ ...stores, release })) });
       }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Duration, durationMs } from './duration.ts';
+import { failure } from './failures.ts';
 import { Tier } from './recovery-plan.ts';
 import { label, type ReleaseName } from './release-name.ts';
 import { Retention } from './retention.ts';
@@ -72,6 +73,22 @@ export type Platform = z.infer<typeof Platform>;
 /** Until when what is replaced now is kept at least, ISO-8601. */
 export function keptUntil({ keepFor }: Pick<Platform, 'keepFor'>, now: Date): string {
   return new Date(now.getTime() + durationMs(keepFor)).toISOString();
+}
+
+/** The rules by which points expire. @throws ConfigInvalid where lifeboat.yaml has none */
+export function requireRetention({ retention }: Pick<Platform, 'retention'>): Retention {
+  if (retention !== undefined) return retention;
+  throw failure('ConfigInvalid', {
+    message: 'expire recovery points: lifeboat.yaml has no `retention`, so every point is kept',
+  });
+}
+
+/** Where the second store is. @throws ConfigInvalid where lifeboat.yaml has none */
+export function requireReplica({ replica }: Pick<Platform, 'replica'>): StoreConfig {
+  if (replica !== undefined) return replica;
+  throw failure('ConfigInvalid', {
+    message: 'replicate recovery points: lifeboat.yaml has no `replica`, a second store',
+  });
 }
 
 /** Steps that follow a backup and that a platform does not ask for: its reports say so. Each needs its key and a schedule. */

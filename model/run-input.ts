@@ -59,8 +59,8 @@ export const VerifyRecoveryPointInput = z
   .prefault({});
 export type VerifyRecoveryPointInput = z.infer<typeof VerifyRecoveryPointInput>;
 
-/** Input of `expireRecoveryPoints`; `{}` goes by `retention` of lifeboat.yaml for every release. */
-export const ExpireRecoveryPointsInput = z
+/** What a run over the points of a store is given; `{}` is for every release. */
+const PointsInput = z
   .strictObject({
     releases: z.array(z.string()).min(1).optional(),
     dryRun: z.boolean().default(false),
@@ -68,17 +68,13 @@ export const ExpireRecoveryPointsInput = z
     configDigest: z.string().optional(),
   })
   .prefault({});
+
+/** Input of `expireRecoveryPoints`, which goes by `retention` of lifeboat.yaml. */
+export const ExpireRecoveryPointsInput = PointsInput;
 export type ExpireRecoveryPointsInput = z.infer<typeof ExpireRecoveryPointsInput>;
 
-/** Input of `replicateRecoveryPoints`; `{}` copies every point of every release to the replica of lifeboat.yaml. */
-export const ReplicateRecoveryPointsInput = z
-  .strictObject({
-    releases: z.array(z.string()).min(1).optional(),
-    dryRun: z.boolean().default(false),
-    trigger: z.string().default('person'),
-    configDigest: z.string().optional(),
-  })
-  .prefault({});
+/** Input of `replicateRecoveryPoints`, which copies to the `replica` of lifeboat.yaml. */
+export const ReplicateRecoveryPointsInput = PointsInput;
 export type ReplicateRecoveryPointsInput = z.infer<typeof ReplicateRecoveryPointsInput>;
 
 /** Input of `recoverRelease`. */

@@ -71,12 +71,51 @@ function addRecipient(encrypter: Encrypter, recipient: string): void {
   }
 }
 
+/**
+ * Cuts a payload into chunks. A chunk is given once a byte after it shows that it is not the last. The one that is not whole yet
+ * has one buffer: what is made anew for each piece is work for the collector.
+ */
+class ChunkCutter {
+  readonly #size: number;
+  readonly #pending: Buffer;
+  #used = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+    this.#pending = Buffer.allocUnsafeSlow(size);
+  }
+
+  /** Chunks that these bytes complete; each is to be used before the next is asked for. */
+  *add(bytes: Uint8Array): Generator<Buffer, void> {
+    const added = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let offset = 0; offset < added.byteLength; ) {
+      if (this.#used === this.#size) {
+        yield this.#pending;
+        this.#used = 0;
+      }
+      if (this.#used === 0 && added.byteLength - offset > this.#size) {
+        yield added.subarray(offset, offset + this.#size);
+        offset += this.#size;
+        continue;
+      }
+      const part = added.subarray(offset, offset + this.#size - this.#used);
+      this.#pending.set(part, this.#used);
+      this.#used += part.byteLength;
+      offset += part.byteLength;
+    }
+  }
+
+  /** What is left at the end: the last chunk. */
+  rest(): Buffer {
+    return this.#pending.subarray(0, this.#used);
+  }
+}
+
 /** Encrypts the payload of an age file under its key. */
 export function sealAgeFile(payload: Uint8Array): AgeSealer {
   // From plain bytes the library would make an object for each chunk.
   const key = createSecretKey(payload);
-  const pending = Buffer.alloc(chunkBytes);
-  let used = 0;
+  const chunks = new ChunkCutter(chunkBytes);
   let counter = 0;
   const seal = (chunk: Uint8Array, last: boolean): [Buffer, Buffer] => {
     const cipher = createCipheriv('chacha20-poly1305', key, chunkNonce(counter, last), { authTagLength: tagBytes });
@@ -88,25 +127,10 @@ export function sealAgeFile(payload: Uint8Array): AgeSealer {
   return {
     update: (plain) => {
       const sealed: Buffer[] = [];
-      let offset = 0;
-      while (offset < plain.byteLength) {
-        if (used === chunkBytes) {
-          sealed.push(...seal(pending, false));
-          used = 0;
-        }
-        if (used === 0 && plain.byteLength - offset > chunkBytes) {
-          sealed.push(...seal(plain.subarray(offset, offset + chunkBytes), false));
-          offset += chunkBytes;
-          continue;
-        }
-        const taken = Math.min(chunkBytes - used, plain.byteLength - offset);
-        pending.set(plain.subarray(offset, offset + taken), used);
-        used += taken;
-        offset += taken;
-      }
+      for (const chunk of chunks.add(plain)) sealed.push(...seal(chunk, false));
       return sealed;
     },
-    final: () => Buffer.concat(seal(pending.subarray(0, used), true)),
+    final: () => Buffer.concat(seal(chunks.rest(), true)),
   };
 }
 
@@ -161,9 +185,7 @@ export function openAgeDecryptor(identity: string): AgeDecryptor {
   let header: Buffer = Buffer.alloc(0);
   let key: KeyObject | undefined;
   let counter = 0;
-  // One buffer for the chunk that is not whole yet: what is made anew for each piece is work for the collector.
-  const pending = Buffer.allocUnsafeSlow(sealedChunkBytes);
-  let used = 0;
+  const chunks = new ChunkCutter(sealedChunkBytes);
   const open = (sealed: Buffer, last: boolean): Buffer => {
     if (key === undefined) throw new AgeError('damaged header');
     const plain = openChunk(key, counter, sealed, last);
@@ -179,29 +201,12 @@ export function openAgeDecryptor(identity: string): AgeDecryptor {
   };
   return {
     update: async (bytes) => {
-      const payload =
-        key === undefined ? await readHeader(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      if (payload === undefined) return [];
+      const payload = key === undefined ? await readHeader(bytes) : bytes;
       const opened: Buffer[] = [];
-      // a chunk is opened once a byte after it shows that it is not the last
-      for (let offset = 0; offset < payload.byteLength; ) {
-        if (used === sealedChunkBytes) {
-          opened.push(open(pending, false));
-          used = 0;
-        }
-        if (used === 0 && payload.byteLength - offset > sealedChunkBytes) {
-          opened.push(open(payload.subarray(offset, offset + sealedChunkBytes), false));
-          offset += sealedChunkBytes;
-          continue;
-        }
-        const part = payload.subarray(offset, offset + sealedChunkBytes - used);
-        pending.set(part, used);
-        used += part.byteLength;
-        offset += part.byteLength;
-      }
+      if (payload !== undefined) for (const chunk of chunks.add(payload)) opened.push(open(chunk, false));
       return opened;
     },
-    final: () => open(pending.subarray(0, used), true),
+    final: () => open(chunks.rest(), true),
   };
 }
 

@@ -2,7 +2,7 @@ import type { ReleaseName } from '../model/release-name.ts';
 import { checkChain } from './chain.ts';
 import { pointPrefix } from './point-names.ts';
 import { readChain } from './points.ts';
-import type { ObjectInfo, Store } from './store.ts';
+import { type ObjectInfo, type Store, sumSizes } from './store.ts';
 import {
   comparePoint,
   damage,
@@ -11,7 +11,7 @@ import {
   type StoreFinding,
   takeInventory,
 } from './store-inventory.ts';
-import { isRemoved, readTombstones } from './tombstones.ts';
+import { isRemoved, readTombstones, removedPoints } from './tombstones.ts';
 
 /** What a store holds of one release. */
 export type StoredRelease = {
@@ -58,7 +58,7 @@ export async function checkStore(of: {
     );
     for (const manifest of manifests) {
       const folder = pointPrefix(release, manifest.id);
-      const { missing, strange } = comparePoint(manifest, folder, folders.get(folder) ?? []);
+      const { missing, strange } = comparePoint(manifest, folders.get(folder) ?? []);
       findings.push(...missing);
       if (strange.length > 0)
         findings.push(
@@ -70,7 +70,7 @@ export async function checkStore(of: {
         );
       folders.delete(folder);
     }
-    for (const [id] of [...tombstones.expired].filter(([, { stage }]) => stage === 'removing')) {
+    for (const { id } of removedPoints(tombstones)) {
       const folder = pointPrefix(release, id);
       const left = folders.get(folder);
       if (left !== undefined) findings.push(leftover(folder, 'it expired, and its removal was not finished', left));
@@ -93,6 +93,5 @@ export async function checkStore(of: {
 }
 
 function leftover(subject: string, message: string, objects: readonly ObjectInfo[]): StoreFinding {
-  const bytes = objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return { kind: 'leftover', subject, message, bytes };
+  return { kind: 'leftover', subject, message, bytes: sumSizes(objects) };
 }

@@ -6,7 +6,7 @@ import { readHolds } from './holds.ts';
 import { holdFolder, pointPrefix } from './point-names.ts';
 import { readChain } from './points.ts';
 import { deleteAll, removeObjects } from './remove-objects.ts';
-import type { ObjectInfo, Store } from './store.ts';
+import { type ObjectInfo, type Store, sumSizes } from './store.ts';
 import { comparePoint, isBeingWritten, readKnownHeads, takeInventory } from './store-inventory.ts';
 import { isRemoved, readTombstones, writeTombstone } from './tombstones.ts';
 
@@ -74,7 +74,7 @@ export async function collectGarbage(of: {
       else if (manifest === undefined) {
         if (!isBeingWritten(found, now) && !mayBeLostPoint(folder, found, now)) unnamed.push(id);
       } else {
-        const strange = comparePoint(manifest, folder, found).strange.filter((each) => !isBeingWritten([each], now));
+        const strange = comparePoint(manifest, found).strange.filter((each) => !isBeingWritten([each], now));
         if (strange.length === 0) continue;
         garbage.push(garbageOf(folder, 'of attempts that were repeated', strange));
         if (!of.dryRun) await deleteAll(store, strange, signal);
@@ -93,9 +93,8 @@ export async function collectGarbage(of: {
     const holds = await readHolds({ ...reading, now });
     const since = unnamed.length === 0 ? [] : await readChain(reading);
     const committed = new Set(since.flatMap(({ document }) => document?.id ?? []));
-    for (const id of [...expired, ...unnamed.filter((each) => !committed.has(each))].filter(
-      (each) => !holds.has(each),
-    )) {
+    const collectable = [...expired, ...unnamed.filter((id) => !committed.has(id))];
+    for (const id of collectable.filter((each) => !holds.has(each))) {
       const folder = pointPrefix(release, id);
       const why = manifests.has(id) ? 'expired' : 'of a backup that was never committed';
       garbage.push(garbageOf(folder, why, folders.get(folder) ?? []));
@@ -131,8 +130,7 @@ function mayBeLostPoint(folder: string, objects: readonly ObjectInfo[], now: Dat
 }
 
 function garbageOf(subject: string, why: string, objects: readonly ObjectInfo[]): Garbage {
-  const bytes = objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return { subject, why, objects: objects.length, bytes };
+  return { subject, why, objects: objects.length, bytes: sumSizes(objects) };
 }
 
 /** All that was found, in objects and bytes. */

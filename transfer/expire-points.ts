@@ -11,7 +11,7 @@ import { pointPrefix } from './point-names.ts';
 import { isDefaultPoint, readChain } from './points.ts';
 import { removeObjects } from './remove-objects.ts';
 import type { Store } from './store.ts';
-import { type Expired, isRemoved, readTombstones, writeTombstone } from './tombstones.ts';
+import { type Expired, isRemoved, readTombstones, removedPoints, writeTombstone } from './tombstones.ts';
 import { readVerifications } from './verifications.ts';
 
 /** A point of a release with what retention makes of it. */
@@ -20,11 +20,12 @@ export type RetainedPoint = {
   readonly manifestSha256: string;
   /** Every line that keeps it; empty where none does. */
   readonly keep: readonly string[];
-  readonly heldBy: readonly string[];
   /** Since when it is expired; null where it is not. */
   readonly expiredAt: string | null;
   /** From when on its objects may be removed, where it is expired and nothing keeps it. */
   readonly removableFrom: string | null;
+  /** What an expiry makes of it now. */
+  readonly fate: 'kept' | 'expiring' | 'in its grace' | 'removable';
 };
 
 /** How an expiry is asked for. */
@@ -32,7 +33,8 @@ export type ExpiryOf = {
   readonly store: Store;
   readonly kit: RecoveryKit;
   readonly release: ReleaseName;
-  readonly tier: number;
+  /** Default: that of the newest point. */
+  readonly tier?: number | undefined;
   readonly retention: Retention;
   readonly now: Date;
 };
@@ -43,7 +45,7 @@ export type ExpiryOf = {
  */
 export async function judgePoints(
   of: ExpiryOf,
-): Promise<{ points: RetainedPoint[]; removing: readonly string[]; problems: LifeboatFailure[] }> {
+): Promise<{ tier: number; points: RetainedPoint[]; removing: readonly string[]; problems: LifeboatFailure[] }> {
   const { store, kit, release, retention, now } = of;
   const reading = { store, release, trustedKeys: [kit.signing.publicKey] };
   const [chain, tombstones, holds] = await Promise.all([
@@ -66,21 +68,22 @@ export async function judgePoints(
       heldBy: holderOf(holds.get(manifest.id)),
     });
   }
-  const verdicts = judgeRetention(judged, { keep: keepOf(retention, of.tier), others: retention.others, now });
+  const tier = of.tier ?? alive[0]?.document.tier ?? 1;
+  const verdicts = judgeRetention(judged, { keep: keepOf(retention, tier), others: retention.others, now });
   const points = alive.map(({ document: manifest, sha256 }, index) => {
     const keep = verdicts[index]?.keep ?? ['not judged'];
     const expired = tombstones.expired.get(manifest.id);
+    const from = expired === undefined || keep.length > 0 ? null : removableFrom(expired, retention);
     return {
       manifest,
       manifestSha256: sha256,
       keep,
-      heldBy: (holds.get(manifest.id) ?? []).map(({ by }) => by),
       expiredAt: expired?.at ?? null,
-      removableFrom: expired === undefined || keep.length > 0 ? null : removableFrom(expired, retention),
-    };
+      removableFrom: from,
+      fate: keep.length > 0 ? 'kept' : fateOf(from, now),
+    } as const;
   });
-  const removing = [...tombstones.expired].flatMap(([id, { stage }]) => (stage === 'removing' ? [id] : []));
-  return { points, removing, problems: checkChain(chain) };
+  return { tier, points, removing: removedPoints(tombstones).map(({ id }) => id), problems: checkChain(chain) };
 }
 
 /**
@@ -110,15 +113,11 @@ export async function expirePoints(
     await writeTombstone({ store, kit, tombstone: { stage, release, run, at: at.toISOString(), points: named } });
   };
   const mayGo = (id: string): boolean => of.only === undefined || of.only.has(id);
-  const expired = points.filter(
-    ({ manifest, keep, expiredAt }) => keep.length === 0 && expiredAt === null && mayGo(manifest.id),
-  );
-  const keptAgain = points.filter(({ keep, expiredAt }) => keep.length > 0 && expiredAt !== null);
+  const expired = points.filter(({ manifest, fate }) => fate === 'expiring' && mayGo(manifest.id));
+  const keptAgain = points.filter(({ fate, expiredAt }) => fate === 'kept' && expiredAt !== null);
   await write('kept', keptAgain);
   await write('expired', expired);
-  const due = points.filter(
-    ({ manifest, removableFrom: from }) => from !== null && Date.parse(from) <= now.getTime() && mayGo(manifest.id),
-  );
+  const due = points.filter(({ manifest, fate }) => fate === 'removable' && mayGo(manifest.id));
   await write('removing', due);
   // Whoever began to hold a point meanwhile has seen no tombstone: this run takes back what it said of it.
   const holds = await readHolds({ store, release, trustedKeys: [kit.signing.publicKey], now });
@@ -128,20 +127,21 @@ export async function expirePoints(
   const announced = [...removing, ...due.map(({ manifest }) => manifest.id)].filter((id) => present.has(id));
   const removed: string[] = [];
   let removedBytes = 0;
-  for (const id of announced.filter((each) => !holds.has(each))) {
+  const [held, free] = [announced.filter((id) => holds.has(id)), announced.filter((id) => !holds.has(id))];
+  for (const id of free) {
     of.signal?.throwIfAborted();
     removedBytes += await removeObjects({ store, prefix: `${pointPrefix(release, id)}/`, signal: of.signal });
     removed.push(id);
     of.onRemoved?.(removedBytes);
   }
-  const kept = points.filter(({ keep }) => keep.length > 0).length;
+  const kept = points.filter(({ fate }) => fate === 'kept').length;
   return {
     kept,
     expired: expired.map(({ manifest }) => manifest.id),
     keptAgain: keptAgain.map(({ manifest }) => manifest.id),
     removed,
     removedBytes,
-    waiting: points.length - kept - due.length + announced.filter((each) => holds.has(each)).length,
+    waiting: points.length - kept - due.length + held.length,
   };
 }
 
@@ -155,6 +155,12 @@ async function storedPoints(store: Store, release: ReleaseName): Promise<Set<str
 
 function removableFrom({ at }: Expired, { grace }: Retention): string {
   return new Date(Date.parse(at) + durationMs(grace)).toISOString();
+}
+
+/** What becomes of a point that nothing keeps; null where it is not expired yet. */
+function fateOf(removable: string | null, now: Date): RetainedPoint['fate'] {
+  if (removable === null) return 'expiring';
+  return Date.parse(removable) <= now.getTime() ? 'removable' : 'in its grace';
 }
 
 function holderOf(holds: readonly FoundHold[] | undefined): string | null {

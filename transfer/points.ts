@@ -7,7 +7,7 @@ import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } f
 import { appendLink, previousOf } from './chain-append.ts';
 import { manifestFolder, pointPrefix } from './point-names.ts';
 import type { Store } from './store.ts';
-import { isRemoved, readTombstones, removedLinks, type Tombstones } from './tombstones.ts';
+import { isRemoved, readTombstones, removedPoints, type Tombstones } from './tombstones.ts';
 import { readVerifications } from './verifications.ts';
 
 /** What the author of a manifest knows; the rest is set by the commit. */
@@ -94,7 +94,8 @@ export async function readLivePoints(of: {
   release: ReleaseName;
 }): Promise<{ chain: ChainPoint[]; tombstones: Tombstones }> {
   const tombstones = await readTombstones(of);
-  return { chain: await readLinks(of, manifestChain(of.release), removedLinks(tombstones)), tombstones };
+  const known = new Map(removedPoints(tombstones).map(({ manifest }) => [manifest.sequence, manifest.sha256]));
+  return { chain: await readLinks(of, manifestChain(of.release), known), tombstones };
 }
 
 /** Which point of which release is asked for. */

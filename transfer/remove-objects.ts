@@ -1,4 +1,4 @@
-import type { ObjectInfo, Store } from './store.ts';
+import { type ObjectInfo, type Store, sumSizes } from './store.ts';
 
 const deletesAtOnce = 8;
 
@@ -16,7 +16,7 @@ export async function removeObjects(of: {
   for await (const object of of.store.list(of.prefix)) found.push(object);
   await of.store.abortOpenUploads(of.prefix);
   await deleteAll(of.store, found, of.signal);
-  return found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return sumSizes(found);
 }
 
 /** Deletes objects, some at once. */

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { failure, LifeboatFailure } from '../model/failures.ts';
 import type { ReplicationReport } from '../model/outcome.ts';
-import { artifactsOf, type Manifest } from '../model/recovery-point.ts';
+import { artifactsOf, type Manifest, type Segment } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { type ChainEntry, checkChain, linkKey, listSequences, sha256Of } from './chain.ts';
 import { readPlatformPoints } from './platform-points.ts';
-import { manifestFolder, platformFolder, pointPrefix, tombstoneFolder } from './point-names.ts';
+import { manifestFolder, platformFolder, tombstoneFolder } from './point-names.ts';
 import { readChain } from './points.ts';
 import type { Store } from './store.ts';
+import { keysBeside } from './store-inventory.ts';
 import { isRemoved, readTombstones } from './tombstones.ts';
 
 /** Two stores, and what is asked of the copy. */
@@ -45,8 +46,8 @@ class Copier {
     const size = there.get(wanted.key);
     const isThere = size !== undefined && (wanted.sizeBytes === undefined || size === wanted.sizeBytes);
     if (isThere && !prove) return;
-    if (!isThere || (await this.#digest(to, wanted.key)) !== wanted.sha256) await this.#copy(wanted);
-    else return;
+    if (isThere && (await this.#digest(to, wanted.key)) === wanted.sha256) return;
+    await this.#copy(wanted);
     const copied = await this.#digest(to, wanted.key);
     const expected = wanted.sha256 ?? (await this.#digest(from, wanted.key));
     if (copied !== expected)
@@ -112,10 +113,10 @@ export async function planReplication(of: ReplicationOf & { release: ReleaseName
   const [chain, tombstones, known] = await Promise.all([
     readChain({ store: of.from, trustedKeys: of.trustedKeys, release }),
     readTombstones({ store: of.from, trustedKeys: of.trustedKeys, release }),
-    listSequences(of.to, manifestFolder(release)),
+    listSequences(of.to, manifestFolder(release)).then((sequences) => new Set(sequences)),
   ]);
   const lacking = chain.flatMap(({ sequence, document }) =>
-    document === undefined || known.includes(sequence) || isRemoved(tombstones, document.id) ? [] : [document],
+    document === undefined || known.has(sequence) || isRemoved(tombstones, document.id) ? [] : [document],
   );
   return { points: lacking.length, bytes: lacking.reduce((sum, { storedBytes }) => sum + storedBytes, 0) };
 }
@@ -177,8 +178,8 @@ export async function replicatePlatformPoints(of: ReplicationOf & { platform: st
   for (const { key, sequence, document } of [...chain].reverse()) {
     if (document === undefined) continue;
     newest = document.id;
-    for (const { key: segment, storedBytes, storedSha256 } of document.config.segments)
-      await copier.bring({ key: segment, sizeBytes: storedBytes, sha256: storedSha256 }, there, !known.has(sequence));
+    for (const segment of document.config.segments)
+      await copier.bring(wantedSegment(segment), there, !known.has(sequence));
     if (known.has(sequence)) continue;
     await copier.bringDocument(key);
     points += 1;
@@ -203,20 +204,20 @@ async function assertSameChain(
   throw failure('ChainBroken', { message: `replicate ${key}: ${of.to.address} ${why}`, subject: key });
 }
 
+function wantedSegment({ key, storedBytes, storedSha256 }: Segment): Wanted {
+  return { key, sizeBytes: storedBytes, sha256: storedSha256 };
+}
+
 /** What a point is made of: the objects that its manifest names, and those that stand beside them. */
 function objectsOf(manifest: Manifest, home: ReadonlyMap<string, number>): Wanted[] {
-  const prefix = pointPrefix(manifest.release, manifest.id);
   const segments = artifactsOf(manifest).flatMap((artifact) => artifact.segments);
   const { key: guide, sha256 } = manifest.restoreGuide;
-  const beside = [
-    `${guide}.sig`,
-    `${prefix}/SHA256SUMS`,
-    ...manifest.components.map(({ component }) => `${prefix}/${component}.component.json`),
-  ];
+  const { guide: forTools, records } = keysBeside(manifest);
+  const beside = [...forTools, ...records].filter((key) => key !== guide && home.has(key));
   return [
-    ...segments.map(({ key, storedBytes, storedSha256 }) => ({ key, sizeBytes: storedBytes, sha256: storedSha256 })),
+    ...segments.map(wantedSegment),
     { key: guide, sizeBytes: home.get(guide), sha256 },
-    ...beside.filter((key) => home.has(key)).map((key) => ({ key, sizeBytes: home.get(key), sha256: undefined })),
+    ...beside.map((key) => ({ key, sizeBytes: home.get(key), sha256: undefined })),
   ];
 }
 

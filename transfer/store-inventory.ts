@@ -76,20 +76,30 @@ export function isBeingWritten(objects: readonly ObjectInfo[], now: Date): boole
 /** What a manifest names and the folder of the point has not, and the other way round. */
 export function comparePoint(
   manifest: Manifest,
-  folder: string,
   found: readonly ObjectInfo[],
 ): { missing: StoreFinding[]; strange: ObjectInfo[] } {
   const sizes = new Map(found.map(({ key, sizeBytes }) => [key, sizeBytes]));
   const artifacts = artifactsOf(manifest);
   const missing = compareSegments(artifacts, sizes, manifest.id);
   const known = new Set(artifacts.flatMap(({ segments }) => segments.map(({ key }) => key)));
-  for (const key of [manifest.restoreGuide.key, `${manifest.restoreGuide.key}.sig`, `${folder}/SHA256SUMS`]) {
-    known.add(key);
+  const { guide, records } = keysBeside(manifest);
+  for (const key of guide)
     if (!sizes.has(key))
       missing.push(damage(key, `it is missing from ${manifest.id}; the data can be restored by lifeboat`));
-  }
-  for (const { component } of manifest.components) known.add(`${folder}/${component}.component.json`);
+  for (const key of [...guide, ...records]) known.add(key);
   return { missing, strange: found.filter(({ key }) => !known.has(key)) };
+}
+
+/** Objects of a point beside its segments: those by which stock tools restore it, RESTORE.md first, and what its captures left. */
+export function keysBeside({ release, id, restoreGuide, components }: Manifest): {
+  guide: string[];
+  records: string[];
+} {
+  const folder = pointPrefix(release, id);
+  return {
+    guide: [restoreGuide.key, `${restoreGuide.key}.sig`, `${folder}/SHA256SUMS`],
+    records: components.map(({ component }) => `${folder}/${component}.component.json`),
+  };
 }
 
 /** Segments that are not there in their size. */

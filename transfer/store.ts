@@ -1,6 +1,11 @@
 /** An object in a store. */
 export type ObjectInfo = { readonly key: string; readonly sizeBytes: number; readonly modifiedAt: string };
 
+/** The bytes of some objects together. */
+export function sumSizes(objects: readonly Pick<ObjectInfo, 'sizeBytes'>[]): number {
+  return objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
 /** What the start-up probe found out about a store. */
 export type StoreProbe = {
   readonly address: string;

@@ -34,10 +34,9 @@ export type Tombstones = {
   readonly uncommitted: ReadonlySet<string>;
 };
 
-/** The links of points whose removal has begun: a reader of the chain need not fetch them. */
-export function removedLinks({ expired }: Pick<Tombstones, 'expired'>): ReadonlyMap<number, string> {
-  const removed = [...expired.values()].filter(({ stage }) => stage === 'removing');
-  return new Map(removed.map(({ manifest }) => [manifest.sequence, manifest.sha256]));
+/** The points whose removal has begun, with their links: a reader of the chain need not fetch these. */
+export function removedPoints({ expired }: Pick<Tombstones, 'expired'>): { id: string; manifest: KnownHead }[] {
+  return [...expired].flatMap(([id, { stage, manifest }]) => (stage === 'removing' ? [{ id, manifest }] : []));
 }
 
 /** Whether the removal of a point has begun. */

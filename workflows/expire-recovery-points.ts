@@ -3,8 +3,8 @@ import { formatBytes } from '../model/duration.ts';
 import { type ExpiryReport, joinOutcomes, type ReleaseResult, type RunResult } from '../model/outcome.ts';
 import { ExpireRecoveryPointsInput } from '../model/run-input.ts';
 import { patient, transfer } from './run/activity-proxies.ts';
+import { attempt, problemOf } from './run/attempt.ts';
 import { conduct, type Run } from './run/conduct.ts';
-import { isCancelled, viewFailure } from './run/failure-view.ts';
 import { unknownRelease } from './run/release-draft.ts';
 
 /**
@@ -34,53 +34,35 @@ export async function expireRecoveryPoints(raw?: unknown): Promise<RunResult> {
       }
       const outcome = joinOutcomes(run.releases.map((release) => release.outcome));
       console.enter('collecting garbage');
-      const problem = await collect(run);
+      const problem = await problemOf(async () => {
+        const { objects, bytes, inDoubt } = await transfer.collectStoreGarbage.executeWithOptions(
+          { summary: 'remove what was never committed' },
+          [],
+        );
+        run.notes.push(
+          objects === 0 ? 'no garbage' : `garbage removed: ${String(objects)} objects, ${formatBytes(bytes)}`,
+          ...inDoubt.map(({ release, why }) => `garbage of ${release} is left, its chain is in doubt: ${why}`),
+        );
+      });
       if (problem === undefined) return { outcome };
       return { outcome: outcome === 'complete' ? 'partial' : outcome, failure: problem };
     },
   );
 }
 
-async function expire(run: Run<ExpireRecoveryPointsInput>, member: PlannedExpiry): Promise<ReleaseResult> {
-  const { console } = run;
+async function expire({ console }: Run<ExpireRecoveryPointsInput>, member: PlannedExpiry): Promise<ReleaseResult> {
   const { release, tier } = member;
   const draft = unknownRelease(release, tier);
   if (member.failure !== null) {
     console.mark(release, 'failed', `${member.failure.code}: ${member.failure.message}`);
     return { ...draft, failure: member.failure };
   }
-  console.mark(release, 'running');
-  const since = Date.now();
-  try {
+  return await attempt(console, { line: release, draft }, async () => {
     const expiry = await transfer.expireRelease.executeWithOptions({ summary: `expire points of ${release}` }, [
       { release, tier },
     ]);
-    console.mark(release, 'done', describe(expiry));
-    return { ...draft, outcome: 'complete', durationMs: Date.now() - since, expiry };
-  } catch (error) {
-    if (isCancelled(error)) throw error;
-    const view = viewFailure(error);
-    console.mark(release, 'failed', `${view.code}: ${view.message}`);
-    return { ...draft, durationMs: Date.now() - since, failure: view };
-  }
-}
-
-/** @returns why the garbage could not be collected; undefined where it was */
-async function collect(run: Run<ExpireRecoveryPointsInput>): Promise<ReturnType<typeof viewFailure> | undefined> {
-  try {
-    const { objects, bytes, inDoubt } = await transfer.collectStoreGarbage.executeWithOptions(
-      { summary: 'remove what was never committed' },
-      [],
-    );
-    run.notes.push(
-      objects === 0 ? 'no garbage' : `garbage removed: ${String(objects)} objects, ${formatBytes(bytes)}`,
-      ...inDoubt.map(({ release, why }) => `garbage of ${release} is left, its chain is in doubt: ${why}`),
-    );
-    return undefined;
-  } catch (error) {
-    if (isCancelled(error)) throw error;
-    return viewFailure(error);
-  }
+    return { result: { expiry }, said: describe(expiry) };
+  });
 }
 
 function describe({ kept, expired, removed, removedBytes, waiting }: ExpiryReport): string {

@@ -3,8 +3,8 @@ import { failures } from '../model/failures.ts';
 import { joinOutcomes, type ReleaseResult, type ReplicationReport, type RunResult } from '../model/outcome.ts';
 import { ReplicateRecoveryPointsInput } from '../model/run-input.ts';
 import { patient, transfer } from './run/activity-proxies.ts';
+import { attempt, problemOf } from './run/attempt.ts';
 import { conduct, type Run } from './run/conduct.ts';
-import { isCancelled, viewFailure } from './run/failure-view.ts';
 import { unknownRelease } from './run/release-draft.ts';
 
 const platformLine = 'platform points';
@@ -35,16 +35,13 @@ export async function replicateRecoveryPoints(raw?: unknown): Promise<RunResult>
         run.releases.push(await replicate(run, release, tier));
       }
       const outcome = joinOutcomes(run.releases.map((release) => release.outcome));
-      try {
+      const problem = await problemOf(async () => {
         const copied = await transfer.replicatePlatform.executeWithOptions({ summary: 'copy the platform points' }, []);
         console.mark(platformLine, 'done', describe(copied));
-        return { outcome };
-      } catch (error) {
-        if (isCancelled(error)) throw error;
-        const problem = viewFailure(error);
-        console.mark(platformLine, 'failed', `${problem.code}: ${problem.message}`);
-        return { outcome: outcome === 'complete' ? 'partial' : outcome, failure: problem };
-      }
+      });
+      if (problem === undefined) return { outcome };
+      console.mark(platformLine, 'failed', `${problem.code}: ${problem.message}`);
+      return { outcome: outcome === 'complete' ? 'partial' : outcome, failure: problem };
     },
   );
 }
@@ -54,30 +51,19 @@ async function replicate(
   release: string,
   tier: number,
 ): Promise<ReleaseResult> {
-  const draft = unknownRelease(release, tier);
-  console.mark(release, 'running');
-  const since = Date.now();
-  try {
+  return await attempt(console, { line: release, draft: unknownRelease(release, tier) }, async () => {
     const replication = await transfer.replicateRelease.executeWithOptions({ summary: `replicate ${release}` }, [
       { release },
     ]);
-    const done = { ...draft, recoveryPoint: replication.newest, durationMs: Date.now() - since, replication };
+    const result = { recoveryPoint: replication.newest, replication };
     const [damaged] = replication.damaged;
-    if (damaged === undefined) {
-      console.mark(release, 'done', describe(replication));
-      return { ...done, outcome: 'complete' };
-    }
+    if (damaged === undefined) return { result, said: describe(replication) };
     const count = String(replication.damaged.length);
     const message = `replicate ${release}: ${count} of its points could not be copied: ${damaged}`;
-    console.mark(release, 'failed', message);
     const { hint } = failures.ArtifactUnreadable;
-    return { ...done, outcome: 'partial', failure: { code: 'ArtifactUnreadable', message, hint, changed: 'yes' } };
-  } catch (error) {
-    if (isCancelled(error)) throw error;
-    const view = viewFailure(error);
-    console.mark(release, 'failed', `${view.code}: ${view.message}`);
-    return { ...draft, durationMs: Date.now() - since, failure: view };
-  }
+    const failure = { code: 'ArtifactUnreadable', message, hint, changed: 'yes' } as const;
+    return { result: { ...result, outcome: 'partial', failure }, said: message };
+  });
 }
 
 function describe({ points, bytes }: ReplicationReport): string {

@@ -5,8 +5,8 @@ import { joinOutcomes, type RunResult } from '../model/outcome.ts';
 import { shareOf } from '../model/percent.ts';
 import { VerifyRecoveryPointInput } from '../model/run-input.ts';
 import { quick, transfer } from './run/activity-proxies.ts';
+import { attempt } from './run/attempt.ts';
 import { conduct } from './run/conduct.ts';
-import { isCancelled, viewFailure } from './run/failure-view.ts';
 import { unknownRelease } from './run/release-draft.ts';
 
 /**
@@ -49,32 +49,20 @@ export async function verifyRecoveryPoint(raw?: unknown): Promise<RunResult> {
       for (const each of points) {
         await console.holdWhilePaused();
         const line = `${each.release} ${each.point}`;
-        console.mark(line, 'running');
         const draft = {
           ...unknownRelease(each.release, each.tier),
           recoveryPoint: each.point,
           capturedAt: each.capturedAt,
         };
-        const since = Date.now();
-        try {
+        const verified = await attempt(console, { line, draft }, async () => {
           const read = await transfer.verifyPoint.executeWithOptions({ summary: `read back ${line}` }, [
             { release: each.release, point: each.point, ...share },
           ]);
-          const found = describe(read);
-          console.mark(line, 'done', found);
-          run.releases.push({
-            ...draft,
-            outcome: 'complete',
-            storedBytes: read.storedBytes,
-            durationMs: Date.now() - since,
-            notes: [read.sample === undefined ? `proof: ${read.proof}` : found],
-          });
-        } catch (error) {
-          if (isCancelled(error)) throw error;
-          const view = viewFailure(error);
-          console.mark(line, 'failed', `${view.code}: ${view.message}`);
-          run.releases.push({ ...draft, outcome: 'failed', durationMs: Date.now() - since, failure: view });
-        }
+          const said = describe(read);
+          const notes = [read.sample === undefined ? `proof: ${read.proof}` : said];
+          return { result: { storedBytes: read.storedBytes, notes }, said };
+        });
+        run.releases.push(verified);
       }
       return { outcome: joinOutcomes(run.releases.map((release) => release.outcome)) };
     },

@@ -15,6 +15,12 @@ export function resolveRelease(backends: Backends, text: string): ReleaseName {
   return found;
 }
 
+/** The releases that are named, or every one of lifeboat.yaml. @throws ReleaseUnknown */
+export function resolveReleases(backends: Backends, names: readonly string[] | null): ReleaseName[] {
+  if (names === null) return platformReleases(backends.platform);
+  return names.map((name) => resolveRelease(backends, name));
+}
+
 /** The entry of a release in lifeboat.yaml. */
 export function platformEntry(backends: Backends, release: ReleaseName): PlatformRelease | undefined {
   return backends.platform.releases.find((entry) => entry.release === releaseTitle(release));

@@ -11,7 +11,7 @@ import { waitUntil } from '../../sandbox/run.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
 import { type Ground, openGround } from './ground.ts';
 import { HowToPage } from './how-to-page.ts';
-import { endLeftovers, temporalClient } from './temporal-client.ts';
+import { temporalClient } from './temporal-client.ts';
 
 const outcomeKey = defineSearchAttributeKey(searchAttributes.outcome, SearchAttributeType.KEYWORD);
 const namespace = 'e2e-incident-data';
@@ -28,7 +28,6 @@ describe('the commands of an incident', () => {
   beforeAll(async () => {
     ground = await openGround('incident', { releases: [{ chart: 'redis', namespace, name: 'redis' }] });
     client = await temporalClient(ground);
-    await endLeftovers(client, ['recover-redis', 'recover-by-tctl', 'recover-again', 'nightly', 'weekly', 'mistaken']);
     programs = await mkdtemp(join(tmpdir(), 'lifeboat-programs-'));
     await symlink(await findTool('tctl'), join(programs, 'tctl'));
     await symlink(join(checkout, 'bin', 'temporal-lifeboat.js'), join(programs, 'temporal-lifeboat'));

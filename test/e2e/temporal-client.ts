@@ -1,4 +1,4 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import type { RunProgress } from '../../model/progress.ts';
 import { messageNames } from '../../model/run-names.ts';
@@ -58,17 +58,6 @@ export async function waitForActivity(
 
 /** PENDING_ACTIVITY_STATE_STARTED of Temporal's API. */
 const started = 2;
-
-/** Ends runs of these ids that a test which failed left open: a page gives its runs names, so each test has the same. */
-export async function endLeftovers(client: Client, workflowIds: readonly string[]): Promise<void> {
-  for (const workflowId of workflowIds)
-    await client.workflow
-      .getHandle(workflowId)
-      .terminate('left by a test')
-      .catch((error: unknown) => {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-      });
-}
 
 /** The checklist of a run. */
 export async function progressOf(ground: Ground, workflowId: string): Promise<RunProgress> {

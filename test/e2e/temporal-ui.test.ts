@@ -9,7 +9,7 @@ import { waitUntil } from '../../sandbox/run.ts';
 import { type Browser, openBrowser } from './browser.ts';
 import { type Ground, openGround } from './ground.ts';
 import { HowToPage } from './how-to-page.ts';
-import { endLeftovers, temporalClient } from './temporal-client.ts';
+import { temporalClient } from './temporal-client.ts';
 
 const redis = 'orders/redis';
 
@@ -33,7 +33,6 @@ describe.skipIf(typeof browser === 'string')(
       howTo = await HowToPage.open('temporal-ui.md');
       ground = await openGround('temporal-ui', { releases: [{ chart: 'redis', namespace: 'orders', name: 'redis' }] });
       client = await temporalClient(ground);
-      await endLeftovers(client, ['drill-redis', 'recover-redis']);
       await ground.startWorker();
       const backup = await ground.run(['backup', redis]);
       expect(backup.result.outcome, backup.stderr).toBe('complete');

@@ -22,7 +22,7 @@ export function openPacker(rules: PackingRules, output: PackerOutput, engine?: P
 class LengthPacker implements Packer {
   readonly #short: () => Packer;
   readonly #long: () => Packer;
-  #kept: { readonly chunk: Uint8Array; readonly disposable: boolean }[] = [];
+  #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #packer: Packer | undefined;
 
@@ -36,7 +36,7 @@ class LengthPacker implements Packer {
       await this.#packer.add(chunk, disposable);
       return;
     }
-    this.#kept.push({ chunk: disposable ? chunk : new Uint8Array(chunk), disposable: true });
+    this.#kept.push(disposable ? chunk : new Uint8Array(chunk));
     this.#keptBytes += chunk.byteLength;
     if (this.#keptBytes > shortBytes) await this.#handOver(this.#long());
   }
@@ -54,7 +54,7 @@ class LengthPacker implements Packer {
     this.#packer = packer;
     const kept = this.#kept;
     this.#kept = [];
-    for (const { chunk, disposable } of kept) await packer.add(chunk, disposable);
+    for (const chunk of kept) await packer.add(chunk, true);
     return packer;
   }
 }
