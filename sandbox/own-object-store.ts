@@ -7,16 +7,23 @@ import { freePort } from '../workers/free-port.ts';
 /** An S3 server of this process. `buckets` is the directory that it serves. */
 export type OwnObjectStore = { readonly endpoint: string; readonly buckets: string; stop(): Promise<void> };
 
-/** Starts versitygw over a new directory, on a free port of the loopback, and waits until it answers. */
+/**
+ * Starts versitygw over a new directory, on a free port of the loopback, and waits until it answers.
+ * @param of.versions - whether its buckets can keep versions and lock objects
+ */
 export async function startOwnObjectStore(
   binary: string,
   key: { accessKeyId: string; secretAccessKey: string },
+  of: { versions?: boolean } = {},
 ): Promise<OwnObjectStore> {
   const folder = await mkdtemp(join(tmpdir(), 'lifeboat-s3-'));
   const buckets = join(folder, 'buckets');
   await mkdir(buckets);
+  const versions = join(folder, 'versions');
+  await mkdir(versions);
+  const versioning = of.versions === true ? ['--versioning-dir', versions] : [];
   const address = `127.0.0.1:${String(await freePort())}`;
-  const child = spawn(binary, ['--port', address, '--region', 'us-east-1', 'posix', buckets], {
+  const child = spawn(binary, ['--port', address, '--region', 'us-east-1', 'posix', ...versioning, buckets], {
     env: { ...process.env, ROOT_ACCESS_KEY: key.accessKeyId, ROOT_SECRET_KEY: key.secretAccessKey },
     stdio: 'ignore',
   });

@@ -4,6 +4,7 @@ import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { Hold, isHeld } from '../model/retention.ts';
 import { canonicalBytes, signDocument } from './keys.ts';
 import { holdFolder } from './point-names.ts';
+import { deleteIfAllowed } from './remove-objects.ts';
 import { readDocuments } from './signed-documents.ts';
 import type { Store } from './store.ts';
 import { isRemoved, readTombstones } from './tombstones.ts';
@@ -48,7 +49,7 @@ export async function holdPoint(of: {
   const tombstones = await readTombstones({ store, trustedKeys: [kit.signing.publicKey], release });
   const isGoing = of.uncommitted === true ? tombstones.uncommitted.has(point) : isRemoved(tombstones, point);
   if (!isGoing) return key;
-  await store.delete(key);
+  await deleteIfAllowed(store, key);
   throw failure('PointExpired', {
     message: `hold point ${point} of ${releasePath(release)}: its objects are being removed or are gone`,
     subject: point,
@@ -81,9 +82,12 @@ export async function readHolds(of: {
   return byPoint;
 }
 
-/** Ends every hold of a run. Holds of points that it never read are not there: that is a success. */
+/**
+ * Ends every hold of a run. Holds of points that it never read are not there: that is a success. One that may not be deleted
+ * ends by its time.
+ */
 export async function endRunHolds(of: { store: Store; runId: string }): Promise<void> {
   const keys: string[] = [];
   for await (const { key } of of.store.list('holds/')) if (key.endsWith(`/run-${of.runId}.json`)) keys.push(key);
-  for (const key of keys) await of.store.delete(key);
+  for (const key of keys) await deleteIfAllowed(of.store, key);
 }

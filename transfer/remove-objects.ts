@@ -1,3 +1,4 @@
+import { LifeboatFailure } from '../model/failures.ts';
 import { type ObjectInfo, type Store, sumSizes } from './store.ts';
 
 const deletesAtOnce = 8;
@@ -17,6 +18,20 @@ export async function removeObjects(of: {
   await of.store.abortOpenUploads(of.prefix);
   await deleteAll(of.store, found, of.signal);
   return sumSizes(found);
+}
+
+/**
+ * Deletes what is better gone and harms nobody where it stays: with credentials that may only add it stays, until `store gc`
+ * runs with others. @returns whether it went
+ */
+export async function deleteIfAllowed(store: Store, key: string): Promise<boolean> {
+  try {
+    await store.delete(key);
+    return true;
+  } catch (error) {
+    if (error instanceof LifeboatFailure && error.code === 'StoreDenied') return false;
+    throw error;
+  }
 }
 
 /** Deletes objects, some at once. */

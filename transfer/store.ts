@@ -1,3 +1,5 @@
+import type { BucketSettings } from '../model/store-specs.ts';
+
 /** An object in a store. */
 export type ObjectInfo = { readonly key: string; readonly sizeBytes: number; readonly modifiedAt: string };
 
@@ -50,4 +52,6 @@ export type Store = {
   /** Takes back every open upload under a prefix: what an attempt that was killed has left. */
   abortOpenUploads(prefix: string): Promise<void>;
   probe(): Promise<StoreProbe>;
+  /** What decides over objects beside us. */
+  settings(): Promise<BucketSettings>;
 };

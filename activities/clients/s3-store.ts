@@ -22,6 +22,7 @@ import {
 } from './s3-bucket.ts';
 import { isS3Error, s3Failure, statusOf } from './s3-failure.ts';
 import { readObject } from './s3-reader.ts';
+import { readBucketSettings } from './s3-settings.ts';
 import { S3Writer } from './s3-writer.ts';
 
 const conflictAttempts = 5;
@@ -93,6 +94,7 @@ export async function openS3Store(config: StoreConfig, credentials?: S3Credentia
       for (const { key, id } of await openUploads(at, prefix)) await abortUpload(at, key, id);
     },
     probe: () => probeStore(store, (key) => refusesBadChecksum(at, key)),
+    settings: () => readBucketSettings(at),
   };
   return store;
 }

@@ -6,7 +6,7 @@ import type { StoreCheck } from '../../transfer/check-store.ts';
 import { table } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
 
-/** `lifeboat store check|gc` */
+/** `lifeboat store check|gc|specs` */
 export const store: Verb = (program) => {
   const command = program.command('store').description('look after the store of recovery points');
 
@@ -34,6 +34,40 @@ export const store: Verb = (program) => {
         if (terminal.json) terminal.printJson(check);
         else terminal.print(describe(check, new Set(releases.map(releasePath)), opened.address));
         return check.findings.some(({ kind }) => kind === 'damage') ? 1 : 0;
+      }),
+    );
+
+  command
+    .command('specs')
+    .description(
+      'try out and ask what the store keeps to, compare it with the last time, and keep the answer in the store',
+    )
+    .option('--replica', 'the second store in place of the first')
+    .action(
+      act<{ replica?: boolean }>(async (session, { replica = false }) => {
+        const [opened, kit, { takeSpecs }, { judgeSpecs }] = await Promise.all([
+          replica ? session.replica() : session.store(),
+          session.kit(),
+          import('../../transfer/store-specs.ts'),
+          import('../../model/store-specs.ts'),
+        ]);
+        const { specs, changed } = await takeSpecs({ store: opened, kit, now: new Date() });
+        const judged = judgeSpecs(specs);
+        const { terminal } = session;
+        if (terminal.json) terminal.printJson({ specs, changed, judged });
+        else {
+          const { apiVersion, kind, at, ...found } = specs;
+          terminal.print(
+            table(
+              ['', ''],
+              Object.entries(found).map(([name, value]) => [name, String(value)]),
+            ),
+          );
+          for (const line of changed ?? []) terminal.print(`! changed since the last time: ${line}`);
+          for (const { fits, said } of judged) terminal.print(`${fits ? '!' : '✗'} ${said}`);
+          if (judged.length === 0) terminal.print('✓ it has all that Lifeboat can use');
+        }
+        return judged.some(({ fits }) => !fits) ? 1 : 0;
       }),
     );
 

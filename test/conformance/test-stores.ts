@@ -82,7 +82,7 @@ export async function s3Stores(): Promise<TestStores> {
   };
 }
 
-async function findVersitygw(): Promise<string | undefined> {
+export async function findVersitygw(): Promise<string | undefined> {
   const candidates = [
     ...globSync(join(homedir(), '.cache/lifeboat/tools/versitygw/*/versitygw')),
     ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'versitygw')),

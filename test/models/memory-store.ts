@@ -57,5 +57,6 @@ export function memoryStore({ objects, now, before = () => Promise.resolve() }: 
     openWriter: unused('openWriter'),
     read: unused('read'),
     probe: unused('probe'),
+    settings: unused('settings'),
   };
 }
