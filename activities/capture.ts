@@ -13,6 +13,7 @@ import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../transfer/point-names.ts';
 import { commitManifest, readChain } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
+import { deleteIfAllowed } from '../transfer/remove-objects.ts';
 import { writeRestoreGuide } from '../transfer/restore-guide.ts';
 import { memorySource } from '../transfer/source.ts';
 import { requireStored } from '../transfer/store-inventory.ts';
@@ -23,6 +24,7 @@ import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { type CapturedSummary, summarizeRecord } from './captured-summary.ts';
 import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
+import { captureMover, isMoved, newestBytes } from './mover-context.ts';
 import { holdForRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
 import { readRunDocument, writeRunDocument } from './run-record.ts';
@@ -117,8 +119,10 @@ export function createCaptureActivities(backends: Backends) {
           minimumProofs: ['count', 'digest'],
           restoreCommand,
         });
+      const isByMover = isMoved(backends, bound, component, await newestBytes(backends, bound, component.name));
       const captured = await methodOf(component).capture({
         ...context,
+        mover: isByMover ? captureMover(backends, context, { prefix: folder, keep }) : undefined,
         write: async (name, source, rules) =>
           keep(
             await writeArtifact({
@@ -258,14 +262,17 @@ export function createCaptureActivities(backends: Backends) {
       };
     },
 
-    /** Deletes the objects of a point that was not committed. One with a manifest is left alone. Idempotent. */
+    /**
+     * Deletes the objects of a point that was not committed. One with a manifest is left alone. Idempotent. What may not be deleted
+     * is garbage that `store gc` finds.
+     */
     async discardPoint(of: { release: string; point: string }): Promise<void> {
       const release = resolveRelease(backends, of.release);
       const committed = (await readChain({ store, trustedKeys, release })).some(
         (entry) => entry.document?.id === of.point,
       );
       if (committed) return;
-      for await (const { key } of store.list(`${pointPrefix(release, of.point)}/`)) await store.delete(key);
+      for await (const { key } of store.list(`${pointPrefix(release, of.point)}/`)) await deleteIfAllowed(store, key);
     },
   };
 

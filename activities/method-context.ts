@@ -6,6 +6,7 @@ import { releaseTitle } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { isReady, isRunning, listPods } from './clients/kubernetes.ts';
+import { currentRun } from './current-run.ts';
 import type { Method, MethodContext } from './methods/method.ts';
 import { methods } from './methods/registry.ts';
 
@@ -41,9 +42,10 @@ export function methodContext(
   bound: BoundPlan,
   component: PlanComponent,
   generation: string,
-  during: Pick<MethodContext<unknown>, 'signal' | 'progress'> = {
+  during: Pick<MethodContext<unknown>, 'signal' | 'progress' | 'run'> = {
     signal: Context.current().cancellationSignal,
     progress: reportProgress,
+    run: currentRun().runId,
   },
 ): MethodContext<unknown> {
   const workload = workloadOf(bound, component);

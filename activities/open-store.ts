@@ -3,7 +3,7 @@ import { failure } from '../model/failures.ts';
 import { type Platform, requireReplica, type StoreConfig } from '../model/platform.ts';
 import { filesystemStore } from '../transfer/filesystem-store.ts';
 import type { Store, StoreProbe } from '../transfer/store.ts';
-import type { S3Credentials } from './clients/s3-bucket.ts';
+import { currentCredentials, type S3Credentials } from './clients/s3-bucket.ts';
 import { openS3Store } from './clients/s3-store.ts';
 
 /**
@@ -18,16 +18,26 @@ export async function openStore(config: StoreConfig, credentials?: S3Credentials
   return store;
 }
 
+/**
+ * The credentials that a mover gets: its own of the environment, else those that the worker's chain gives at this moment.
+ * @throws StoreDenied where there are none
+ */
+export async function moverCredentials(config: StoreConfig): Promise<S3Credentials> {
+  return credentialsOf('LIFEBOAT_MOVER') ?? (await currentCredentials(config));
+}
+
+/** Credentials of the environment under a prefix of names. */
+function credentialsOf(prefix: 'LIFEBOAT_REPLICA' | 'LIFEBOAT_MOVER'): S3Credentials | undefined {
+  const accessKeyId = process.env[`${prefix}_ACCESS_KEY_ID`];
+  const secretAccessKey = process.env[`${prefix}_SECRET_ACCESS_KEY`];
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken: process.env[`${prefix}_SESSION_TOKEN`] };
+}
+
 /** Opens the replica of a platform. @throws ConfigInvalid where lifeboat.yaml has none; as `openStore` */
 export async function openReplica(platform: Pick<Platform, 'replica'>): Promise<Store> {
   const replica = requireReplica(platform);
-  const {
-    LIFEBOAT_REPLICA_ACCESS_KEY_ID: accessKeyId,
-    LIFEBOAT_REPLICA_SECRET_ACCESS_KEY: secretAccessKey,
-    LIFEBOAT_REPLICA_SESSION_TOKEN: sessionToken,
-  } = process.env;
-  const isOwn = accessKeyId !== undefined && secretAccessKey !== undefined;
-  return await openStore(replica, isOwn ? { accessKeyId, secretAccessKey, sessionToken } : undefined);
+  return await openStore(replica, credentialsOf('LIFEBOAT_REPLICA'));
 }
 
 /** Refuses a store on which two writers could overwrite each other. @throws StoreNotConditional */

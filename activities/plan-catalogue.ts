@@ -91,6 +91,10 @@ function planProblems(plan: RecoveryPlan): string[] {
       problems.push(`${where}: unknown method ${component.method}; there are ${[...methods.keys()].sort().join(', ')}`);
       continue;
     }
+    if (component.executor === 'mover' && method.moves !== true) {
+      const able = [...methods.values()].filter(({ moves }) => moves === true).map(({ name }) => name);
+      problems.push(`${where}: ${component.method} does not use a mover; ${able.sort().join(', ')} do`);
+    }
     const options = method.options.safeParse(component.options, { error: nameAllowedKeys });
     if (!options.success) problems.push(`${where}: ${z.prettifyError(options.error)}`);
   }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { marks } from '../model/run-names.ts';
 import type { Backends } from './backends.ts';
 import { claimVolume, type KeptVolume, listKeptVolumes, readClaim, settleVolume } from './clients/claims.ts';
-import { isNotFound, isReady, type Kubernetes, listPods, request } from './clients/kubernetes.ts';
+import { gone, isReady, type Kubernetes, listPods, request } from './clients/kubernetes.ts';
 import { type FoundMark, findMarks, markQuiesced, startWorkload, unfenceService } from './clients/marks.ts';
 import { lastLine } from './clients/process.ts';
 import { deleteScratch, findScratch } from './clients/scratch-namespaces.ts';
@@ -11,7 +11,14 @@ import { runInPod } from './executors/pod-exec.ts';
 
 /** What `repair` found: a mark, a pod or a namespace that a run left, whether it may be undone, and what became of it. */
 export type Leftover = {
-  readonly what: 'volume set aside' | 'fence' | 'scaled' | 'quiesced' | 'helper pod' | 'scratch namespace';
+  readonly what:
+    | 'volume set aside'
+    | 'fence'
+    | 'scaled'
+    | 'quiesced'
+    | 'helper pod'
+    | "mover's credentials"
+    | 'scratch namespace';
   readonly object: string;
   readonly run: string;
   readonly deadline: string | null;
@@ -74,18 +81,25 @@ export async function repair(
       },
     );
   }
-  const pods = await request('list helper pods', () =>
-    kubernetes.core.listPodForAllNamespaces({ labelSelector: marks.run }),
-  );
-  for (const pod of pods.items) {
-    const { name = '', namespace = '', labels = {} } = pod.metadata ?? {};
+  const { core } = kubernetes;
+  const ours = { labelSelector: marks.run };
+  const pods = await request('list helper pods', () => core.listPodForAllNamespaces(ours));
+  for (const { metadata } of pods.items) {
+    const { name = '', namespace = '', labels = {} } = metadata ?? {};
+    const left = { what: 'helper pod', object: `Pod ${namespace}/${name}`, run: labels[marks.run] ?? '' } as const;
+    if (!isAsked(left)) continue;
+    await settle({ ...left, deadline: null }, () =>
+      gone(`delete pod ${name}`, () => core.deleteNamespacedPod({ namespace, name })),
+    );
+  }
+  const secrets = await request('list Secrets of movers', () => core.listSecretForAllNamespaces(ours));
+  for (const { metadata } of secrets.items) {
+    const { name = '', namespace = '', labels = {} } = metadata ?? {};
     const run = labels[marks.run] ?? '';
     if (!isAsked({ run })) continue;
-    await settle({ what: 'helper pod', object: `Pod ${namespace}/${name}`, run, deadline: null }, async () => {
-      await kubernetes.core.deleteNamespacedPod({ namespace, name }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
-    });
+    await settle({ what: "mover's credentials", object: `Secret ${namespace}/${name}`, run, deadline: null }, () =>
+      gone(`delete Secret ${name}`, () => core.deleteNamespacedSecret({ namespace, name })),
+    );
   }
   for (const { namespace, run, deadline } of (await findScratch(kubernetes)).filter(isAsked))
     await settle({ what: 'scratch namespace', object: `Namespace ${namespace}`, run, deadline }, () =>

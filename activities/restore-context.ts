@@ -3,10 +3,12 @@ import { Facts } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
 import type { ComponentRecord, Manifest } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
-import { readArtifact, readBytes } from '../transfer/read-artifact.ts';
+import { readArtifact, readBytes, readPacked } from '../transfer/read-artifact.ts';
 import type { Backends } from './backends.ts';
+import { currentRun } from './current-run.ts';
 import { componentOf, methodContext } from './method-context.ts';
 import type { RestoreContext } from './methods/method.ts';
+import { isMoved, restoreMover } from './mover-context.ts';
 import type { RunDocument } from './run-record.ts';
 
 /** The record of a component in a manifest. @throws PointUnknown */
@@ -50,13 +52,20 @@ export async function restoreContext(
   };
   const { store, kit } = backends;
   const signal = Context.current().cancellationSignal;
+  const context = methodContext(backends, document.bound, component, generation);
+  const plainBytes = record.artifacts.reduce((sum, artifact) => sum + artifact.plainBytes, 0);
+  const prefix = `runs/${currentRun().runId}/${name}`;
   return {
-    ...methodContext(backends, document.bound, component, generation),
+    ...context,
+    mover: isMoved(backends, document.bound, component, plainBytes)
+      ? restoreMover(backends, context, { prefix, find })
+      : undefined,
     streams: record.artifacts.map((artifact) => artifact.name.slice(name.length + 1)),
     read: (stream) => {
       const artifact = find(stream);
       return {
         bytes: readArtifact({ store, artifact, identity: kit.identity, signal }),
+        packed: readPacked({ store, artifact, identity: kit.identity, signal }),
         sha256: artifact.plainSha256,
         sizeBytes: artifact.plainBytes,
       };

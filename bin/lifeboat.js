@@ -4,7 +4,9 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const node = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
-const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+// In the pod of a mover there is nothing to type: what it does stands in its job.
+const entry = process.argv[2] === 'mover' ? '../workers/mover/main.ts' : '../cli/main.ts';
+const main = fileURLToPath(new URL(entry, import.meta.url));
 const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ByteSize } from './byte-size.ts';
 import { Duration, durationMs } from './duration.ts';
 import { failure } from './failures.ts';
 import { Tier } from './recovery-plan.ts';
@@ -16,6 +17,17 @@ export const StoreConfig = z.strictObject({
   region: z.string().default('us-east-1'),
 });
 export type StoreConfig = z.infer<typeof StoreConfig>;
+
+/** Pods of ours that move big data between a volume or a database and the store, without the API server. */
+export const MoverConfig = z.strictObject({
+  /** An image of Lifeboat that the nodes can pull. */
+  image: z.string().min(1),
+  /** The store as pods reach it; default: its `endpoint`. */
+  endpoint: z.url().optional(),
+  /** A component whose newest point, or whose stored stream, is as large as this is moved whatever its plan says: `10GiB`. */
+  from: ByteSize.optional(),
+});
+export type MoverConfig = z.infer<typeof MoverConfig>;
 
 /** One release of the platform. */
 export const PlatformRelease = z.strictObject({
@@ -56,6 +68,11 @@ export const Platform = z.strictObject({
   plans: z.string().optional(),
   /** Image of the pods that mount a stopped workload's volume; it has sh, tar and sleep. Default: the workload's own image. */
   helperImage: z.string().optional(),
+  /**
+   * Image of movers, for components whose plan says `executor: mover` and for big ones. Their credentials:
+   * LIFEBOAT_MOVER_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY and …_SESSION_TOKEN, else those that the worker has at that moment.
+   */
+  mover: MoverConfig.optional(),
   /** How many releases of a tier are worked on at once. */
   parallelism: z.number().int().min(1).max(32).default(2),
   /** RTO objective of the whole platform. */

@@ -9,10 +9,11 @@ export type MethodName = z.infer<typeof MethodName>;
 export const Tier = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]);
 
 /**
- * How a method reaches the data: a container of the workload, a pod of ours that mounts the volume, or the product's own
- * HTTP API through the API server's proxy.
+ * How a method reaches the data: a container of the workload, a pod of ours that mounts the volume, the product's own
+ * HTTP API through the API server's proxy, or a pod of ours beside the data that moves it to the store itself (`mover` in
+ * lifeboat.yaml).
  */
-export const Executor = z.enum(['exec', 'helper-pod', 'http']);
+export const Executor = z.enum(['exec', 'helper-pod', 'http', 'mover']);
 export type Executor = z.infer<typeof Executor>;
 
 const Name = z

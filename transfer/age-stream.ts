@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { Decrypter, Encrypter, type Recipient, type Stanza } from 'age-encryption';
 import { failure } from '../model/failures.ts';
+import type { AgeIdentity } from './age-identity.ts';
 
 /*
  * age v1 files (C2SP age.md): the header by age-encryption, the payload by node:crypto, which is eleven times as fast.
@@ -171,7 +172,10 @@ function openChunk(key: KeyObject, counter: number, sealed: Buffer, last: boolea
 }
 
 /** The key of the payload and where the payload begins; undefined where these bytes do not hold the whole header. @throws AgeError */
-async function openHeader(start: Buffer, identity: string): Promise<{ key: KeyObject; payloadAt: number } | undefined> {
+async function openHeader(
+  start: Buffer,
+  identity: AgeIdentity,
+): Promise<{ key: KeyObject; payloadAt: number } | undefined> {
   const end = headerEnd(start);
   if (end === undefined && start.byteLength > headerLimitBytes) throw new AgeError('damaged header');
   if (end === undefined || start.byteLength < end + nonceBytes) return undefined;
@@ -180,8 +184,8 @@ async function openHeader(start: Buffer, identity: string): Promise<{ key: KeyOb
   return { key: createSecretKey(payloadKey(fileKey, start.subarray(end, payloadAt))), payloadAt };
 }
 
-/** Opens an age file with an identity, `AGE-SECRET-KEY-1…`. */
-export function openAgeDecryptor(identity: string): AgeDecryptor {
+/** Opens an age file. */
+export function openAgeDecryptor(identity: AgeIdentity): AgeDecryptor {
   let header: Buffer = Buffer.alloc(0);
   let key: KeyObject | undefined;
   let counter = 0;
@@ -223,7 +227,7 @@ export type AgeRanges = {
  * @param start - the first bytes of the file, `headerLimitBytes` of it or all
  * @throws AgeError
  */
-export async function openAgeRanges(start: Buffer, identity: string, plainBytes: number): Promise<AgeRanges> {
+export async function openAgeRanges(start: Buffer, identity: AgeIdentity, plainBytes: number): Promise<AgeRanges> {
   const header = await openHeader(start, identity);
   if (header === undefined) throw new AgeError('damaged header');
   const { key, payloadAt } = header;
@@ -252,7 +256,14 @@ export async function openAgeRanges(start: Buffer, identity: string, plainBytes:
   };
 }
 
-async function unwrapFileKey(header: Buffer, identity: string): Promise<Buffer> {
+/** The key of one age file, 16 bytes, out of its first bytes: `headerLimitBytes` of it or all. @throws AgeError */
+export async function readFileKey(start: Buffer, identity: string): Promise<Buffer> {
+  const end = headerEnd(start);
+  if (end === undefined) throw new AgeError('damaged header');
+  return await unwrapFileKey(start.subarray(0, end), identity);
+}
+
+async function unwrapFileKey(header: Buffer, identity: AgeIdentity): Promise<Buffer> {
   const decrypter = new Decrypter();
   decrypter.addIdentity(identity);
   try {

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { failure, type LifeboatFailure } from '../model/failures.ts';
 import type { Segment } from '../model/recovery-point.ts';
+import type { AgeIdentity } from './age-identity.ts';
 import { AgeError, openAgeDecryptor } from './age-stream.ts';
 import { unpackFrame } from './frame.ts';
 import { FrameCutter } from './frame-cutter.ts';
@@ -15,21 +16,24 @@ export type SegmentToRead = {
   readonly segment: Segment;
   /** `read artifact db.dump: segment 2` */
   readonly title: string;
-  readonly identity: string;
+  readonly identity: AgeIdentity;
   readonly signal: AbortSignal | undefined;
 };
 
 /** Why a segment did not open, and at which frame. Whether its stored bytes are the written ones decides what it means. */
 type Problem = { readonly noIdentity: boolean; readonly text: string; readonly frame: number };
 
-type Unpacking = { readonly frame: number; readonly plain: Promise<Buffer> };
+/** A frame that was authenticated and checked: its plaintext, and its zstd frame as it is stored. */
+export type OpenedFrame = { readonly plain: Buffer; readonly packed: Buffer };
+
+type Unpacking = { readonly frame: number; readonly packed: Buffer; readonly plain: Promise<Buffer> };
 
 /**
  * The frames of a segment, each authenticated and checked. After the first problem the rest of the object is still
  * hashed: bytes that are not the written ones are a damaged object, others are a wrong key or a defect of the writer.
  * @throws ObjectNotFound, ArtifactTruncated, ArtifactDigestMismatch, ArtifactUnreadable, KeyMissing, Store*
  */
-export async function* readSegment(of: SegmentToRead): AsyncGenerator<Buffer, void> {
+export async function* readSegment(of: SegmentToRead): AsyncGenerator<OpenedFrame, void> {
   const { store, segment, signal } = of;
   const opener = new SegmentOpener(segment, of.identity);
   const hash = createHash('sha256');
@@ -60,7 +64,7 @@ class SegmentOpener {
   readonly #cutter: FrameCutter;
   #unpacking: Unpacking[] = [];
 
-  constructor(segment: Segment, identity: string) {
+  constructor(segment: Segment, identity: AgeIdentity) {
     this.#segment = segment;
     this.#age = openAgeDecryptor(identity);
     this.#cutter = new FrameCutter(segment.frames);
@@ -94,11 +98,11 @@ class SegmentOpener {
   }
 
   /** The oldest frames, all but `left`, up to the first that does not open. */
-  async ready(left: number): Promise<{ frames: Buffer[]; problem: Problem | undefined }> {
-    const frames: Buffer[] = [];
-    for (const { frame, plain } of this.#unpacking.splice(0, Math.max(0, this.#unpacking.length - left))) {
+  async ready(left: number): Promise<{ frames: OpenedFrame[]; problem: Problem | undefined }> {
+    const frames: OpenedFrame[] = [];
+    for (const { frame, packed, plain } of this.#unpacking.splice(0, Math.max(0, this.#unpacking.length - left))) {
       try {
-        frames.push(await plain);
+        frames.push({ packed, plain: await plain });
       } catch (error) {
         return { frames, problem: this.#problem(error, frame) };
       }
@@ -111,7 +115,7 @@ class SegmentOpener {
     for (const { index, packed } of this.#cutter.add(opened)) {
       const plain = unpackFrame(packed, Math.min(frameBytes, plainBytes - index * frameBytes));
       plain.catch(() => undefined);
-      this.#unpacking.push({ frame: index + 1, plain });
+      this.#unpacking.push({ frame: index + 1, packed, plain });
     }
   }
 

@@ -73,6 +73,19 @@ export function s3Bucket(config: StoreConfig, credentials: S3Credentials | undef
   };
 }
 
+/** The credentials that the SDK's chain gives at this moment: the environment, a profile, a role. @throws StoreDenied */
+export async function currentCredentials(config: StoreConfig): Promise<S3Credentials> {
+  const client = new S3Client({ region: config.region });
+  try {
+    const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
+    return { accessKeyId, secretAccessKey, sessionToken };
+  } catch (error) {
+    throw s3Failure(error, `find credentials of ${config.url}`);
+  } finally {
+    client.destroy();
+  }
+}
+
 function withoutUndefined({ accessKeyId, secretAccessKey, sessionToken }: S3Credentials): {
   accessKeyId: string;
   secretAccessKey: string;

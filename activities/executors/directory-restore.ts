@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { failure } from '../../model/failures.ts';
 import type { ClusterAccess, PodAddress } from '../clients/kubectl.ts';
 import { lastLine } from '../clients/process.ts';
-import { pushParser } from '../facts/push-parser.ts';
+import { fed, pushParser } from '../facts/push-parser.ts';
 import { readTar, type TakeContent, type TarMember } from '../facts/tar.ts';
-import { runInPod, streamFromPod, streamToPod } from './pod-exec.ts';
+import { runInPod, streamFromPod } from './pod-exec.ts';
 import { exchangeEntriesScript, extractScript, prepareDirectoryScript } from './volume-exchange.ts';
 
 /** A directory that is to hold what an archive holds, and nothing else. */
@@ -14,7 +14,8 @@ export type DirectoryToReplace = {
   readonly pod: PodAddress;
   readonly directory: string;
   readonly generation: string;
-  readonly archive: () => { bytes: AsyncIterable<Uint8Array>; sha256: string };
+  /** Feeds the archive to a command that has the volume mounted in the same place; returns once it ended well. */
+  readonly extract: (command: readonly string[]) => Promise<void>;
   /** Judges what was extracted, before anything of the old is touched; throws where it is not what was captured. */
   readonly compare: (extracted: string) => Promise<void>;
   readonly progress: (doing: string) => void;
@@ -27,14 +28,13 @@ export type DirectoryToReplace = {
  * @throws RestoreFailed, DiskFull, PodGone, and what `compare` throws
  */
 export async function replaceDirectory(of: DirectoryToReplace): Promise<void> {
-  const { access, pod, directory, signal, progress } = of;
+  const { directory, progress } = of;
   const generation = createHash('sha256').update(of.generation).digest('hex').slice(0, 16);
   const state = (await runScript(of, 'prepare volume', prepareDirectoryScript, [directory, generation])).trim();
   if (state === 'done') return;
   if (state === 'empty') {
     progress(`extract beside ${directory}`);
-    const { bytes, sha256 } = of.archive();
-    await streamToPod(access, pod, ['sh', '-c', extractScript, 'sh', directory], bytes, { sha256 }, signal);
+    await of.extract(['sh', '-c', extractScript, 'sh', directory]);
     progress(`compare ${directory}`);
     await of.compare(`${directory}/.lifeboat-restore/new`);
   }
@@ -60,17 +60,6 @@ export async function readArchiveInPod(
   fed(() => {
     parser.end();
   });
-}
-
-/** What a parser of an archive throws, as a failure. */
-export function fed<T>(use: () => T): T {
-  try {
-    return use();
-  } catch (error) {
-    throw failure('DumpEndedEarly', {
-      message: `read archive: ${error instanceof Error ? error.message : String(error)}`,
-    });
-  }
 }
 
 async function runScript(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
-import { failure } from '../../model/failures.ts';
+import { failure, type LifeboatFailure } from '../../model/failures.ts';
 import type { Backends } from '../backends.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
 import { isConflict, isNotFound, optional, request } from '../clients/kubernetes.ts';
@@ -46,39 +46,47 @@ async function untilReady(
   { namespace, pod: name }: PodAddress,
 ): Promise<void> {
   const deadline = Date.now() + withinMs;
-  let reason = 'no word of it';
-  while (Date.now() < deadline) {
+  for (;;) {
     const pod = await optional(`read helper pod ${name}`, () =>
       backends.kubernetes.core.readNamespacedPod({ namespace, name }),
     );
-    const state = pod?.status?.containerStatuses?.[0]?.state;
-    if (pod?.status?.phase === 'Running' && state?.running !== undefined) return;
-    const condition = pod?.status?.conditions?.find(
-      ({ status, message }) => status === 'False' && message !== undefined,
-    );
-    reason =
-      state?.waiting?.message ?? state?.waiting?.reason ?? state?.terminated?.message ?? condition?.message ?? reason;
-    if (
-      pod?.status?.phase === 'Failed' ||
-      /^(ErrImageNeverPull|InvalidImageName|CreateContainerConfigError|CreateContainerError|RunContainerError)$/.test(
-        state?.waiting?.reason ?? '',
-      )
-    )
-      break;
+    if (pod?.status?.phase === 'Running' && pod.status.containerStatuses?.[0]?.state?.running !== undefined) return;
+    const problem = startProblem(pod ?? { metadata: { name } });
+    if (problem.isFinal || Date.now() > deadline) throw problem.failure;
     await sleep(250, undefined, { signal });
   }
-  if (/executable file not found/.test(reason))
-    throw failure('CaptureToolMissing', { message: `start helper pod ${name}: ${reason.slice(0, 300)}` });
-  throw failure('PodNeverReady', { message: `start helper pod ${name}: ${reason.slice(0, 300)}` });
+}
+
+/** Why a pod of ours does not run, and whether waiting cannot help: its image or its command is not to be had. */
+export function startProblem(pod: V1Pod): { readonly failure: LifeboatFailure; readonly isFinal: boolean } {
+  const name = pod.metadata?.name ?? '';
+  const states = (pod.status?.containerStatuses ?? []).flatMap(({ state }) => (state === undefined ? [] : [state]));
+  const condition = pod.status?.conditions?.find(({ status, message }) => status === 'False' && message !== undefined);
+  const state = states.find(({ running }) => running === undefined);
+  const reason =
+    state?.waiting?.message ??
+    state?.waiting?.reason ??
+    state?.terminated?.message ??
+    condition?.message ??
+    'no word of it';
+  const isFinal =
+    pod.status?.phase === 'Failed' ||
+    states.some(({ waiting }) =>
+      /^(ErrImageNeverPull|InvalidImageName|CreateContainerConfigError|CreateContainerError|RunContainerError)$/.test(
+        waiting?.reason ?? '',
+      ),
+    );
+  const code = /executable file not found/.test(reason) ? 'CaptureToolMissing' : 'PodNeverReady';
+  return { failure: failure(code, { message: `start helper pod ${name}: ${reason.slice(0, 300)}` }), isFinal };
 }
 
 /** Deletes the pod and waits until it is gone: its volume is free then. Idempotent; goes on when the run is cancelled. */
-async function removePod(backends: Backends, namespace: string, name: string): Promise<void> {
+export async function removePod(backends: Backends, namespace: string, name: string, graceSeconds = 1): Promise<void> {
   const deadline = Date.now() + 120_000;
   while (Date.now() < deadline) {
     try {
       await request(`delete helper pod ${name}`, () =>
-        backends.kubernetes.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 1 }),
+        backends.kubernetes.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: graceSeconds }),
       );
     } catch (error) {
       if (isNotFound(error)) return;

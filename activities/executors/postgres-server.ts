@@ -1,7 +1,9 @@
-import { failure, type LifeboatFailure } from '../../model/failures.ts';
+import { failure, LifeboatFailure } from '../../model/failures.ts';
 import type { ClusterAccess, PodAddress } from '../clients/kubectl.ts';
+import { type Kubernetes, request } from '../clients/kubernetes.ts';
 import { lastLine } from '../clients/process.ts';
 import { pinnedSettings } from '../facts/postgresql.ts';
+import type { MovedCommand } from './mover-pod.ts';
 import { runInPod } from './pod-exec.ts';
 import { openPodSession, type PodSession } from './pod-session.ts';
 
@@ -38,6 +40,42 @@ export async function psql(server: PostgresServer, database: string, sql: string
   const result = await runInPod(server.access, server.pod, command, { input, signal: server.signal });
   if (result.exitCode !== 0) throw postgresFailure(`run psql in ${database}`, result.stderr);
   return result.stdout.split('\n').filter((line) => line !== '');
+}
+
+/** A server that a mover reaches. */
+export type ReachedServer = {
+  readonly kubernetes: Kubernetes;
+  readonly server: PostgresServer;
+  /** Variable of the server's container with the role's password. */
+  readonly passwordEnv: string | undefined;
+};
+
+/**
+ * Has a client's command run by a mover: from its pod it reaches the server at that pod's address, with a password.
+ * @returns false where the server does not let it in so, as before a restore has brought the password of the Secret back
+ * @throws BindingFailed, and what `move` throws
+ */
+export async function moveClient(
+  { kubernetes, server, passwordEnv }: ReachedServer,
+  [tool = '', ...args]: readonly string[],
+  move: (command: MovedCommand) => Promise<unknown>,
+): Promise<boolean> {
+  const { pod, namespace } = server.pod;
+  const found = await request(`read pod ${pod}`, () => kubernetes.core.readNamespacedPod({ name: pod, namespace }));
+  const address = found.status?.podIP;
+  if (passwordEnv === undefined || address === undefined)
+    throw failure('BindingFailed', {
+      message: `reach ${pod} from a mover: ${address === undefined ? 'it has no address' : 'the plan names no passwordEnv'}`,
+    });
+  const script = `PGPASSWORD=$${passwordEnv} exec "$@"`;
+  try {
+    await move({ command: ['sh', '-c', script, 'sh', tool, '-w', '-h', address, ...args], env: [passwordEnv] });
+    return true;
+  } catch (error) {
+    if (error instanceof LifeboatFailure && /password authentication failed|no pg_hba\.conf entry/i.test(error.message))
+      return false;
+    throw error;
+  }
 }
 
 /** Opens a session, so that a snapshot lives as long as it. */

@@ -1,3 +1,5 @@
+import { failure } from '../../model/failures.ts';
+
 /**
  * A parser written as if all bytes were there: `yield n` gives exactly the next n bytes, `yield -n` at least one and at
  * most n of them, or none where the stream has ended.
@@ -57,4 +59,15 @@ export function pushParser<Result>(parser: Parser<Result>): PushParser<Result> {
       throw new EndOfStream('the stream ends early');
     },
   };
+}
+
+/** What a parser of an archive throws, as a failure. */
+export function fed<T>(use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    throw failure('DumpEndedEarly', {
+      message: `read archive: ${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
 }

@@ -1,12 +1,15 @@
 import type { z } from 'zod';
 import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
 import type { Facts, FactTotals } from '../../model/facts.ts';
+import type { FactsReader } from '../../model/mover-job.ts';
 import type { PlanComponent } from '../../model/recovery-plan.ts';
 import type { Artifact } from '../../model/recovery-point.ts';
 import type { ByteSource, EndProofKind } from '../../transfer/source.ts';
 import type { TrailerRule } from '../../transfer/write-artifact.ts';
 import type { Backends } from '../backends.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
+import type { MovedCommand } from '../executors/mover-pod.ts';
+import type { StoredStream } from '../executors/stored-stream.ts';
 
 /** What every call of a method is given. */
 export type MethodContext<Options> = {
@@ -19,6 +22,8 @@ export type MethodContext<Options> = {
   readonly signal: AbortSignal;
   /** The run and the component: names scratch objects, so that a second attempt finds those of the first. */
   readonly generation: string;
+  /** The run that the pods of ours belong to, so that `repair` knows when it is over; none where no run calls. */
+  readonly run?: string | undefined;
   /** Tells the activity how far it is, for heartbeats. */
   readonly progress: (doing: string, bytes?: number) => void;
   /** A pod of the workload that serves, else one that runs. @throws PodGone */
@@ -35,12 +40,45 @@ export type StreamRules = {
   readonly restoreCommand: string;
 };
 
+/** What a mover captured. */
+export type MovedStream = {
+  /** The instant when its command began, ISO-8601 UTC, by the clock of its node. */
+  readonly startedAt: string;
+  readonly facts: Facts;
+  readonly totals: FactTotals;
+  /** The command ended by the exit code that is tolerated. */
+  readonly tolerated: boolean;
+};
+
+/** Captures by a mover: in its pod a command of the workload's image and the data path, and between them the bytes. */
+export type CaptureMover = {
+  /** Stores what a command writes as `<component>.<name>`, proven; with `facts`, these are read from the bytes as they pass. */
+  capture(
+    name: string,
+    of: MovedCommand & {
+      readonly facts?: FactsReader;
+      readonly tolerated?: { readonly exitCode: number; readonly lastLine: string };
+    },
+    rules: Omit<StreamRules, 'tap'>,
+  ): Promise<MovedStream>;
+};
+
+/** Restores by a mover. */
+export type RestoreMover = {
+  /** Feeds a stored stream to a command; returns once every byte was checked and the command ended well. */
+  restore(name: string, of: MovedCommand): Promise<void>;
+  /** The facts of what a command writes. */
+  readFacts(of: MovedCommand & { readonly facts: FactsReader }): Promise<Facts>;
+};
+
 /** The context of a capture. */
 export type CaptureContext<Options> = MethodContext<Options> & {
   /** Stores a stream as `<component>.<name>`, proven; a name is written once. */
   write(name: string, source: ByteSource, rules: StreamRules): Promise<Artifact>;
   /** Stores bytes that are in memory already. */
   writeBytes(name: string, bytes: Uint8Array | string, restoreCommand: string): Promise<Artifact>;
+  /** There where a mover does it, by the plan or by size; a method that moves uses it then. */
+  readonly mover?: CaptureMover | undefined;
   /** Reads a stream of this capture back out of the store. */
   readBack(artifact: Artifact): AsyncIterable<Uint8Array>;
 };
@@ -67,9 +105,11 @@ export type ReplacedCopy = {
 export type RestoreContext<Options> = MethodContext<Options> & {
   /** Names of the stored streams of this component. */
   readonly streams: readonly string[];
-  /** Verified plaintext of a stream, and its digest to compare with what arrived. @throws ObjectNotFound */
-  read(name: string): { bytes: AsyncIterable<Uint8Array>; sha256: string; sizeBytes: number };
+  /** A stream, and its digest to compare with what arrived. @throws ObjectNotFound */
+  read(name: string): StoredStream & { readonly sizeBytes: number };
   readText(name: string): Promise<string>;
+  /** There where a mover does it, by the plan or by size; a method that moves uses it then. */
+  readonly mover?: RestoreMover | undefined;
   readonly capturedFacts: Facts;
   /**
    * The Secrets of the release stay as they are (data alone is restored): then the administrator's password, which a
@@ -89,6 +129,8 @@ export type Method<Options> = {
   /** The name that plans use. */
   readonly name: string;
   readonly options: z.ZodType<Options>;
+  /** It can use a mover. */
+  readonly moves?: true;
   capture(context: CaptureContext<Options>): Promise<Captured>;
   restore(context: RestoreContext<Options>): Promise<void>;
   readFacts(context: RestoreContext<Options>): Promise<Facts>;

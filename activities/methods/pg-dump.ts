@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { keptUntil } from '../../model/platform.ts';
-import { streamFromPod, streamToPod } from '../executors/pod-exec.ts';
+import type { MovedCommand } from '../executors/mover-pod.ts';
+import { streamFromPod } from '../executors/pod-exec.ts';
 import { carryDatabase, isCarried, listUnknown } from '../executors/postgres-carry.ts';
+import { factSegment, listDatabases, streamName } from '../executors/postgres-databases.ts';
 import {
   createScratch,
   DatabaseSettings,
@@ -20,11 +22,14 @@ import { dropRoles, dumpGlobals, makeMissingRoles, restoreGlobals } from '../exe
 import {
   literal,
   maintenance,
+  moveClient,
   openPsql,
   type PostgresServer,
   postgresFailure,
   psql,
+  type ReachedServer,
 } from '../executors/postgres-server.ts';
+import { storedToPod } from '../executors/stored-stream.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import {
   databaseFactsSql,
@@ -42,6 +47,8 @@ const passwordFact = 'administrator/password';
 const Options = z.strictObject({
   /** Parameter that holds the name of the administrating role; it connects through the socket. */
   user: z.string().min(1),
+  /** Variable of the container with that role's password, for a mover: it connects over TCP. */
+  passwordEnv: z.string().min(1).optional(),
 });
 type Options = z.infer<typeof Options>;
 
@@ -59,6 +66,7 @@ type Options = z.infer<typeof Options>;
 export const pgDump: Method<Options> = {
   name: 'pg-dump',
   options: Options,
+  moves: true,
 
   async capture(context) {
     const server = await serverOf(context);
@@ -66,12 +74,15 @@ export const pgDump: Method<Options> = {
     await psql(server, maintenance, 'SELECT 1;');
     context.progress('read roles and grants');
     const globals = await dumpGlobals(server);
-    const { names, notes } = await listDatabases(context, server);
+    const own = `${context.bound.release.namespace}/${context.bound.release.name}`;
+    const claimed = context.bound.claims.filter((claim) => claim.by !== own).map((claim) => claim.database);
+    const { names, notes } = await listDatabases(server, claimed);
     const facts: Facts = {};
     let capturedAt: string | undefined;
     for (const name of names) {
       const captured = await captureDatabase(context, server, name);
       Object.assign(facts, captured.facts);
+      notes.push(...captured.notes);
       if (capturedAt === undefined || captured.capturedAt < capturedAt) capturedAt = captured.capturedAt;
     }
     Object.assign(facts, await readServer(server, names));
@@ -160,34 +171,11 @@ async function serverOf(context: MethodContext<Options>): Promise<PostgresServer
   return { access: context.backends.access, pod: await context.pod(), role, signal: context.signal };
 }
 
-/** Databases that are captured, and notes on those that cannot be. */
-async function listDatabases(
-  context: MethodContext<Options>,
-  server: PostgresServer,
-): Promise<{ names: string[]; notes: string[] }> {
-  const own = `${context.bound.release.namespace}/${context.bound.release.name}`;
-  const claimed = context.bound.claims.filter((claim) => claim.by !== own).map((claim) => claim.database);
-  const listed = await psql(
-    server,
-    maintenance,
-    `SELECT datname, datallowconn AND NOT datistemplate FROM pg_database WHERE datname NOT IN ('template0', 'template1') AND datname !~ '^lifeboat_[0-9a-f]{10}_[0-9a-f]{10}$' AND datname !~ '__before_[0-9a-f]{10}$' ORDER BY 1;`,
-  );
-  const databases = listed.map((line) => line.split('\t')).filter(([name = '']) => !claimed.includes(name));
-  const left = databases.filter(([, open]) => open !== 't').map(([name = '']) => name);
-  return {
-    names: databases.filter(([, open]) => open === 't').map(([name = '']) => name),
-    notes:
-      left.length === 0
-        ? []
-        : [`${String(left.length)} databases that are templates or allow no connection are not captured`],
-  };
-}
-
 async function captureDatabase(
   context: CaptureContext<Options>,
   server: PostgresServer,
   name: string,
-): Promise<{ facts: Facts; capturedAt: string }> {
+): Promise<{ facts: Facts; capturedAt: string; notes: string[] }> {
   const session = openPsql(server, name);
   try {
     const prefix = `db/${factSegment(name)}/`;
@@ -200,15 +188,7 @@ async function captureDatabase(
       throw failure('DumpFailed', { message: `capture database ${name}: no snapshot` });
     context.progress(`dump ${name}`);
     const command = ['pg_dump', '-U', server.role, '-d', name, '-Fc', '-Z0', `--snapshot=${snapshot}`];
-    await context.write(
-      `database-${streamName(name)}`,
-      streamFromPod(server.access, server.pod, command, context.signal),
-      {
-        minimumProofs: ['status', 'trailer'],
-        trailer: { kind: 'pg-custom-toc' },
-        restoreCommand: `pg_restore --exit-on-error --create -U "$PGUSER" -d template1   # creates the database ${name}`,
-      },
-    );
+    const notes = await writeDump(context, server, name, command);
     context.progress(`count ${name}`);
     const facts = parseFactLines(await session.ask(databaseFactsSql), prefix);
     await session.ask('COMMIT;');
@@ -217,10 +197,49 @@ async function captureDatabase(
       await readDatabaseSettings(server, name),
       '# part of the dump above; used for a restore under another name',
     );
-    return { facts: { ...facts, ...parseFactLines(sequences, prefix) }, capturedAt };
+    return { facts: { ...facts, ...parseFactLines(sequences, prefix) }, capturedAt, notes };
   } finally {
     await session.close();
   }
+}
+
+/** Stores what pg_dump writes. @returns what a reader of the point should know of the way it took */
+async function writeDump(
+  context: CaptureContext<Options>,
+  server: PostgresServer,
+  name: string,
+  command: readonly string[],
+): Promise<string[]> {
+  const { mover, signal } = context;
+  const stream = `database-${streamName(name)}`;
+  const rules = {
+    minimumProofs: ['status', 'trailer'],
+    trailer: { kind: 'pg-custom-toc' },
+    restoreCommand: `pg_restore --exit-on-error --create -U "$PGUSER" -d template1   # creates the database ${name}`,
+  } as const;
+  const move = mover && (async (moved: MovedCommand) => await mover.capture(stream, moved, rules));
+  if (move !== undefined && (await moveClient(reached(context, server), command, move))) return [];
+  await context.write(stream, streamFromPod(server.access, server.pod, command, signal), rules);
+  return move === undefined
+    ? []
+    : [`${name} was dumped without a mover: the server refuses its Secret's password over TCP`];
+}
+
+/** Feeds a stored dump to pg_restore: by the mover where there is one that the server lets in. */
+async function feedRestore(
+  context: RestoreContext<Options>,
+  server: PostgresServer,
+  stream: string,
+  command: readonly string[],
+): Promise<void> {
+  const { mover, signal } = context;
+  const move = mover && (async (moved: MovedCommand) => await mover.restore(stream, moved));
+  if (move !== undefined && (await moveClient(reached(context, server), command, move))) return;
+  await storedToPod(server.access, server.pod, command, context.read(stream), signal);
+}
+
+function reached({ backends, options }: MethodContext<Options>, server: PostgresServer): ReachedServer {
+  return { kubernetes: backends.kubernetes, server, passwordEnv: options.passwordEnv };
 }
 
 async function readDatabase(server: PostgresServer, actual: string, shown: string): Promise<Facts> {
@@ -243,10 +262,8 @@ async function fillScratch(
   const { settings, scratch, stream } = database;
   context.progress(`restore ${settings.name}`);
   await createScratch(server, database);
-  const { bytes, sha256 } = context.read(stream);
-  const command = ['pg_restore', '--exit-on-error', '-U', server.role, '-d', scratch];
   try {
-    await streamToPod(server.access, server.pod, command, bytes, { sha256 }, context.signal);
+    await feedRestore(context, server, stream, ['pg_restore', '--exit-on-error', '-U', server.role, '-d', scratch]);
   } catch (error) {
     if (error instanceof LifeboatFailure && /No space left on device/i.test(error.message))
       throw postgresFailure(`restore ${settings.name}`, error.message);
@@ -275,14 +292,4 @@ async function databasesOf(context: RestoreContext<Options>): Promise<[stream: s
     databases.push([stream.replace(/^settings-/, 'database-'), settings]);
   }
   return databases;
-}
-
-/** A name as one segment of a path of facts; the SQL of the facts does the same. */
-function factSegment(name: string): string {
-  return name.replaceAll('%', '%25').replaceAll('/', '%2F');
-}
-
-/** A name as part of the name of a stream, which becomes a key in the store. */
-function streamName(name: string): string {
-  return encodeURIComponent(name).replaceAll("'", '%27');
 }

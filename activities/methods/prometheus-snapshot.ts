@@ -2,13 +2,15 @@ import { z } from 'zod';
 import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
-import { fed, readArchiveInPod, replaceDirectory } from '../executors/directory-restore.ts';
-import { claimAt, withHelperPod } from '../executors/helper-pod.ts';
+import { claimAt } from '../executors/beside-workload.ts';
+import { readArchiveInPod, replaceDirectory } from '../executors/directory-restore.ts';
+import { withHelperPod } from '../executors/helper-pod.ts';
 import { routePrefix } from '../executors/http.ts';
 import { streamFromPod } from '../executors/pod-exec.ts';
 import { withSnapshot } from '../executors/prometheus-server.ts';
+import { storedToPod } from '../executors/stored-stream.ts';
 import { componentRules } from '../facts/component-rules.ts';
-import { pushParser } from '../facts/push-parser.ts';
+import { fed, pushParser } from '../facts/push-parser.ts';
 import { readTar } from '../facts/tar.ts';
 import { gatherTsdbFacts, rangeOf, type TsdbFacts } from '../facts/tsdb.ts';
 import type { Method, MethodContext, RestoreContext } from './method.ts';
@@ -76,7 +78,9 @@ export const prometheusSnapshot: Method<Options> = {
         pod,
         directory: options.path,
         generation,
-        archive: () => context.read('tar'),
+        extract: async (command) => {
+          await storedToPod(backends.access, pod, command, context.read('tar'), signal);
+        },
         compare: async (extracted) => {
           const comparison = compareFacts(
             context.capturedFacts,
@@ -103,8 +107,11 @@ function workloadOf({ workload, component }: MethodContext<Options>): NonNullabl
 }
 
 async function withVolume<T>(context: MethodContext<Options>, use: (pod: PodAddress) => Promise<T>): Promise<T> {
-  const { backends, options, generation, signal } = context;
-  return await withHelperPod({ backends, workload: workloadOf(context), path: options.path, generation, signal }, use);
+  const { backends, options, generation, run, signal } = context;
+  return await withHelperPod(
+    { backends, workload: workloadOf(context), path: options.path, generation, run, signal },
+    use,
+  );
 }
 
 /** The facts of the blocks in a directory, over the captured range. */

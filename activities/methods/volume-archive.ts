@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
-import { failure } from '../../model/failures.ts';
+import { failure, LifeboatFailure } from '../../model/failures.ts';
 import type { ByteSource } from '../../transfer/source.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
-import { fed, readArchiveInPod, replaceDirectory } from '../executors/directory-restore.ts';
-import { claimAt, withHelperPod } from '../executors/helper-pod.ts';
+import { claimAt } from '../executors/beside-workload.ts';
+import { readArchiveInPod, replaceDirectory } from '../executors/directory-restore.ts';
+import { withHelperPod } from '../executors/helper-pod.ts';
 import { readPodClock, streamFromPod } from '../executors/pod-exec.ts';
+import { storedToPod } from '../executors/stored-stream.ts';
 import { componentRules } from '../facts/component-rules.ts';
-import { pushParser } from '../facts/push-parser.ts';
+import { fed, pushParser } from '../facts/push-parser.ts';
 import { gatherTarFacts, readTar } from '../facts/tar.ts';
-import type { Method, MethodContext, RestoreContext } from './method.ts';
+import type { CaptureContext, Captured, Method, MethodContext, RestoreContext } from './method.ts';
 
 /** Of ours, and what the file system keeps for itself. */
 const neverArchived = ['./.lifeboat-*', './lost+found'];
@@ -35,6 +37,7 @@ type Options = z.infer<typeof Options>;
 export const volumeArchive: Method<Options> = {
   name: 'volume-archive',
   options: Options,
+  moves: true,
 
   async capture(context) {
     const { component, bound, options, backends } = context;
@@ -42,7 +45,9 @@ export const volumeArchive: Method<Options> = {
     if (context.workload !== undefined && component.restoreWhile === 'stopped')
       claimAt(context.workload, options.mountPath);
     const isHeld = isStopped || (bound.plan.quiesce !== undefined && component.group !== undefined);
-    return await withPod(context, component.executor === 'helper-pod' || isStopped, async (pod) => {
+    const { mover } = context;
+    if (mover !== undefined) return await captureByMover(context, mover, isHeld);
+    return await withPod(context, component.executor !== 'exec' || isStopped, async (pod) => {
       const capturedAt = await readPodClock(backends.access, pod, context.signal);
       context.progress(`archive ${options.mountPath}`);
       const gathered = gatherTarFacts();
@@ -53,12 +58,7 @@ export const volumeArchive: Method<Options> = {
         isHeld,
         notes,
       );
-      await context.write('tar', source, {
-        minimumProofs: ['status', 'trailer'],
-        trailer: { kind: 'tar' },
-        tap: (chunk) => void fed(() => parser.push(chunk)),
-        restoreCommand: 'tar -xpf - --numeric-owner   # in the empty directory, as root or as the owner of the files',
-      });
+      await context.write('tar', source, { ...streamRules, tap: (chunk) => void fed(() => parser.push(chunk)) });
       fed(() => {
         parser.end();
       });
@@ -67,48 +67,89 @@ export const volumeArchive: Method<Options> = {
   },
 
   async restore(context) {
-    const { mountPath } = context.options;
+    const { backends, options, mover, signal } = context;
     await withRestorePod(context, async (pod) => {
       await replaceDirectory({
-        access: context.backends.access,
+        access: backends.access,
         pod,
-        directory: mountPath,
+        directory: options.mountPath,
         generation: context.generation,
-        archive: () => context.read('tar'),
+        extract: async (command) => {
+          if (mover !== undefined) {
+            await mover.restore('tar', { command, mount: options.mountPath });
+            return;
+          }
+          await storedToPod(backends.access, pod, command, context.read('tar'), signal);
+        },
         compare: async (extracted) => {
           await assertEqual(context, pod, extracted);
         },
         progress: context.progress,
-        signal: context.signal,
+        signal,
       });
     });
   },
 
   async readFacts(context) {
-    return await withRestorePod(
-      context,
-      async (pod) => await readFactsOf(context, pod, archiveCommand(context.options)),
-    );
+    const { mover, options } = context;
+    const command = archiveCommand(options);
+    if (mover !== undefined) return await mover.readFacts({ command, mount: options.mountPath, facts: 'tar' });
+    return await withRestorePod(context, async (pod) => await readFactsOf(context, pod, command));
   },
 };
+
+const streamRules = {
+  minimumProofs: ['status', 'trailer'],
+  trailer: { kind: 'tar' },
+  restoreCommand: 'tar -xpf - --numeric-owner   # in the empty directory, as root or as the owner of the files',
+} as const;
+
+const changedMeanwhile = /file changed as we read it|File removed before we read it|File shrank by/i;
+const noteOfChange = 'files changed while they were read, with the writers of the plan held';
+
+function changedFailure(): LifeboatFailure {
+  return failure('SourceInconsistent', { message: 'archive volume: a file changed while it was read' });
+}
+
+async function captureByMover(
+  context: CaptureContext<Options>,
+  mover: NonNullable<CaptureContext<Options>['mover']>,
+  isHeld: boolean,
+): Promise<Captured> {
+  const { mountPath } = context.options;
+  const tolerated = isHeld ? { tolerated: { exitCode: 1, lastLine: changedMeanwhile.source } } : {};
+  const moved = await mover
+    .capture(
+      'tar',
+      { command: archiveCommand(context.options), mount: mountPath, isReadOnly: true, facts: 'tar', ...tolerated },
+      streamRules,
+    )
+    .catch((error: unknown) => {
+      if (error instanceof LifeboatFailure && error.code === 'DumpFailed' && changedMeanwhile.test(error.message))
+        throw changedFailure();
+      throw error;
+    });
+  const { startedAt, facts, totals } = moved;
+  return { capturedAt: startedAt, facts, totals, notes: moved.tolerated ? [noteOfChange] : [] };
+}
 
 async function withPod<T>(
   context: MethodContext<Options>,
   isHelper: boolean,
   use: (pod: PodAddress) => Promise<T>,
 ): Promise<T> {
-  const { workload, backends, options, generation, signal } = context;
+  const { workload, backends, options, generation, run, signal } = context;
   if (!isHelper) return await use(await context.pod());
   if (workload === undefined)
     throw failure('BindingFailed', { message: `archive ${options.mountPath}: the component has no workload` });
-  return await withHelperPod({ backends, workload, path: options.mountPath, generation, signal }, use);
+  return await withHelperPod({ backends, workload, path: options.mountPath, generation, run, signal }, use);
 }
 
 /** A workload that is stopped while it is restored can be reached by a helper only, whatever captured it. */
 async function withRestorePod<T>(context: MethodContext<Options>, use: (pod: PodAddress) => Promise<T>): Promise<T> {
   return await withPod(
     context,
-    context.component.executor === 'helper-pod' || context.component.restoreWhile === 'stopped',
+    context.component.executor !== 'exec' || context.component.restoreWhile === 'stopped',
     use,
   );
 }
@@ -131,13 +172,9 @@ function judged(source: ByteSource, isHeld: boolean, notes: string[]): ByteSourc
     ...source,
     end: async () => {
       const report = await source.end();
-      if (
-        report.exitCode !== 1 ||
-        !/file changed as we read it|File removed before we read it|File shrank by/i.test(report.lastLine ?? '')
-      )
-        return report;
-      if (!isHeld) throw failure('SourceInconsistent', { message: 'archive volume: a file changed while it was read' });
-      notes.push('files changed while they were read, with the writers of the plan held');
+      if (report.exitCode !== 1 || !changedMeanwhile.test(report.lastLine ?? '')) return report;
+      if (!isHeld) throw changedFailure();
+      notes.push(noteOfChange);
       return { ...report, exitCode: 0 };
     },
   };
@@ -156,8 +193,13 @@ async function readFactsOf(
 }
 
 async function assertEqual(context: RestoreContext<Options>, pod: PodAddress, extracted: string): Promise<void> {
-  const { mountPath } = context.options;
-  const restored = await readFactsOf(context, pod, archiveCommand({ mountPath, exclude: [] }, extracted));
+  const { mover, options } = context;
+  const { mountPath } = options;
+  const command = archiveCommand({ mountPath, exclude: [] }, extracted);
+  const restored =
+    mover === undefined
+      ? await readFactsOf(context, pod, command)
+      : await mover.readFacts({ command, mount: mountPath, facts: 'tar' });
   const comparison = compareFacts(
     context.capturedFacts,
     restored,

@@ -11,6 +11,7 @@ import {
   makePauseLayer,
   removeUnfinishedBuilds,
 } from './layers.ts';
+import { findMoverContents, makeMoverLayers, moverConfig, moverImage } from './mover-image.ts';
 import { type Image, writeOciLayout } from './oci-layout.ts';
 import { type FoundRecipe, findRecipes } from './recipe.ts';
 
@@ -27,6 +28,8 @@ export async function buildImages(progress: Progress): Promise<BuiltImage[]> {
   const recipes = await findRecipes(digest);
   const pause = await makePauseLayer();
   const base = await announce(progress, 'base image', () => makeBase(digest));
+  const contents = await findMoverContents();
+  const mover = await announce(progress, `image ${moverImage}`, () => makeMoverLayers(contents));
   const layers = await eachBounded(recipes, (found) =>
     announce(progress, `image ${found.recipe.image}`, () => makeLayer(found, base.root)),
   );
@@ -37,6 +40,7 @@ export async function buildImages(progress: Progress): Promise<BuiltImage[]> {
       layers: [pause],
       recipeDigest: pause.sha256,
     },
+    { name: moverImage, config: moverConfig, layers: [base, ...mover], recipeDigest: contents.digest },
     ...recipes.map((found, index) => builtImage(found, base, layers[index])),
   ];
 }
@@ -85,7 +89,11 @@ async function importTogether(at: Layout, images: readonly Image[]): Promise<voi
 export async function imagesAreImported(at: Layout): Promise<boolean> {
   const imported = await readImported(at);
   const recipes = await findRecipes(await baseDigest());
-  return imported[pauseImage] !== undefined && recipes.every(({ recipe, digest }) => imported[recipe.image] === digest);
+  return (
+    imported[pauseImage] !== undefined &&
+    imported[moverImage] === (await findMoverContents()).digest &&
+    recipes.every(({ recipe, digest }) => imported[recipe.image] === digest)
+  );
 }
 
 function builtImage({ recipe, digest }: FoundRecipe, base: Layer, layer: Layer | undefined): BuiltImage {

@@ -148,6 +148,11 @@ async function downloadArchive(from: string, work: string): Promise<string> {
   return join(work, wheel);
 }
 
+/** A layer under a name of its own, which `make` writes as `layer.tar` into the directory that it is given. */
+export async function makeLayerFrom(name: string, make: (building: string) => Promise<void>): Promise<Layer> {
+  return await once(join(imageCache(), name), make);
+}
+
 /** The layer of the pause image: one static program. */
 export async function makePauseLayer(): Promise<Layer> {
   const program = '/usr/bin/catatonit';

@@ -24,10 +24,15 @@ export type Fault =
 /** A proxy before a real S3 server that makes faults. */
 export type FaultProxy = { readonly endpoint: string; readonly requests: string[]; stop(): Promise<void> };
 
-/** Starts a proxy. @param decide - the fault of a request, `PUT /bucket/key?uploadId=…`, called once for each */
+/**
+ * Starts a proxy.
+ * @param decide - the fault of a request, `PUT /bucket/key?uploadId=…`, called once for each
+ * @param host - the address that it listens on, of this machine
+ */
 export async function startFaultProxy(
   target: string,
   decide: (line: string) => Fault | undefined,
+  host = '127.0.0.1',
 ): Promise<FaultProxy> {
   const requests: string[] = [];
   const sockets = new Set<Socket>();
@@ -48,9 +53,9 @@ export async function startFaultProxy(
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
-    endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    endpoint: `http://${host}:${String((server.address() as AddressInfo).port)}`,
     requests,
     stop: async () => {
       for (const socket of sockets) socket.destroy();

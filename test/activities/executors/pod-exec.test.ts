@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readPodClock, runInPod, streamFromPod, streamToPod } from '../../../activities/executors/pod-exec.ts';
 import { openPodSession } from '../../../activities/executors/pod-session.ts';
@@ -14,6 +18,9 @@ async function* of(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield await Promise.resolve(Buffer.from(text));
 }
 
+/** What `seq 1 300000` writes. */
+const expected = Buffer.from(Array.from({ length: 300_000 }, (_, index) => `${String(index + 1)}\n`).join(''));
+
 const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 
 describe('streamFromPod', () => {
@@ -28,6 +35,45 @@ describe('streamFromPod', () => {
       digestSha256: sha256(bytes),
       lastLine: 'done',
     });
+  });
+
+  it('packs the bytes for their way where the pod has zstd, and gives them as they were', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'lifeboat-way-'));
+    const way = join(directory, 'way');
+    const packing = await localKubectl({ before: `"$@" | tee '${way}'; exit "\${PIPESTATUS[0]}"` });
+    const command = ['sh', '-c', 'seq 1 300000'];
+
+    const source = streamFromPod(packing, localPod, command);
+    expect((await drain(source.bytes)).equals(expected)).toBe(true);
+    expect(await source.end()).toMatchObject({ exitCode: 0, statusSeen: true, digestSha256: sha256(expected) });
+    const packed = await readFile(way);
+    expect(packed.toString('latin1', 0, 60)).toMatch(/^lifeboat-[0-9a-f]{24} zstd\n/);
+    expect(packed.byteLength).toBeLessThan(expected.byteLength / 2);
+
+    const bare = join(directory, 'bin');
+    await mkdir(bare);
+    for (const tool of ['sh', 'seq', 'tee', 'sha256sum', 'sleep'])
+      await symlink(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), join(bare, tool));
+    const without = await localKubectl({ before: `PATH='${bare}' "$@" | tee '${way}'; exit "\${PIPESTATUS[0]}"` });
+    const plain = streamFromPod(without, localPod, command);
+    expect((await drain(plain.bytes)).equals(expected)).toBe(true);
+    expect(await plain.end()).toMatchObject({ exitCode: 0, statusSeen: true, digestSha256: sha256(expected) });
+    expect((await readFile(way)).toString('latin1', 0, 60)).toMatch(/^lifeboat-[0-9a-f]{24} plain\n1\n/);
+  });
+
+  it.each([
+    ['cut', 'head -c 40000'],
+    ['cut within its first line', 'head -c 20'],
+    ['damaged', `(head -c 30000; head -c 10 /dev/zero; tail -c +11)`],
+  ])('ends where the packed bytes are %s, and their digest contradicts', async (_, fault) => {
+    const access = await localKubectl({ before: `"$@" | ${fault}; exit 0` });
+    const source = streamFromPod(access, localPod, ['sh', '-c', 'seq 1 300000']);
+    const bytes = await drain(source.bytes);
+
+    const report = await source.end();
+    expect(bytes.byteLength).toBeLessThan(expected.byteLength);
+    expect(report.digestSha256).not.toBe(sha256(bytes));
+    expect(report.lastLine).toBeTruthy();
   });
 
   it('tells the exit code and the last line of a command that fails', async () => {

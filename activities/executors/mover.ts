@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
+import type { BoundWorkload } from '../../model/bound-plan.ts';
+import { failure, isFailureCode } from '../../model/failures.ts';
+import { type MoverJob, MoverLine, MoverReport } from '../../model/mover-job.ts';
+import type { Backends } from '../backends.ts';
+import { gone, optional, request } from '../clients/kubernetes.ts';
+import { describeMover, type MovedCommand, moverContainers, moverGraceSeconds } from './mover-pod.ts';
+import { removePod, startProblem } from './own-pod.ts';
+
+const askEveryMs = 1_000;
+const runsWithinMs = 300_000;
+
+/** What a mover does, beside which workload, and for whom. */
+export type Moving = {
+  readonly backends: Backends;
+  readonly workload: BoundWorkload;
+  readonly command: MovedCommand;
+  readonly job: MoverJob;
+  /** Names the pod: a second attempt ends the first one's. */
+  readonly generation: string;
+  readonly run: string | undefined;
+  readonly progress: (passedBytes: number) => void;
+  readonly signal: AbortSignal;
+};
+
+type Done = Extract<MoverReport, { outcome: 'done' }>;
+
+/**
+ * Runs a mover to its end: a pod beside the data, between whose command and the store the bytes go without the API server.
+ * The Secret with the job and the credentials is deleted once the mover has read it.
+ * Idempotent because: the pod is named by the generation, and one that an earlier attempt left is deleted first. Pod and
+ * Secret are deleted again whatever happens; a mover that is told to end takes back what it stored.
+ * Throws: what its job fails with, BindingFailed, ConfigInvalid, CaptureToolMissing, PodNeverReady, PodGone.
+ */
+export async function runMover(of: Moving): Promise<Done> {
+  const { backends, signal } = of;
+  const { pod, secret } = await describeMover(of);
+  const { name = '', namespace = '' } = pod.metadata ?? {};
+  const { core } = backends.kubernetes;
+  const dropSecret = async (): Promise<void> => {
+    await gone(`delete Secret ${name}`, () => core.deleteNamespacedSecret({ name, namespace }));
+  };
+  await removePod(backends, namespace, name, moverGraceSeconds);
+  await dropSecret();
+  try {
+    signal.throwIfAborted();
+    await request(`create Secret ${name}`, () => core.createNamespacedSecret({ namespace, body: secret }));
+    await request(`create mover ${name}`, () => core.createNamespacedPod({ namespace, body: pod }));
+    return await follow(of, pod, dropSecret);
+  } finally {
+    await dropSecret();
+    await removePod(backends, namespace, name, moverGraceSeconds);
+  }
+}
+
+async function follow({ backends, progress, signal }: Moving, pod: V1Pod, onRead: () => Promise<void>): Promise<Done> {
+  const { name = '', namespace = '' } = pod.metadata ?? {};
+  const { core } = backends.kubernetes;
+  const log = async (tailLines?: number): Promise<MoverLine[]> =>
+    linesOf(
+      await request(`read log of mover ${name}`, () =>
+        core.readNamespacedPodLog({
+          ...{ name, namespace, container: moverContainers.mover },
+          ...(tailLines === undefined ? {} : { tailLines }),
+        }),
+      ),
+    );
+  const since = Date.now();
+  let hasSpoken = false;
+  for (;;) {
+    const found = await optional(`read mover ${name}`, () => core.readNamespacedPod({ name, namespace }));
+    if (found === undefined) throw failure('PodGone', { message: `follow mover ${name}: the pod is gone` });
+    const mover = statusOf(found, moverContainers.mover);
+    if (mover?.state?.terminated !== undefined) return await judge(found, mover, await log());
+    const command = statusOf(found, moverContainers.command);
+    if (mover?.state?.running === undefined || command?.state?.waiting !== undefined) {
+      const problem = startProblem(found);
+      if (problem.isFinal || Date.now() - since > runsWithinMs) throw problem.failure;
+    } else {
+      const said = (await log(1)).at(-1);
+      if (said !== undefined && 'passed' in said) {
+        progress(said.passed);
+        if (!hasSpoken) await onRead();
+        hasSpoken = true;
+      }
+    }
+    await sleep(askEveryMs, undefined, { signal });
+  }
+}
+
+/** What a mover that ended has to say. @throws what its job failed with; PodGone where it ended without a report */
+async function judge(pod: V1Pod, mover: V1ContainerStatus, lines: readonly MoverLine[]): Promise<Done> {
+  const name = pod.metadata?.name ?? '';
+  const report = reportOf(lines);
+  if (report === undefined) {
+    const { reason = 'no reason', exitCode } = mover.state?.terminated ?? {};
+    throw failure('PodGone', {
+      message: `follow mover ${name}: it ended without a report (${reason}, exit ${String(exitCode)})`,
+    });
+  }
+  if (report.outcome === 'done') return await Promise.resolve(report);
+  if (isFailureCode(report.code)) throw failure(report.code, { message: report.message });
+  throw new Error(`mover ${name}: ${report.message}`);
+}
+
+/** The report out of its pieces; undefined where one is missing. */
+function reportOf(lines: readonly MoverLine[]): MoverReport | undefined {
+  const pieces = lines.flatMap((line) => ('piece' in line ? [line] : []));
+  const count = pieces[0]?.of;
+  if (count === undefined || pieces.length !== count || pieces.some(({ piece }, index) => piece !== index))
+    return undefined;
+  return MoverReport.parse(JSON.parse(pieces.map(({ text }) => text).join('')));
+}
+
+/** The lines that are a mover's; what a runtime writes among them is not. */
+function linesOf(text: string): MoverLine[] {
+  return text.split('\n').flatMap((line) => {
+    if (!line.startsWith('{')) return [];
+    try {
+      return [MoverLine.parse(JSON.parse(line))];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function statusOf(pod: V1Pod, container: string): V1ContainerStatus | undefined {
+  return pod.status?.containerStatuses?.find((each) => each.name === container);
+}

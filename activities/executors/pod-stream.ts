@@ -1,0 +1,77 @@
+import { pipeline, type Readable } from 'node:stream';
+import { createZstdDecompress } from 'node:zlib';
+
+const unpackedChunkBytes = 1024 * 1024;
+const headerLimit = 256;
+
+/** The bytes of a command in a pod, as they were before they were packed for their way. */
+export type PodStream = {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** What the packed bytes were not: set where they ended early or were damaged on their way. */
+  readonly problem: () => string | undefined;
+};
+
+/**
+ * Takes the header off a stream from a pod, `<nonce> zstd` or `<nonce> plain` and a line feed, and unpacks what follows. A
+ * stream without it has no bytes. One that breaks ends, and its proof decides: what was hashed in the pod is not what came.
+ */
+export function openPodStream(stdout: Readable, nonce: string): PodStream {
+  let problem: string | undefined;
+  return {
+    problem: () => problem,
+    bytes: (async function* () {
+      const { encoding, rest } = await readHeader(stdout, nonce);
+      if (encoding === undefined) {
+        problem = 'no byte of the command arrived';
+        return;
+      }
+      if (rest.byteLength > 0) stdout.unshift(rest);
+      if (encoding === 'plain') {
+        yield* stdout as AsyncIterable<Uint8Array>;
+        return;
+      }
+      const unpacker = createZstdDecompress({ chunkSize: unpackedChunkBytes });
+      pipeline(stdout, unpacker, (error) => {
+        if (error instanceof Error) problem = error.message;
+      });
+      try {
+        yield* unpacker as AsyncIterable<Uint8Array>;
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error);
+      }
+    })(),
+  };
+}
+
+async function readHeader(
+  stdout: Readable,
+  nonce: string,
+): Promise<{ encoding: 'zstd' | 'plain' | undefined; rest: Buffer }> {
+  let seen: Buffer = Buffer.alloc(0);
+  for (;;) {
+    const chunk = await nextChunk(stdout);
+    if (chunk === undefined) return { encoding: undefined, rest: seen };
+    seen = Buffer.concat([seen, chunk]);
+    const end = seen.indexOf('\n');
+    if (end === -1 && seen.byteLength < headerLimit) continue;
+    const [said, encoding] = seen.toString('latin1', 0, Math.max(0, end)).split(' ');
+    const isKnown = said === nonce && (encoding === 'zstd' || encoding === 'plain');
+    return { encoding: isKnown ? encoding : undefined, rest: seen.subarray(end + 1) };
+  }
+}
+
+/** The next chunk; undefined at the end. The stream stays usable, as it does not after a loop that was left. */
+async function nextChunk(stdout: Readable): Promise<Buffer | undefined> {
+  for (;;) {
+    const chunk = stdout.read() as Buffer | null;
+    if (chunk !== null) return chunk;
+    if (stdout.readableEnded || stdout.destroyed) return undefined;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        for (const event of ['readable', 'end', 'close', 'error']) stdout.off(event, done);
+        resolve();
+      };
+      for (const event of ['readable', 'end', 'close', 'error']) stdout.on(event, done);
+    });
+  }
+}

@@ -1,0 +1,157 @@
+import type { BoundPlan } from '../model/bound-plan.ts';
+import { sizeBytes } from '../model/byte-size.ts';
+import { Facts } from '../model/facts.ts';
+import { failure } from '../model/failures.ts';
+import type { MoverJob } from '../model/mover-job.ts';
+import type { StoreConfig } from '../model/platform.ts';
+import type { PlanComponent } from '../model/recovery-plan.ts';
+import type { Artifact } from '../model/recovery-point.ts';
+import { readFileKeys } from '../transfer/file-keys.ts';
+import { readChain } from '../transfer/points.ts';
+import { readBytes } from '../transfer/read-artifact.ts';
+import { deleteIfAllowed } from '../transfer/remove-objects.ts';
+import type { Backends } from './backends.ts';
+import { runMover } from './executors/mover.ts';
+import type { MovedCommand } from './executors/mover-pod.ts';
+import { methodOf } from './method-context.ts';
+import type { CaptureMover, MethodContext, RestoreMover } from './methods/method.ts';
+import { moverCredentials } from './open-store.ts';
+
+const maxFactsBytes = 1024 ** 3;
+
+/**
+ * Whether a mover carries a component: its plan says so, or it is as large as lifeboat.yaml says and its method can. Never in a
+ * drill: its network keeps pods from the store.
+ * @param bytes - of its newest point, or of what is restored
+ */
+export function isMoved(backends: Backends, bound: BoundPlan, component: PlanComponent, bytes: number): boolean {
+  const { mover } = backends.platform;
+  if (bound.moved !== undefined) return false;
+  if (component.executor === 'mover') return true;
+  return mover?.from !== undefined && methodOf(component).moves === true && bytes >= sizeBytes(mover.from);
+}
+
+/** Bytes of a component in the newest point of its release, 0 without one; read only where lifeboat.yaml asks for sizes. */
+export async function newestBytes({ platform, store, kit }: Backends, bound: BoundPlan, name: string): Promise<number> {
+  if (platform.mover?.from === undefined) return 0;
+  const chain = await readChain({ store, trustedKeys: [kit.signing.publicKey], release: bound.release });
+  const newest = chain.find(({ document }) => document !== undefined)?.document;
+  const record = newest?.components.find(({ component }) => component === name);
+  return (record?.artifacts ?? []).reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+}
+
+/** The mover of a capture. `keep` is given what it stored of the point. */
+export function captureMover(
+  backends: Backends,
+  context: MethodContext<unknown>,
+  of: { readonly prefix: string; readonly keep: (artifact: Artifact) => void },
+): CaptureMover {
+  const { prefix, keep } = of;
+  return {
+    capture: async (name, { facts, tolerated, ...command }, rules) => {
+      const { minimumProofs, trailer, restoreCommand } = rules;
+      const target = targetOf(backends, prefix, `${context.component.name}.${name}`);
+      const done = await moving(backends, context, name, command, {
+        ...{ kind: 'capture', store: await storeAccess(backends), target },
+        ...{ minimumProofs: [...minimumProofs], restoreCommand, trailer, facts, tolerated },
+      });
+      if (done.artifact === undefined) throw new Error(`capture ${target.name}: the mover names no artifact`);
+      assertOwn(done.artifact, target);
+      const { artifact, startedAt, totals = {} } = done;
+      const read = done.facts === undefined ? {} : await takeFacts(backends, done.facts, target);
+      keep(artifact);
+      return { startedAt, facts: read, totals, tolerated: done.tolerated };
+    },
+  };
+}
+
+/** The mover of a restore. `find` is the stored stream of a name, `prefix` where it puts what it reads. */
+export function restoreMover(
+  backends: Backends,
+  context: MethodContext<unknown>,
+  of: { readonly prefix: string; readonly find: (name: string) => Artifact },
+): RestoreMover {
+  const { prefix, find } = of;
+  return {
+    restore: async (name, command) => {
+      const artifact = find(name);
+      const keys = await readFileKeys({ store: backends.store, artifact, identity: backends.kit.identity });
+      await moving(backends, context, name, command, {
+        kind: 'restore',
+        ...{ store: await storeAccess(backends), artifact, fileKeys: keys.map((key) => key.toString('base64')) },
+      });
+    },
+    readFacts: async ({ facts, ...command }) => {
+      const target = targetOf(backends, prefix, context.component.name);
+      const job = { kind: 'read-facts' as const, store: await storeAccess(backends), target, facts };
+      const done = await moving(backends, context, 'facts', { ...command, isReadOnly: true }, job);
+      if (done.facts === undefined) throw new Error(`read facts of ${target.name}: the mover names none`);
+      return await takeFacts(backends, done.facts, target);
+    },
+  };
+}
+
+async function moving(
+  backends: Backends,
+  context: MethodContext<unknown>,
+  name: string,
+  command: MovedCommand,
+  job: MoverJob,
+): ReturnType<typeof runMover> {
+  const { workload, component, run, signal } = context;
+  if (workload === undefined)
+    throw failure('BindingFailed', { message: `move ${component.name}: the component has no workload` });
+  const generation = `${context.generation}-${name}-${job.kind}`;
+  const progress = (bytes: number): void => {
+    context.progress(`${job.kind === 'restore' ? 'restore' : 'capture'} ${component.name} ${name} by mover`, bytes);
+  };
+  try {
+    return await runMover({ backends, workload, command, job, generation, run, progress, signal });
+  } catch (error) {
+    // One that was killed has taken nothing back.
+    if (job.kind !== 'restore') await takeAway(backends, job.target);
+    throw error;
+  }
+}
+
+function targetOf(backends: Backends, prefix: string, name: string): Extract<MoverJob, { kind: 'capture' }>['target'] {
+  return { prefix, name, recipients: [...backends.platform.recipients] };
+}
+
+/** Reads the facts that a mover left in the store, and deletes them there. */
+async function takeFacts(
+  backends: Backends,
+  artifact: Artifact,
+  target: Pick<ReturnType<typeof targetOf>, 'prefix' | 'name'>,
+): Promise<Facts> {
+  const { store, kit } = backends;
+  assertOwn(artifact, { ...target, name: `${target.name}-facts` });
+  const bytes = await readBytes({ store, artifact, identity: kit.identity, maxBytes: maxFactsBytes });
+  for (const { key } of artifact.segments) await deleteIfAllowed(store, key);
+  return Facts.parse(JSON.parse(bytes.toString('utf8')));
+}
+
+/** A mover writes where it was told to and nowhere else. */
+function assertOwn({ name, segments }: Artifact, target: { prefix: string; name: string }): void {
+  const folder = `${target.prefix}/${target.name}/`;
+  if (name === target.name && segments.every(({ key }) => key.startsWith(folder))) return;
+  throw new Error(`take over what a mover stored: ${name} is not ${folder}`);
+}
+
+async function takeAway({ store }: Backends, { prefix, name }: { prefix: string; name: string }): Promise<void> {
+  for (const folder of [`${prefix}/${name}/`, `${prefix}/${name}-facts/`]) {
+    await store.abortOpenUploads(folder);
+    for await (const { key } of store.list(folder)) await deleteIfAllowed(store, key);
+  }
+}
+
+async function storeAccess({ platform }: Backends): Promise<MoverJob['store']> {
+  const { store, mover } = platform;
+  if (!store.url.startsWith('s3:'))
+    throw failure('ConfigInvalid', {
+      message: `describe mover: a pod cannot reach the store ${store.url}; a mover needs a bucket`,
+    });
+  const endpoint = mover?.endpoint ?? store.endpoint;
+  const config: StoreConfig = { ...store, ...(endpoint === undefined ? {} : { endpoint }) };
+  return { config, credentials: await moverCredentials(store) };
+}
