@@ -70,7 +70,10 @@ export type RunningProcess = {
   readonly ended: Promise<{ exitCode: number | null }>;
 };
 
-/** Starts a process; it is killed when `signal` aborts. @throws ToolMissing from `ended` */
+/**
+ * Starts a process; it is killed when `signal` aborts. Its stdout stands still until somebody reads it or resumes it, so that
+ * a reader may come late. @throws ToolMissing from `ended`
+ */
 export function startProcess(spec: Omit<ProcessSpec, 'input' | 'timeoutMs' | 'maxBufferBytes'>): RunningProcess {
   const { file, args, env, signal } = spec;
   signal?.throwIfAborted();
@@ -82,6 +85,8 @@ export function startProcess(spec: Omit<ProcessSpec, 'input' | 'timeoutMs' | 'ma
     ...(signal === undefined ? {} : { cancelSignal: signal }),
     forceKillAfterDelay: 2_000,
   });
+  // execa throws away what nobody has begun to read after one turn of the event loop
+  child.stdout.pause();
   const ended = child.then((result) => {
     if (result.exitCode === undefined && (result.code === 'ENOENT' || result.code === 'EACCES'))
       throw startFailure(file, result);
@@ -90,6 +95,7 @@ export function startProcess(spec: Omit<ProcessSpec, 'input' | 'timeoutMs' | 'ma
   ended.catch(() => undefined);
   return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, kill: (name) => child.kill(name), ended };
 }
+
 /** The last line that is not blank: what a tool says when it fails. */
 export function lastLine(text: string): string {
   const lines = text.trimEnd().split('\n');

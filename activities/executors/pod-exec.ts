@@ -132,6 +132,8 @@ export function streamFromPod(
     bytes: stream.bytes,
     cancel: () => {
       child.kill('SIGTERM');
+      // it has not ended before what it wrote is read
+      child.stdout.resume();
     },
     end: async (): Promise<EndReport> => {
       const { exitCode } = await child.ended;
@@ -189,9 +191,11 @@ export async function streamToPod(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString('utf8')).slice(-keptStderr);
   });
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout = (stdout + chunk.toString('utf8')).slice(-keptStderr);
-  });
+  child.stdout
+    .on('data', (chunk: Buffer) => {
+      stdout = (stdout + chunk.toString('utf8')).slice(-keptStderr);
+    })
+    .resume();
   const sent = createHash('sha256');
   let broken: unknown;
   child.stdin.on('error', (error) => {

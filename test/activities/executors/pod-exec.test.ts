@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { readPodClock, runInPod, streamFromPod, streamToPod } from '../../../activities/executors/pod-exec.ts';
 import { openPodSession } from '../../../activities/executors/pod-session.ts';
@@ -74,6 +75,23 @@ describe('streamFromPod', () => {
     expect(bytes.byteLength).toBeLessThan(expected.byteLength);
     expect(report.digestSha256).not.toBe(sha256(bytes));
     expect(report.lastLine).toBeTruthy();
+  it('keeps every byte for a reader that comes late', async () => {
+    const source = streamFromPod(await localKubectl(), localPod, ['seq', '1', '200000']);
+    await pause(300);
+
+    const bytes = await drain(source.bytes);
+
+    expect(bytes.subarray(0, 4).toString()).toBe('1\n2\n');
+    expect(await source.end()).toMatchObject({ exitCode: 0, digestSha256: sha256(bytes) });
+  });
+
+  it('ends when it is cancelled before anybody has read it', async () => {
+    const source = streamFromPod(await localKubectl({ before: 'exec yes' }), localPod, ['true']);
+    await pause(100);
+
+    source.cancel();
+
+    expect((await source.end()).statusSeen).toBe(false);
   });
 
   it('tells the exit code and the last line of a command that fails', async () => {
