@@ -8,13 +8,13 @@ import { notConfigured } from '../model/platform.ts';
 import { type Artifact, artifactsOf, type ComponentRecord } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { assertRecipients } from '../transfer/age-stream.ts';
+import { commitPoint } from '../transfer/commit-point.ts';
 import { readComponentRecord, writeComponentRecord } from '../transfer/component-records.ts';
 import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../transfer/point-names.ts';
-import { commitManifest, readChain } from '../transfer/points.ts';
+import { readChain } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
 import { deleteIfAllowed } from '../transfer/remove-objects.ts';
-import { writeRestoreGuide } from '../transfer/restore-guide.ts';
 import { memorySource } from '../transfer/source.ts';
 import { requireStored } from '../transfer/store-inventory.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
@@ -225,7 +225,7 @@ export function createCaptureActivities(backends: Backends) {
       const before = (await readChain({ store, trustedKeys, release: bound.release })).find(
         (entry) => entry.document !== undefined && entry.document.id !== of.point,
       );
-      const { manifest } = await commitManifest({
+      const { manifest } = await commitPoint({
         store,
         kit,
         draft: {
@@ -240,15 +240,6 @@ export function createCaptureActivities(backends: Backends) {
           notCaptured: [...of.notCaptured],
           plan,
           planDigest: bound.planDigest,
-          restoreGuide: await writeRestoreGuide({
-            store,
-            kit,
-            release: bound.release,
-            point: of.point,
-            capturedAt,
-            components,
-            plan,
-          }),
           recipients: [...recipients],
           tool: toolName,
         },

@@ -5,10 +5,12 @@ import { readChain } from './points.ts';
 import { type ObjectInfo, type Store, sumSizes } from './store.ts';
 import {
   comparePoint,
+  countUploads,
   damage,
   isBeingWritten,
   readKnownHeads,
   type StoreFinding,
+  startOfWriting,
   takeInventory,
 } from './store-inventory.ts';
 import { isRemoved, readTombstones, removedPoints } from './tombstones.ts';
@@ -76,6 +78,8 @@ export async function checkStore(of: {
       if (left !== undefined) findings.push(leftover(folder, 'it expired, and its removal was not finished', left));
       folders.delete(folder);
     }
+    for (const [id, count] of await countUploads(store, release, startOfWriting(of.now)))
+      findings.push(leftover(pointPrefix(release, id), `${String(count)} uploads that did not end`, []));
     releases.push({
       release: path,
       points: manifests.length,

@@ -7,7 +7,14 @@ import { holdFolder, pointPrefix } from './point-names.ts';
 import { readChain } from './points.ts';
 import { deleteAll, removeObjects } from './remove-objects.ts';
 import { type ObjectInfo, type Store, sumSizes } from './store.ts';
-import { comparePoint, isBeingWritten, readKnownHeads, takeInventory } from './store-inventory.ts';
+import {
+  comparePoint,
+  countUploads,
+  isBeingWritten,
+  readKnownHeads,
+  startOfWriting,
+  takeInventory,
+} from './store-inventory.ts';
 import { isRemoved, readTombstones, writeTombstone } from './tombstones.ts';
 
 /** Objects that nothing needs. */
@@ -32,7 +39,7 @@ const lapsedMs = 24 * 60 * 60 * 1000;
 
 /**
  * Removes what no manifest names and nobody writes any more: points that were never committed, objects of attempts that were
- * repeated, what an expiry did not get to, and holds of runs that have lapsed. Never touches a release whose chain is in doubt,
+ * repeated, uploads that did not end, what an expiry did not get to, and holds of runs that have lapsed. Never touches a release whose chain is in doubt,
  * what is younger than a day, what is held, and, for two weeks, a folder with a RESTORE.md: it has all but its manifest.
  * Idempotent because: what is gone is not found again. With `dryRun` nothing changes.
  * @throws StoreDenied where the store lets nothing be removed; Store*
@@ -100,9 +107,29 @@ export async function collectGarbage(of: {
       garbage.push(garbageOf(folder, why, folders.get(folder) ?? []));
       if (!of.dryRun) await removeObjects({ store, prefix: `${folder}/`, signal });
     }
+    garbage.push(...(await collectUploads({ ...of, release, isHeld: (id) => holds.has(id) })));
     garbage.push(...(await collectHolds({ ...of, trustedKeys, release })));
   }
   return { garbage, inDoubt };
+}
+
+/** Takes back uploads that were begun more than a day ago: no list of objects shows them, and a bucket is paid for them. */
+async function collectUploads(of: {
+  store: Store;
+  release: ReleaseName;
+  isHeld: (point: string) => boolean;
+  now: Date;
+  dryRun: boolean;
+}): Promise<Garbage[]> {
+  const begunBefore = startOfWriting(of.now);
+  const garbage: Garbage[] = [];
+  for (const [id, count] of await countUploads(of.store, of.release, begunBefore)) {
+    if (of.isHeld(id)) continue;
+    const folder = pointPrefix(of.release, id);
+    garbage.push({ subject: folder, why: 'uploads that did not end', objects: count, bytes: 0 });
+    if (!of.dryRun) await of.store.abortOpenUploads(`${folder}/`, { begunBefore });
+  }
+  return garbage;
 }
 
 /** Removes holds that lapsed a day ago: one that lapses now may just be renewed. */

@@ -5,7 +5,7 @@ import { failure } from '../model/failures.ts';
 import { filesystemFailure, hasCode } from './filesystem-failure.ts';
 import { assertRoot, FilesystemWriter, uploadFolder } from './filesystem-writer.ts';
 import { probeStore } from './probe-store.ts';
-import type { ObjectInfo, Store } from './store.ts';
+import type { ObjectInfo, Store, WhichUploads } from './store.ts';
 import { assertKey, compareKeys } from './store-key.ts';
 
 const readBytes = 1024 * 1024;
@@ -71,9 +71,11 @@ export function filesystemStore(directory: string): Store {
       }
       await removeEmptyFolders(root, dirname(key));
     },
-    listOpenUploads: async (prefix) => (await openUploads(root, prefix)).map((upload) => upload.key).sort(compareKeys),
-    abortOpenUploads: async (prefix) => {
-      for (const { scratch } of await openUploads(root, prefix)) await rm(scratch, { recursive: true, force: true });
+    listOpenUploads: async (prefix, which) =>
+      (await openUploads(root, prefix, which)).map((upload) => upload.key).sort(compareKeys),
+    abortOpenUploads: async (prefix, which) => {
+      for (const { scratch } of await openUploads(root, prefix, which))
+        await rm(scratch, { recursive: true, force: true });
     },
     probe: () => probeStore(store, () => Promise.resolve(false)),
     // Uploads that nobody ended are files of ours: no rule but ours takes them away.
@@ -166,12 +168,18 @@ async function removeEmptyFolders(root: string, folder: string): Promise<void> {
   }
 }
 
-async function openUploads(root: string, prefix: string): Promise<{ key: string; scratch: string }[]> {
+/** A file that is still written to counts from its last byte. */
+async function openUploads(
+  root: string,
+  prefix: string,
+  { begunBefore }: WhichUploads = {},
+): Promise<{ key: string; scratch: string }[]> {
   await assertRoot(root);
   const uploads: { key: string; scratch: string }[] = [];
   for (const entry of await readEntries(join(root, uploadFolder))) {
     const scratch = join(root, uploadFolder, entry.name);
-    for await (const { key } of walk(scratch, '', prefix)) uploads.push({ key, scratch });
+    for await (const { key, modifiedAt } of walk(scratch, '', prefix))
+      if (begunBefore === undefined || new Date(modifiedAt) < begunBefore) uploads.push({ key, scratch });
   }
   return uploads;
 }

@@ -70,7 +70,27 @@ export async function readKnownHeads(of: {
 
 /** Whether the newest of these objects is so young that more of them may come. */
 export function isBeingWritten(objects: readonly ObjectInfo[], now: Date): boolean {
-  return now.getTime() - Math.max(...objects.map(({ modifiedAt }) => Date.parse(modifiedAt))) < writingMs;
+  return Math.max(...objects.map(({ modifiedAt }) => Date.parse(modifiedAt))) > startOfWriting(now).getTime();
+}
+
+/** What is older than this is not written any more. */
+export function startOfWriting(now: Date): Date {
+  return new Date(now.getTime() - writingMs);
+}
+
+/** How many uploads of each point of a release were begun before an instant and have not ended. */
+export async function countUploads(
+  store: Store,
+  release: ReleaseName,
+  begunBefore: Date,
+): Promise<ReadonlyMap<string, number>> {
+  const prefix = `points/${releasePath(release)}/`;
+  const counts = new Map<string, number>();
+  for (const key of await store.listOpenUploads(prefix, { begunBefore })) {
+    const id = key.slice(prefix.length).split('/')[0] ?? '';
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** What a manifest names and the folder of the point has not, and the other way round. */

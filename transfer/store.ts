@@ -28,6 +28,9 @@ export type ObjectWriter = {
   abort(): Promise<void>;
 };
 
+/** Which open uploads are meant: by default all of them. */
+export type WhichUploads = { readonly begunBefore?: Date | undefined };
+
 /**
  * Where recovery points live. Keys are `/`-separated; implementations pass test/conformance/store.test.ts.
  * Every call throws StoreUnreachable (retryable), StoreDenied, StoreNotFound or StoreFull where that is so.
@@ -48,9 +51,9 @@ export type Store = {
   /** Deletes an object; one that is not there is a success. */
   delete(key: string): Promise<void>;
   /** Uploads that were begun and neither committed nor aborted, by key. */
-  listOpenUploads(prefix: string): Promise<readonly string[]>;
-  /** Takes back every open upload under a prefix: what an attempt that was killed has left. */
-  abortOpenUploads(prefix: string): Promise<void>;
+  listOpenUploads(prefix: string, which?: WhichUploads): Promise<readonly string[]>;
+  /** Takes back the open uploads under a prefix: what an attempt that was killed has left. */
+  abortOpenUploads(prefix: string, which?: WhichUploads): Promise<void>;
   probe(): Promise<StoreProbe>;
   /** What decides over objects beside us. */
   settings(): Promise<BucketSettings>;

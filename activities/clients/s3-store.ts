@@ -9,7 +9,7 @@ import {
 import { failure } from '../../model/failures.ts';
 import type { StoreConfig } from '../../model/platform.ts';
 import { probeStore } from '../../transfer/probe-store.ts';
-import type { ObjectInfo, Store } from '../../transfer/store.ts';
+import type { ObjectInfo, Store, WhichUploads } from '../../transfer/store.ts';
 import { assertKey, compareKeys } from '../../transfer/store-key.ts';
 import {
   abortUpload,
@@ -89,9 +89,10 @@ export async function openS3Store(config: StoreConfig, credentials?: S3Credentia
         if (!isS3Error(error, 'NoSuchKey')) throw s3Failure(error, `delete ${key}`, key);
       }
     },
-    listOpenUploads: async (prefix) => (await openUploads(at, prefix)).map((upload) => upload.key).sort(compareKeys),
-    abortOpenUploads: async (prefix) => {
-      for (const { key, id } of await openUploads(at, prefix)) await abortUpload(at, key, id);
+    listOpenUploads: async (prefix, which) =>
+      (await openUploads(at, prefix, which)).map((upload) => upload.key).sort(compareKeys),
+    abortOpenUploads: async (prefix, which) => {
+      for (const { key, id } of await openUploads(at, prefix, which)) await abortUpload(at, key, id);
     },
     probe: () => probeStore(store, (key) => refusesBadChecksum(at, key)),
     settings: () => readBucketSettings(at),
@@ -159,13 +160,19 @@ async function* listObjects(at: S3Bucket, prefix: string): AsyncGenerator<Object
   }
 }
 
-async function openUploads(at: S3Bucket, prefix: string): Promise<{ key: string; id: string }[]> {
+async function openUploads(
+  at: S3Bucket,
+  prefix: string,
+  { begunBefore }: WhichUploads = {},
+): Promise<{ key: string; id: string }[]> {
   const uploads: { key: string; id: string }[] = [];
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
   try {
     while (marker !== undefined) {
       const page: {
-        Uploads?: { Key?: string | undefined; UploadId?: string | undefined }[] | undefined;
+        Uploads?:
+          | { Key?: string | undefined; UploadId?: string | undefined; Initiated?: Date | undefined }[]
+          | undefined;
         IsTruncated?: boolean | undefined;
         NextKeyMarker?: string | undefined;
         NextUploadIdMarker?: string | undefined;
@@ -173,7 +180,8 @@ async function openUploads(at: S3Bucket, prefix: string): Promise<{ key: string;
         new ListMultipartUploadsCommand({ Bucket: at.bucket, Prefix: at.prefix + prefix, ...marker }),
       );
       for (const upload of page.Uploads ?? [])
-        uploads.push({ key: (upload.Key ?? '').slice(at.prefix.length), id: upload.UploadId ?? '' });
+        if (begunBefore === undefined || (upload.Initiated ?? new Date()) < begunBefore)
+          uploads.push({ key: (upload.Key ?? '').slice(at.prefix.length), id: upload.UploadId ?? '' });
       marker =
         page.IsTruncated === true
           ? { KeyMarker: page.NextKeyMarker ?? '', UploadIdMarker: page.NextUploadIdMarker ?? '' }

@@ -85,6 +85,28 @@ describe('collectGarbage', () => {
     expect((await collect(15)).garbage).toHaveLength(1);
   });
 
+  it('takes back uploads that did not end, of points with and without a manifest, unless they are young or held', async () => {
+    const committed = await commit(0);
+    const never = newPointId(new Date(start));
+    const open = [committed, never].map((id) => `${pointPrefix(release, id)}/attempt-2/databases.app/0001.zst.age`);
+    for (const key of open) await store.openWriter(key).write(Buffer.from('half'));
+
+    expect((await collect(0)).garbage).toEqual([]);
+    expect((await check()).findings).toEqual([]);
+    const why = 'uploads that did not end';
+    expect((await collect(2, true)).garbage).toMatchObject([{ why }, { why }]);
+    expect(await store.listOpenUploads('')).toEqual([...open].sort());
+    await holdPoint({ store, kit, hold: holdOf(never), uncommitted: true, now: new Date() });
+    expect((await collect(2)).garbage).toMatchObject([{ why, subject: pointPrefix(release, committed), objects: 1 }]);
+    await endRunHolds({ store, runId: 'reader' });
+    const trustedKeys = [kit.signing.publicKey];
+    const later = new Date(Date.now() + 48 * hour);
+    const checked = await checkStore({ store, trustedKeys, platform: 'shop', releases: [release], now: later });
+    expect(checked.findings).toMatchObject([{ kind: 'leftover', subject: pointPrefix(release, never) }]);
+    expect((await collect(2)).garbage).toMatchObject([{ why, subject: pointPrefix(release, never) }]);
+    expect(await store.listOpenUploads('')).toEqual([]);
+  });
+
   it('removes objects of repeated attempts, and lapsed holds, and touches no object of a point', async () => {
     const id = await commit(0);
     await store.put(`${pointPrefix(release, id)}/attempt-2/databases.app/0001.zst.age`, Buffer.alloc(10));
