@@ -49,8 +49,8 @@ export async function* readSegment(of: SegmentToRead): AsyncGenerator<OpenedFram
     problem = ready.problem ?? problem;
     yield* ready.frames;
   }
+  problem ??= opener.end();
   assertStored(of, storedBytes, hash, problem);
-  problem = opener.end();
   const ready = await opener.ready(0);
   yield* ready.frames;
   problem = ready.problem ?? problem;
