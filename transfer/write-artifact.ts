@@ -66,7 +66,7 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
   try {
     await takeAway(store, folder);
     const { plainBytes, plainSha256, endProof } = await pass(of, packer);
-    const stored = await segments.finish();
+    const stored = await orAborted(segments.finish(), of.signal);
     of.signal?.throwIfAborted();
     const storedBytes = stored.reduce((sum, segment) => sum + segment.storedBytes, 0);
     return {
@@ -91,6 +91,18 @@ async function takeBack(packer: Packer, segments: SegmentStore): Promise<void> {
   await segments.abort();
 }
 
+/** Waits for a promise, but not when the signal comes: a slow store would hold a cancellation up. */
+function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const settle = (): void => signal.removeEventListener('abort', onAbort);
+    promise.finally(settle).then(resolve, reject);
+  });
+}
+
 /** Passes every byte of the source on and proves its end, before the last segment is published. */
 async function pass(
   of: ArtifactToWrite,
@@ -105,11 +117,11 @@ async function pass(
     trailer?.update(chunk);
     of.tap?.(chunk);
     readBytes += chunk.byteLength;
-    await packer.add(chunk, disposable);
+    await orAborted(packer.add(chunk, disposable), of.signal);
     of.onProgress?.(readBytes);
   }
   const report = await readEnd(source, bounds);
-  const { plainBytes, plainSha256 } = await packer.end();
+  const { plainBytes, plainSha256 } = await orAborted(packer.end(), of.signal);
   if (plainBytes !== readBytes)
     throw new Error(`pack ${name}: ${String(plainBytes)} of ${String(readBytes)} bytes that were read`);
   const endProof = proveEnd({

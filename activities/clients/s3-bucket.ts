@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import {
   AbortMultipartUploadCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
   S3Client,
@@ -9,6 +10,7 @@ import {
   type UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { StoreConfig } from '../../model/platform.ts';
+import type { WhichUploads } from '../../transfer/store.ts';
 import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Three attempts of these bounds and the pauses between them end within 10 s. */
@@ -147,6 +149,40 @@ export async function abortUpload(at: S3Bucket, key: string, id: string): Promis
     if (await isGone(new AbortMultipartUploadCommand(target))) return;
     await pause(partLandsMs);
     if (await isGone(new ListPartsCommand(target))) return;
+  }
+}
+
+/** Uploads under a prefix that were begun and neither completed nor aborted. @throws Store* */
+export async function openUploads(
+  at: S3Bucket,
+  prefix: string,
+  { begunBefore }: WhichUploads = {},
+): Promise<{ key: string; id: string }[]> {
+  const uploads: { key: string; id: string }[] = [];
+  let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+  try {
+    while (marker !== undefined) {
+      const page: {
+        Uploads?:
+          | { Key?: string | undefined; UploadId?: string | undefined; Initiated?: Date | undefined }[]
+          | undefined;
+        IsTruncated?: boolean | undefined;
+        NextKeyMarker?: string | undefined;
+        NextUploadIdMarker?: string | undefined;
+      } = await at.control.send(
+        new ListMultipartUploadsCommand({ Bucket: at.bucket, Prefix: at.prefix + prefix, ...marker }),
+      );
+      for (const upload of page.Uploads ?? [])
+        if (begunBefore === undefined || (upload.Initiated ?? new Date()) < begunBefore)
+          uploads.push({ key: (upload.Key ?? '').slice(at.prefix.length), id: upload.UploadId ?? '' });
+      marker =
+        page.IsTruncated === true
+          ? { KeyMarker: page.NextKeyMarker ?? '', UploadIdMarker: page.NextUploadIdMarker ?? '' }
+          : undefined;
+    }
+    return uploads;
+  } catch (error) {
+    throw s3Failure(error, `list uploads under ${prefix}`);
   }
 }
 

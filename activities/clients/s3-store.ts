@@ -1,21 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  DeleteObjectCommand,
-  HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  PutObjectCommand,
-  paginateListObjectsV2,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { failure } from '../../model/failures.ts';
 import type { StoreConfig } from '../../model/platform.ts';
 import { probeStore } from '../../transfer/probe-store.ts';
-import type { ObjectInfo, Store, WhichUploads } from '../../transfer/store.ts';
+import type { ObjectInfo, Store } from '../../transfer/store.ts';
 import { assertKey, compareKeys } from '../../transfer/store-key.ts';
 import {
   abortUpload,
   assertAnswers,
   crc32Header,
   moveBytes,
+  openUploads,
   type S3Bucket,
   type S3Credentials,
   s3Bucket,
@@ -157,39 +152,6 @@ async function* listObjects(at: S3Bucket, prefix: string): AsyncGenerator<Object
     }
   } catch (error) {
     throw s3Failure(error, `list ${prefix}`);
-  }
-}
-
-async function openUploads(
-  at: S3Bucket,
-  prefix: string,
-  { begunBefore }: WhichUploads = {},
-): Promise<{ key: string; id: string }[]> {
-  const uploads: { key: string; id: string }[] = [];
-  let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
-  try {
-    while (marker !== undefined) {
-      const page: {
-        Uploads?:
-          | { Key?: string | undefined; UploadId?: string | undefined; Initiated?: Date | undefined }[]
-          | undefined;
-        IsTruncated?: boolean | undefined;
-        NextKeyMarker?: string | undefined;
-        NextUploadIdMarker?: string | undefined;
-      } = await at.control.send(
-        new ListMultipartUploadsCommand({ Bucket: at.bucket, Prefix: at.prefix + prefix, ...marker }),
-      );
-      for (const upload of page.Uploads ?? [])
-        if (begunBefore === undefined || (upload.Initiated ?? new Date()) < begunBefore)
-          uploads.push({ key: (upload.Key ?? '').slice(at.prefix.length), id: upload.UploadId ?? '' });
-      marker =
-        page.IsTruncated === true
-          ? { KeyMarker: page.NextKeyMarker ?? '', UploadIdMarker: page.NextUploadIdMarker ?? '' }
-          : undefined;
-    }
-    return uploads;
-  } catch (error) {
-    throw s3Failure(error, `list uploads under ${prefix}`);
   }
 }
 

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { failure } from '../../model/failures.ts';
 import type { ObjectWriter } from '../../transfer/store.ts';
-import { abortUpload, crc32Header, leaveBodyUnsigned, moveBytes, type S3Bucket } from './s3-bucket.ts';
+import { abortUpload, crc32Header, leaveBodyUnsigned, moveBytes, openUploads, type S3Bucket } from './s3-bucket.ts';
 import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Every part but the last has this size: R2 demands equal ones. */
@@ -37,6 +37,8 @@ export class S3Writer implements ObjectWriter {
   #sentParts = 0;
   #sizeBytes = 0;
   #upload: { id: string; checksums: boolean } | undefined;
+  /** What is waited for before anything is taken back: the server may do it though nobody hears its answer. */
+  #unanswered: Promise<unknown> | undefined;
   #failed: { error: unknown } | undefined;
 
   constructor(at: S3Bucket, key: string) {
@@ -70,7 +72,7 @@ export class S3Writer implements ObjectWriter {
 
   async abort(): Promise<void> {
     this.#cancel.abort();
-    await Promise.allSettled(this.#inFlight);
+    await Promise.allSettled([...this.#inFlight, this.#unanswered]);
     if (this.#upload === undefined) return;
     await abortUpload(this.#at, this.#key, this.#upload.id);
     this.#upload = undefined;
@@ -87,12 +89,16 @@ export class S3Writer implements ObjectWriter {
   async #putWhole(): Promise<void> {
     const body = this.#buffer?.subarray(0, this.#used) ?? Buffer.alloc(0);
     const command = new PutObjectCommand({ ...this.#target, Body: body, ChecksumCRC32: crc32Header(body) });
-    await moveBytes(this.#at, this.#cancel.signal, (abortSignal) => this.#at.data.send(command, { abortSignal }));
+    this.#unanswered = moveBytes(this.#at, undefined, (abortSignal) => this.#at.data.send(command, { abortSignal }));
+    await this.#unanswered;
   }
 
   /** Starts the upload of the part that is full; resolves when there is room for the next. */
   async #sendPart(): Promise<void> {
-    this.#upload ??= await this.#create();
+    if (this.#upload === undefined) await (this.#unanswered = this.#create());
+    const upload = this.#upload;
+    if (upload === undefined) throw new Error('a part needs an upload');
+    this.#cancel.signal.throwIfAborted();
     while (this.#inFlight.size >= partsInFlight) await Promise.race(this.#inFlight);
     this.#throwIfFailed();
     this.#sentParts += 1;
@@ -102,7 +108,7 @@ export class S3Writer implements ObjectWriter {
     const body = buffer.subarray(0, this.#used);
     this.#buffer = undefined;
     this.#used = 0;
-    const sending = this.#uploadPart(this.#upload, this.#sentParts, body)
+    const sending = this.#uploadPart(upload, this.#sentParts, body)
       .then(
         () => {
           // One that failed is not used again: a request that was given up may still read it.
@@ -117,24 +123,31 @@ export class S3Writer implements ObjectWriter {
   }
 
   /** Servers that know no checksums of uploads answer NotImplemented; the signature still covers each part's SHA-256. */
-  async #create(): Promise<{ id: string; checksums: boolean }> {
-    const create = async (checksums: boolean): Promise<{ id: string; checksums: boolean }> => {
+  async #create(): Promise<void> {
+    const create = async (checksums: boolean): Promise<void> => {
       const command = new CreateMultipartUploadCommand({
         ...this.#target,
         ...(checksums ? { ChecksumAlgorithm: 'CRC32' } : {}),
       });
-      const { UploadId: id } = await this.#at.control.send(command, { abortSignal: this.#cancel.signal });
+      const { UploadId: id, $metadata } = await this.#at.control.send(command);
       if (id === undefined)
         throw failure('StoreUnreachable', { message: `write ${this.#key}: the server gave no upload id` });
-      return { id, checksums };
+      this.#upload = { id, checksums };
+      if (($metadata.attempts ?? 1) > 1) await this.#abortOthers(id);
     };
     try {
-      return await create(true).catch((error: unknown) =>
+      await create(true).catch((error: unknown) =>
         isS3Error(error, 'NotImplemented', 501) ? create(false) : Promise.reject(error as Error),
       );
     } catch (error) {
       throw s3Failure(error, `write ${this.#key}`, this.#key);
     }
+  }
+
+  /** An upload whose answer was lost is begun a second time: the first one is nobody's. */
+  async #abortOthers(own: string): Promise<void> {
+    for (const { key, id } of await openUploads(this.#at, this.#key))
+      if (key === this.#key && id !== own) await abortUpload(this.#at, key, id);
   }
 
   async #uploadPart(upload: { id: string; checksums: boolean }, number: number, body: Buffer): Promise<void> {
@@ -176,7 +189,9 @@ export class S3Writer implements ObjectWriter {
       MultipartUpload: { Parts: parts },
     });
     try {
-      await moveBytes(this.#at, this.#cancel.signal, (abortSignal) => this.#at.data.send(command, { abortSignal }));
+      this.#cancel.signal.throwIfAborted();
+      this.#unanswered = moveBytes(this.#at, undefined, (abortSignal) => this.#at.data.send(command, { abortSignal }));
+      await this.#unanswered;
     } catch (error) {
       // the answer to the first attempt was lost: the upload is gone because it was completed, if the object is ours
       if (!isS3Error(error, 'NoSuchUpload') || !(await this.#isOurs())) throw error;
