@@ -1,29 +1,47 @@
+import { LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Manifest } from '../model/recovery-point.ts';
-import { sha256Of } from './chain.ts';
-import { type CommittedManifest, commitManifest, type ManifestDraft } from './points.ts';
-import { type GuideSubject, writeRestoreGuide } from './restore-guide.ts';
+import { type CommittedManifest, commitManifest, type ManifestDraft, readChain } from './points.ts';
+import { type GuideSubject, keepRestoreGuide, writeRestoreGuide } from './restore-guide.ts';
 import type { Store } from './store.ts';
+
+/** What an attempt commits. */
+type PointToCommit = {
+  readonly store: Store;
+  readonly kit: RecoveryKit;
+  readonly draft: Omit<ManifestDraft, 'restoreGuide'>;
+  readonly now?: Date | undefined;
+};
 
 /**
  * Writes RESTORE.md and commits the manifest that names it.
- * Idempotent because: a point that another attempt has committed keeps the RESTORE.md of its manifest. It has one place, and the
+ * Idempotent because: a point that another attempt has committed keeps the RESTORE.md of its manifest. It has one place, and
  * attempts write over each other's there: the last thing that each does is to compare it with the manifest.
  * Throws: ObjectExists (ten other writers were faster), ArtifactDigestMismatch (the store has another RESTORE.md), Store*.
  */
-export async function commitPoint(of: {
-  store: Store;
-  kit: RecoveryKit;
-  draft: Omit<ManifestDraft, 'restoreGuide'>;
-  now?: Date | undefined;
-}): Promise<CommittedManifest> {
-  const { store, kit, draft, now } = of;
-  const restoreGuide = await writeRestoreGuide({ store, kit, ...subjectOf(draft) });
-  const committed = await commitManifest({ store, kit, draft: { ...draft, restoreGuide }, now });
-  const { key, sha256 } = committed.manifest.restoreGuide;
-  if (restoreGuide.sha256 !== sha256 || sha256Of(await store.get(key)) !== sha256)
-    await writeRestoreGuide({ store, kit, ...subjectOf(committed.manifest) });
+export async function commitPoint(of: PointToCommit): Promise<CommittedManifest> {
+  const { store, kit } = of;
+  const committed = await commitWithGuide(of).catch(async (error: unknown) => {
+    // another attempt has written its own between our writing and reading ours
+    const isOverwritten = error instanceof LifeboatFailure && error.code === 'ArtifactDigestMismatch';
+    const found = isOverwritten ? await findCommitted(of) : undefined;
+    if (found === undefined) throw error;
+    return found;
+  });
+  await keepRestoreGuide({ store, kit, ...subjectOf(committed.manifest) });
   return committed;
+}
+
+async function commitWithGuide({ store, kit, draft, now }: PointToCommit): Promise<CommittedManifest> {
+  const restoreGuide = await writeRestoreGuide({ store, kit, ...subjectOf(draft) });
+  return await commitManifest({ store, kit, draft: { ...draft, restoreGuide }, now });
+}
+
+/** The manifest of the point, where another attempt has committed it. */
+async function findCommitted({ store, kit, draft }: PointToCommit): Promise<CommittedManifest | undefined> {
+  const chain = await readChain({ store, trustedKeys: [kit.signing.publicKey], release: draft.release });
+  const own = chain.find(({ document }) => document?.id === draft.id);
+  return own?.document === undefined ? undefined : { manifest: own.document, sha256: own.sha256 };
 }
 
 function subjectOf(of: Pick<Manifest, 'release' | 'id' | 'capturedAt' | 'components' | 'plan'>): GuideSubject {

@@ -92,14 +92,33 @@ rm -f ../key.txt
 `;
 }
 
+/** What a guide is made of. */
+type GuideToKeep = GuideSubject & { readonly store: Store; readonly kit: RecoveryKit };
+
 /**
  * Writes RESTORE.md, its detached ed25519 signature (RESTORE.md.sig) and the list of digests (SHA256SUMS) into the point's
  * folder. Idempotent because: the same point gives the same text, and an ed25519 signature of it is always the same.
  * @returns what the manifest says of it
  */
-export async function writeRestoreGuide(
-  of: GuideSubject & { readonly store: Store; readonly kit: RecoveryKit },
-): Promise<Manifest['restoreGuide']> {
+export async function writeRestoreGuide(of: GuideToKeep): Promise<Manifest['restoreGuide']> {
+  const { key, text, signature, objects } = guideObjects(of);
+  for (const [name, bytes] of objects) await putProven(of.store, name, bytes);
+  return { key, sha256: createHash('sha256').update(text).digest('hex'), signature: signature.toString('base64') };
+}
+
+/** Writes those objects of a guide again that are others than its point gives. */
+export async function keepRestoreGuide(of: GuideToKeep): Promise<void> {
+  for (const [name, bytes] of guideObjects(of).objects)
+    if (!bytes.equals(await of.store.get(name))) await of.store.put(name, bytes);
+}
+
+/** The objects of a guide, RESTORE.md last. */
+function guideObjects(of: GuideToKeep): {
+  key: string;
+  text: Buffer;
+  signature: Buffer;
+  objects: readonly (readonly [string, Buffer])[];
+} {
   const { store, kit } = of;
   const prefix = pointPrefix(of.release, of.point);
   const key = `${prefix}/RESTORE.md`;
@@ -112,10 +131,17 @@ export async function writeRestoreGuide(
     }),
   );
   const signature = signBytes(kit, text);
-  await putProven(store, `${prefix}/SHA256SUMS`, Buffer.from(checksumLines(of, prefix)));
-  await putProven(store, `${key}.sig`, signature);
-  await putProven(store, key, text);
-  return { key, sha256: createHash('sha256').update(text).digest('hex'), signature: signature.toString('base64') };
+  const sums = Buffer.from(checksumLines(of, prefix));
+  return {
+    key,
+    text,
+    signature,
+    objects: [
+      [`${prefix}/SHA256SUMS`, sums],
+      [`${key}.sig`, signature],
+      [key, text],
+    ],
+  };
 }
 
 /** Writes an object and reads it back. @throws ArtifactDigestMismatch where the store has other bytes */
