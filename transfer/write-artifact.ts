@@ -6,6 +6,7 @@ import type { Packer } from './packing/stream-packer.ts';
 import type { ByteSource, EndProofKind } from './source.ts';
 import { readEnd, readSource, type SourceBounds, stopSource } from './source-reader.ts';
 import type { Store } from './store.ts';
+import { assertKey } from './store-key.ts';
 import type { TrailerRule } from './trailers/trailer.ts';
 import { trailerCheck } from './trailers/trailer-check.ts';
 
@@ -48,7 +49,8 @@ const defaults = { level: 1, stallMs: 120_000, segmentBytes: 1024 ** 3, frameByt
  * Stores a stream as an artifact, and returns only when its end is proven: source → sha256 → zstd → age → store.
  * On a failure nothing of it stays in the store and the source is cancelled.
  * Idempotent because: a second attempt first takes away what the first one left under this name.
- * Throws: DumpFailed, DumpEndedEarly, DumpStalled, CaptureToolMissing, DiskFull, RecipientInvalid, Store*; the signal's reason.
+ * Throws: DumpFailed, DumpEndedEarly, DumpStalled, CaptureToolMissing, DiskFull, RecipientInvalid, InputInvalid (a name that no
+ * store can keep), Store*; the signal's reason.
  */
 export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
   const {
@@ -64,6 +66,7 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
   const segments = new SegmentStore({ store, folder, recipients: of.recipients, frameBytes });
   const packer = openPacker({ level, segmentBytes, frameBytes }, segments, of.engine);
   try {
+    assertKey(`${folder}/0001.zst.age`);
     await takeAway(store, folder);
     const { plainBytes, plainSha256, endProof } = await pass(of, packer);
     const stored = await orAborted(segments.finish(), of.signal);

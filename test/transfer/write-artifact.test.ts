@@ -243,6 +243,16 @@ describe.each(['inline', 'threads'] as const)('writeArtifact, when the end is no
     expect(await contentsOf(store)).toEqual([]);
   });
 
+  it.each(['a\0b', '../up', 'a//b'])(
+    'refuses the name %j before the store is touched, and ends the source',
+    async (name) => {
+      const source = bytesSource(plain);
+      const untouched = {} as Store;
+      await expect(writeArtifact(toWrite(untouched, source, { name }))).rejects.toMatchObject({ code: 'InputInvalid' });
+      expect(source.cancelled).toBe(true);
+    },
+  );
+
   it.each(['trailer', 'count', 'digest'] as const)('demands the proof %s where the plan does', async (kind) => {
     const store = testStore();
     await expect(writeArtifact(toWrite(store, bytesSource(plain), { minimumProofs: [kind] }))).rejects.toMatchObject({
