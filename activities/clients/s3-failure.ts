@@ -7,7 +7,6 @@ const denied = new Set([
   'ExpiredToken',
   'InvalidToken',
   'TokenRefreshRequired',
-  'RequestTimeTooSkewed',
   'AllAccessDisabled',
   'AccountProblem',
   'CredentialsProviderError',
@@ -74,6 +73,7 @@ function codeOf(error: S3Error): FailureCode | undefined {
   const status = statusOf(error);
   if (error.name === 'NoSuchBucket' || error.name === 'PermanentRedirect' || status === 301) return 'StoreNotFound';
   if (error.name === 'NoSuchKey') return 'ObjectNotFound';
+  if (error.name === 'RequestTimeTooSkewed') return 'ClockSkew';
   if (denied.has(error.name) || status === 401 || status === 403) return 'StoreDenied';
   if (full.has(error.name) || status === 507) return 'StoreFull';
   if (error.name === 'PreconditionFailed' || status === 412) return 'ObjectExists';
