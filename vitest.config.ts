@@ -1,12 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Suites by what they need. `unit`, `models`, `workflows` and `charts` need nothing but the machine, the others the sandbox.
+ * Suites by what they need. `unit`, `models`, `workflows`, `seeded` and `charts` need nothing but the machine, the others the
+ * sandbox.
  * `npm test` runs them all, see test/run.ts.
  */
 const suites = {
   unit: ['test/{model,transfer,activities,workers,cli,scripts,sandbox}/**/*.test.ts', 'test/conformance/store.test.ts'],
   models: ['test/models/*.test.ts'],
+  seeded: ['test/seeded/*.test.ts'],
   workflows: ['test/workflows/**/*.test.ts'],
   charts: ['test/charts/**/*.test.ts'],
   conformance: ['test/conformance/methods*.test.ts'],
@@ -16,7 +18,14 @@ const suites = {
 };
 
 /** Files at once, by suite: they wait for servers. What replaces the shared Temporal server, or is timed, runs alone. */
-const filesAtOnce: Readonly<Record<string, number>> = { conformance: 3, faults: 3, e2e: 3, charts: 1, alone: 1 };
+const filesAtOnce: Readonly<Record<string, number>> = {
+  seeded: 2,
+  conformance: 3,
+  faults: 3,
+  e2e: 3,
+  charts: 1,
+  alone: 1,
+};
 
 export default defineConfig({
   test: {

@@ -7,12 +7,13 @@ import { bringUp } from '../sandbox/sandbox.ts';
 const rounds: readonly (readonly string[])[] = [
   ['unit', 'models'],
   ['workflows'],
+  ['seeded'],
   ['charts'],
   ['e2e', 'conformance', 'faults'],
   ['alone'],
 ];
 const nameWidth = Math.max(...rounds.map((round) => round.join(' + ').length));
-const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'models', 'workflows', 'charts']);
+const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'models', 'workflows', 'seeded', 'charts']);
 /** What `npm run check` has run: left out with `--checked`. */
 const inCheck: ReadonlySet<string> = new Set(['unit', 'models', 'workflows']);
 

@@ -9,6 +9,7 @@ import { openStore } from '../../activities/open-store.ts';
 import type { StoreConfig } from '../../model/platform.ts';
 import { startOwnObjectStore } from '../../sandbox/own-object-store.ts';
 import type { Store } from '../../transfer/store.ts';
+import { type FakeS3, startFakeS3 } from '../seeded/fake-s3.ts';
 
 const accessKeyId = 'lifeboat-test';
 const secretAccessKey = 'lifeboat-test-secret';
@@ -79,6 +80,26 @@ export async function s3Stores(): Promise<TestStores> {
     config,
     open: async () => openStore(await config(), credentials),
     stop: async () => (await server)?.stop(),
+  };
+}
+
+/** The fake of test/seeded: what the seeded experiments rest on keeps the same contract. */
+export function fakeS3Stores(): TestStores {
+  const servers: FakeS3[] = [];
+  const start = async (): Promise<FakeS3> => {
+    const server = await startFakeS3();
+    servers.push(server);
+    return server;
+  };
+  return {
+    name: 's3 of the fake',
+    skipped: undefined,
+    credentials: { accessKeyId, secretAccessKey },
+    config: async () => (await start()).config,
+    open: async () => (await start()).open(),
+    stop: async () => {
+      for (const server of servers) await server.stop();
+    },
   };
 }
 
