@@ -65,8 +65,18 @@ export function s3Failure(error: unknown, doing: string, subject?: string): unkn
   if (error instanceof LifeboatFailure || !(error instanceof Error)) return error;
   const code = codeOf(error);
   if (code === undefined) return error;
-  const said = `${error.name === 'Error' ? String((error as S3Error).code) : error.name}${error.message === '' || error.message === error.name ? '' : `, ${error.message.slice(0, 200)}`}`;
-  return failure(code, { message: `${doing}: ${said}`, cause: error, ...(subject === undefined ? {} : { subject }) });
+  return failure(code, {
+    message: `${doing}: ${saidBy(error)}`,
+    cause: error,
+    ...(subject === undefined ? {} : { subject }),
+  });
+}
+
+/** What an error says of its cause. The answer to a HEAD has no body: its status is all there is. */
+function saidBy(error: S3Error): string {
+  if (error.name === 'Unknown' || error.name === 'UnknownError') return `HTTP ${String(statusOf(error))}`;
+  const name = error.name === 'Error' ? String(error.code) : error.name;
+  return error.message === '' || error.message === error.name ? name : `${name}, ${error.message.slice(0, 200)}`;
 }
 
 function codeOf(error: S3Error): FailureCode | undefined {
