@@ -92,7 +92,16 @@ function numberField(field: Buffer): number | undefined {
   return digits === undefined ? undefined : Number.parseInt(digits === '' ? '0' : digits, 8);
 }
 
+/** Record by record: a name or an attribute may hold what looks like one. */
 function paxSizeOf(records: Buffer): number | undefined {
-  const found = /(?:^|\n)[0-9]+ size=([0-9]+)\n/.exec(records.toString('latin1'))?.[1];
-  return found === undefined ? undefined : Number(found);
+  let size: number | undefined;
+  for (let at = 0; at < records.byteLength; ) {
+    const space = records.indexOf(0x20, at);
+    const length = Number(records.toString('latin1', at, space));
+    if (space === -1 || !(length > 0)) return size;
+    const found = /^size=([0-9]+)\n$/.exec(records.toString('latin1', space + 1, at + length))?.[1];
+    if (found !== undefined) size = Number(found);
+    at += length;
+  }
+  return size;
 }

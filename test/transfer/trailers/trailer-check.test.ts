@@ -223,6 +223,13 @@ describe.skipIf(missingTools('the tar trailer', 'tar'))('tar', () => {
     expect(verdictOf(Buffer.concat([tar, tar]), { kind: 'tar' }).end).toBe('cut');
   });
 
+  it('is not misled by a name that holds what looks like a size', () => {
+    const name = `${'n'.repeat(200)}\n11 size=7\n`;
+    writeFileSync(join(folder, name), randomBytes(3_000));
+    const tar = execFileSync('tar', ['--format=pax', '-cf', '-', '--', name], { cwd: folder });
+    expect(verdictOf(tar, { kind: 'tar' })).toEqual({ end: 'whole' });
+  });
+
   it('takes an empty archive as whole, and no bytes as cut', () => {
     expect(verdictOf(Buffer.alloc(1_024), { kind: 'tar' })).toEqual({ end: 'whole' });
     expect(verdictOf(Buffer.alloc(0), { kind: 'tar' }).end).toBe('cut');
