@@ -131,11 +131,12 @@ export function streamFromPod(
   return {
     bytes: stream.bytes,
     cancel: () => {
-      child.kill('SIGTERM');
       // it has not ended before what it wrote is read
-      child.stdout.resume();
+      stream.drop();
+      child.kill('SIGTERM');
     },
     end: async (): Promise<EndReport> => {
+      stream.drop();
       const { exitCode } = await child.ended;
       signal?.throwIfAborted();
       stderr += partial;

@@ -9,6 +9,8 @@ export type PodStream = {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** What the packed bytes were not: set where they ended early or were damaged on their way. */
   readonly problem: () => string | undefined;
+  /** Lets the stream come to its end where nobody reads it to there. */
+  readonly drop: () => void;
 };
 
 /**
@@ -17,10 +19,17 @@ export type PodStream = {
  */
 export function openPodStream(stdout: Readable, nonce: string): PodStream {
   let problem: string | undefined;
+  // Of a process that ends before anybody reads, Node throws the output away, unless somebody waits for it.
+  const waiting = (): void => undefined;
+  stdout.on('readable', waiting);
   return {
     problem: () => problem,
+    drop: () => {
+      stdout.off('readable', waiting).resume();
+    },
     bytes: (async function* () {
       const { encoding, rest } = await readHeader(stdout, nonce);
+      stdout.off('readable', waiting);
       if (encoding === undefined) {
         problem = 'no byte of the command arrived';
         return;

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { readPodClock, runInPod, streamFromPod, streamToPod } from '../../../activities/executors/pod-exec.ts';
@@ -75,6 +77,8 @@ describe('streamFromPod', () => {
     expect(bytes.byteLength).toBeLessThan(expected.byteLength);
     expect(report.digestSha256).not.toBe(sha256(bytes));
     expect(report.lastLine).toBeTruthy();
+  });
+
   it('keeps every byte for a reader that comes late', async () => {
     const source = streamFromPod(await localKubectl(), localPod, ['seq', '1', '200000']);
     await pause(300);
@@ -93,6 +97,33 @@ describe('streamFromPod', () => {
 
     expect((await source.end()).statusSeen).toBe(false);
   });
+
+  it('keeps what the command wrote for a reader who comes after its end', async () => {
+    const source = streamFromPod(await localKubectl(), localPod, ['echo', 'early']);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+
+    expect((await drain(source.bytes)).toString()).toBe('early\n');
+    expect(await source.end()).toMatchObject({ exitCode: 0, digestSha256: sha256('early\n') });
+  });
+
+  it('can be piped', async () => {
+    const source = streamFromPod(await localKubectl(), localPod, ['seq', '1', '100000']);
+    const through = new PassThrough();
+    const [bytes] = await Promise.all([drain(through), pipeline(source.bytes, through)]);
+
+    expect(await source.end()).toMatchObject({ exitCode: 0, digestSha256: sha256(bytes) });
+  }, 20_000);
+
+  it('ends where it is cancelled, whether anybody reads or not', async () => {
+    for (const isRead of [false, true]) {
+      const source = streamFromPod(await localKubectl(), localPod, ['sh', '-c', 'seq 1 1000000']);
+      const reading = isRead ? source.bytes[Symbol.asyncIterator]() : undefined;
+      await reading?.next();
+      source.cancel();
+      await reading?.return?.();
+      await source.end();
+    }
+  }, 20_000);
 
   it('tells the exit code and the last line of a command that fails', async () => {
     const source = streamFromPod(await localKubectl(), localPod, [
