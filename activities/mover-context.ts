@@ -48,18 +48,23 @@ export function captureMover(
 ): CaptureMover {
   const { prefix, keep } = of;
   return {
-    capture: async (name, { facts, tolerated, ...command }, rules) => {
+    capture: async (name, { facts, index, tolerated, ...command }, rules) => {
       const { minimumProofs, trailer, restoreCommand } = rules;
       const target = targetOf(backends, prefix, `${context.component.name}.${name}`);
       const done = await moving(backends, context, name, command, {
         ...{ kind: 'capture', store: await storeAccess(backends), target },
         ...{ minimumProofs: [...minimumProofs], restoreCommand, trailer, facts, tolerated },
+        ...(index === true ? { index: `${context.component.name}.index` } : {}),
       });
       if (done.artifact === undefined) throw new Error(`capture ${target.name}: the mover names no artifact`);
       assertOwn(done.artifact, target);
       const { artifact, startedAt, totals = {} } = done;
       const read = done.facts === undefined ? {} : await takeFacts(backends, done.facts, target);
       keep(artifact);
+      if (done.index !== undefined) {
+        assertOwn(done.index, { prefix, name: `${context.component.name}.index` });
+        keep(done.index);
+      }
       return { startedAt, facts: read, totals, tolerated: done.tolerated };
     },
   };
@@ -109,7 +114,7 @@ async function moving(
     return await runMover({ backends, workload, command, job, generation, run, progress, signal });
   } catch (error) {
     // One that was killed has taken nothing back.
-    if (job.kind !== 'restore') await takeAway(backends, job.target);
+    if (job.kind !== 'restore') await takeAway(backends, job.target, job.kind === 'capture' ? job.index : undefined);
     throw error;
   }
 }
@@ -138,8 +143,13 @@ function assertOwn({ name, segments }: Artifact, target: { prefix: string; name:
   throw new Error(`take over what a mover stored: ${name} is not ${folder}`);
 }
 
-async function takeAway({ store }: Backends, { prefix, name }: { prefix: string; name: string }): Promise<void> {
-  for (const folder of [`${prefix}/${name}/`, `${prefix}/${name}-facts/`]) {
+async function takeAway(
+  { store }: Backends,
+  { prefix, name }: { prefix: string; name: string },
+  index: string | undefined,
+): Promise<void> {
+  for (const stored of [name, `${name}-facts`, ...(index === undefined ? [] : [index])]) {
+    const folder = `${prefix}/${stored}/`;
     await store.abortOpenUploads(folder);
     for await (const { key } of store.list(folder)) await deleteIfAllowed(store, key);
   }

@@ -44,7 +44,7 @@ export type FactsReader = z.infer<typeof FactsReader>;
 
 /** What a mover does with the bytes of the command beside it. */
 export const MoverJob = z.discriminatedUnion('kind', [
-  /** Stores what the command writes; with `facts`, these too, as the artifact `<name>-facts`. */
+  /** Stores what the command writes; with `facts`, these too, as the artifact `<name>-facts`; with `index`, that by this name. */
   z.strictObject({
     kind: z.literal('capture'),
     store: StoreAccess,
@@ -52,6 +52,8 @@ export const MoverJob = z.discriminatedUnion('kind', [
     minimumProofs: z.array(z.enum(['status', 'trailer', 'count', 'digest'])),
     trailer: TrailerRule.optional(),
     facts: FactsReader.optional(),
+    /** `<component>.<stream>` of an index of the archive; facts are read too then. */
+    index: z.string().optional(),
     restoreCommand: z.string(),
     /** An exit code of the command that counts as 0 where its last line fits. */
     tolerated: z.strictObject({ exitCode: z.number().int(), lastLine: z.string() }).optional(),
@@ -87,6 +89,7 @@ export const MoverReport = z.discriminatedUnion('outcome', [
     artifact: Artifact.optional(),
     /** The facts of the stream, canonical JSON. */
     facts: Artifact.optional(),
+    index: Artifact.optional(),
     totals: FactTotals.optional(),
     /** The command ended by the exit code that is tolerated. */
     tolerated: z.boolean().default(false),

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { fileExists } from '../workers/tools/file-exists.ts';
 import { type Progress, run, timed } from './run.ts';
 
-/** Programs of Debian's that the sandbox runs, and the package of each. */
+/** Programs of Debian's that the sandbox and the tests run, and the package of each. */
 const programs: Readonly<Record<string, string>> = {
   '/usr/bin/containerd': 'containerd',
   '/usr/sbin/runc': 'runc',
@@ -16,6 +16,9 @@ const programs: Readonly<Record<string, string>> = {
   '/usr/bin/catatonit': 'catatonit',
   '/usr/bin/socat': 'socat',
   '/usr/bin/curl': 'curl',
+  '/usr/bin/setfattr': 'attr',
+  '/usr/bin/setfacl': 'acl',
+  '/bin/busybox': 'busybox',
 };
 
 /** Ways out where the native sandbox cannot run. */

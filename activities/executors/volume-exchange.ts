@@ -41,8 +41,11 @@ mkdir -p $work/new $work/old
 echo empty
 `;
 
-/** Extracts stdin beside the live entries. Only root can give files to others; everybody else owns what he extracts. */
-export const extractScript = 'exec tar -C "$1/.lifeboat-restore/new" -xpf - --numeric-owner';
+/**
+ * Extracts stdin beside the live entries. Only root can give files to others; everybody else owns what he extracts.
+ * Arguments: directory, more options of tar.
+ */
+export const extractScript = 'work=$1/.lifeboat-restore/new; shift; exec tar -C "$work" -xpf - --numeric-owner "$@"';
 
 /** Moves the old entries away, then the new ones into place, then deletes the old ones. Arguments: directory, generation. */
 export const exchangeEntriesScript = `

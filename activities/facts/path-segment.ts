@@ -22,6 +22,14 @@ export function fromPathSegment(segment: string): string {
   return segment.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
+/** The bytes of the name or path that a path of facts stands for. */
+export function pathBytes(segment: string): Buffer {
+  const parts = segment.split(/%([0-9A-F]{2})/);
+  return Buffer.concat(
+    parts.map((part, index) => (index % 2 === 0 ? Buffer.from(part) : Buffer.from([Number.parseInt(part, 16)]))),
+  );
+}
+
 function isSpecial(byte: number, slash: 'keep' | 'escape'): boolean {
   return byte < 0x20 || byte === 0x7f || byte === 0x25 || (byte === 0x2f && slash === 'escape');
 }

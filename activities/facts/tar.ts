@@ -16,6 +16,14 @@ export type TarMember = {
   readonly sizeBytes: number;
   readonly sha256: string | undefined;
   readonly target: Buffer | undefined;
+  /** Seconds since 1970, with a fraction where the archive has one. */
+  readonly mtime: number;
+  /** Where its content begins in the stream. */
+  readonly at: number;
+  /** SHA-256 of the extended attributes that the archive carries of it; undefined where it carries none. */
+  readonly attributes: string | undefined;
+  /** The same of its ACLs. */
+  readonly acl: string | undefined;
 };
 
 const types: Readonly<Record<string, TarMember['type']>> = {
@@ -28,6 +36,18 @@ const types: Readonly<Record<string, TarMember['type']>> = {
   '4': 'block',
   '5': 'directory',
   '6': 'pipe',
+};
+
+/** What headers before that of a member say of it. */
+type Extended = {
+  path?: Buffer;
+  target?: Buffer;
+  size?: number;
+  uid?: number;
+  gid?: number;
+  mtime?: number;
+  /** Extended attributes and ACLs, by their key. */
+  records?: ReadonlyMap<string, Buffer>;
 };
 
 /** Takes the content of a file in pieces. */
@@ -43,9 +63,11 @@ export function* readTar(
   visit: (member: TarMember) => void,
   contentOf: (path: Buffer) => TakeContent | undefined = () => undefined,
 ): Parser<void> {
-  let long: { path?: Buffer; target?: Buffer; size?: number; uid?: number; gid?: number } = {};
+  let long: Extended = {};
+  let at = 0;
   for (;;) {
     const header = Buffer.from(yield blockBytes);
+    at += blockBytes;
     if (header.every((byte) => byte === 0)) {
       while ((yield -65_536).byteLength > 0);
       return;
@@ -56,6 +78,7 @@ export function* readTar(
     if ('LKxg'.includes(kind)) {
       const content = Buffer.from(yield stated);
       yield padding(stated);
+      at += stated + padding(stated);
       if (kind === 'L') long.path = upToZero(content);
       else if (kind === 'K') long.target = upToZero(content);
       else if (kind === 'x') long = { ...long, ...paxRecords(content) };
@@ -76,7 +99,12 @@ export function* readTar(
       sha256,
       target:
         type === 'hardlink' || type === 'symlink' ? (long.target ?? upToZero(header.subarray(157, 257))) : undefined,
+      mtime: long.mtime ?? number(header.subarray(136, 148)),
+      at,
+      attributes: recordsDigest(long.records, 'SCHILY.xattr.'),
+      acl: recordsDigest(long.records, 'SCHILY.acl.'),
     });
+    at += sizeBytes + padding(sizeBytes);
     long = {};
   }
 }
@@ -100,11 +128,13 @@ export type TarFacts = { readonly visit: (member: TarMember) => void; facts(): F
 /**
  * Facts of an archive: `file/<path>` → type, mode, owner, size and digest, or target. Not those of the top, which belongs
  * to the volume, and of a symbolic link not its mode, which no system keeps alike. Of names for one file the first by the
- * alphabet has its facts, and the others lead to it: which of them tar meets first is chance.
+ * alphabet has its facts, and the others lead to it: which of them tar meets first is chance. `attributes/<path>` and
+ * `acl/<path>` → digest of its extended attributes and of its ACLs, where the archive carries any.
  */
 export function gatherTarFacts(): TarFacts {
   const facts = new Map<string, string>();
   const links = new Map<string, string[]>();
+  const carried = { attributes: new Map<string, string>(), acl: new Map<string, string>() };
   const totals = { files: 0, bytes: 0 };
   return {
     totals,
@@ -115,16 +145,28 @@ export function gatherTarFacts(): TarFacts {
       const path = pathSegment(member.path, 'keep');
       if (member.type === 'hardlink') {
         const target = pathSegment(trimmed(member.target ?? Buffer.alloc(0)), 'keep');
-        links.set(target, [...(links.get(target) ?? []), path]);
+        const known = links.get(target);
+        if (known === undefined) links.set(target, [path]);
+        else known.push(path);
       } else facts.set(path, memberFact(member));
+      if (member.attributes !== undefined) carried.attributes.set(path, member.attributes);
+      if (member.acl !== undefined) carried.acl.set(path, member.acl);
     },
     facts: () => {
       for (const [target, others] of links) {
         const [first = target, ...rest] = [target, ...others].sort();
         facts.set(first, facts.get(target) ?? `hardlink ${target}`);
         for (const other of rest) facts.set(other, `hardlink ${first}`);
+        for (const digests of Object.values(carried)) {
+          const known = digests.get(target);
+          for (const name of [target, ...others]) digests.delete(name);
+          if (known !== undefined) digests.set(first, known);
+        }
       }
-      return Object.fromEntries([...facts].map(([path, fact]) => [`file/${path}`, fact]));
+      const all: [string, string][] = [...facts].map(([path, fact]) => [`file/${path}`, fact]);
+      for (const [kind, digests] of Object.entries(carried))
+        for (const [path, digest] of digests) all.push([`${kind}/${path}`, digest]);
+      return Object.fromEntries(all);
     },
   };
 }
@@ -152,7 +194,8 @@ function ustarPath(header: Buffer): Buffer {
   return prefix.byteLength === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name]);
 }
 
-function trimmed(path: Buffer): Buffer {
+/** A path without `./` in front and `/` behind; empty for `.`. */
+export function trimmed(path: Buffer): Buffer {
   let from = 0;
   let to = path.byteLength;
   while (path[from] === 0x2e && path[from + 1] === 0x2f) from += 2;
@@ -160,10 +203,14 @@ function trimmed(path: Buffer): Buffer {
   return to - from === 1 && path[from] === 0x2e ? Buffer.alloc(0) : path.subarray(from, to);
 }
 
-/** Octal digits, or a big-endian number whose first bit is set. */
+/** Octal digits, or a big-endian number in two's complement behind a first bit that is set. */
 function number(field: Buffer): number {
-  if (((field[0] as number) & 0x80) !== 0)
-    return field.reduce((sum, byte, index) => sum * 256 + (index === 0 ? byte & 0x7f : byte), 0);
+  const first = field[0] as number;
+  if ((first & 0x80) !== 0) {
+    const sign = 1n << BigInt(field.byteLength * 8 - 1);
+    const value = BigInt(`0x${field.toString('hex')}`) - sign;
+    return Number((first & 0x40) === 0 ? value : value - sign);
+  }
   const digits = /^[ \0]*([0-7]*)/.exec(field.toString('latin1'))?.[1] ?? '';
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
@@ -175,8 +222,9 @@ function requireChecksum(header: Buffer): void {
   if (sum !== number(header.subarray(148, 156))) throw new Error('a tar header is damaged');
 }
 
-function paxRecords(content: Buffer): { path?: Buffer; target?: Buffer; size?: number; uid?: number; gid?: number } {
-  const found: { path?: Buffer; target?: Buffer; size?: number; uid?: number; gid?: number } = {};
+function paxRecords(content: Buffer): Extended {
+  const found: Extended = {};
+  const records = new Map<string, Buffer>();
   for (let at = 0; at < content.byteLength; ) {
     const space = content.indexOf(0x20, at);
     const length = Number(content.toString('latin1', at, space));
@@ -186,9 +234,21 @@ function paxRecords(content: Buffer): { path?: Buffer; target?: Buffer; size?: n
     const key = content.toString('latin1', space + 1, equals);
     if (key === 'path') found.path = Buffer.from(value);
     else if (key === 'linkpath') found.target = Buffer.from(value);
-    else if (key === 'size' || key === 'uid' || key === 'gid') found[key] = Number(value.toString('latin1'));
+    else if (key === 'size' || key === 'uid' || key === 'gid' || key === 'mtime')
+      found[key] = Number(value.toString('latin1'));
+    else if (key.startsWith('SCHILY.xattr.') || key.startsWith('SCHILY.acl.')) records.set(key, Buffer.from(value));
     else if (key.startsWith('GNU.sparse.')) throw new Error('sparse members are not known to this Lifeboat');
     at += length;
   }
-  return found;
+  return records.size === 0 ? found : { ...found, records };
+}
+
+/** The same for the same records of a kind, in whatever order a file system lists them. */
+function recordsDigest(records: ReadonlyMap<string, Buffer> | undefined, prefix: string): string | undefined {
+  const ofKind = [...(records ?? [])].filter(([key]) => key.startsWith(prefix));
+  if (ofKind.length === 0) return undefined;
+  const sum = createHash('sha256');
+  for (const [key, value] of ofKind.sort(([one], [other]) => (one < other ? -1 : 1)))
+    sum.update(`${key}\0${String(value.byteLength)}\0`).update(value);
+  return sum.digest('hex');
 }

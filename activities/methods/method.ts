@@ -52,11 +52,15 @@ export type MovedStream = {
 
 /** Captures by a mover: in its pod a command of the workload's image and the data path, and between them the bytes. */
 export type CaptureMover = {
-  /** Stores what a command writes as `<component>.<name>`, proven; with `facts`, these are read from the bytes as they pass. */
+  /**
+   * Stores what a command writes as `<component>.<name>`, proven; with `facts`, these are read from the bytes as they pass;
+   * with `index`, one of the archive is stored as `<component>.index`.
+   */
   capture(
     name: string,
     of: MovedCommand & {
       readonly facts?: FactsReader;
+      readonly index?: boolean;
       readonly tolerated?: { readonly exitCode: number; readonly lastLine: string };
     },
     rules: Omit<StreamRules, 'tap'>,

@@ -6,8 +6,18 @@ import type { PodAddress } from '../clients/kubectl.ts';
 import { claimAt } from '../executors/beside-workload.ts';
 import { readArchiveInPod, replaceDirectory } from '../executors/directory-restore.ts';
 import { withHelperPod } from '../executors/helper-pod.ts';
+import { giveLinksOwners } from '../executors/link-owners.ts';
 import { readPodClock, streamFromPod } from '../executors/pod-exec.ts';
 import { storedToPod } from '../executors/stored-stream.ts';
+import {
+  archiveFlags,
+  type CarriedAttributes,
+  carriedBy,
+  extractFlags,
+  type FoundAttributes,
+  findAttributes,
+} from '../executors/tar-attributes.ts';
+import { formatArchiveIndex, gatherArchiveIndex, indexRestoreCommand } from '../facts/archive-index.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import { fed, pushParser } from '../facts/push-parser.ts';
 import { gatherTarFacts, readTar } from '../facts/tar.ts';
@@ -25,8 +35,9 @@ const Options = z.strictObject({
 type Options = z.infer<typeof Options>;
 
 /**
- * A directory of a volume, as one tar stream. Facts are read from the captured bytes while they pass: every path with
- * type, mode, owner, size and digest.
+ * A directory of a volume, as one tar stream, with an index of where each path lies in it. Facts are read from the captured
+ * bytes while they pass: every path with type, mode, owner, size and digest. Attributes of `user.` and ACLs are carried where
+ * files have some and the tar of the image is GNU's; a note says what is not kept. Holes of sparse files come back as zeros.
  * A service that writes meanwhile makes it fail, unless the plan's quiesce holds the writers or the workload is stopped.
  * Restore: into a directory of ours on the same volume, compared there; then the old entries are moved away and the new
  * ones into place, and only then the old ones are deleted. Idempotent because: the marker `.lifeboat-generation` names
@@ -51,17 +62,24 @@ export const volumeArchive: Method<Options> = {
       const capturedAt = await readPodClock(backends.access, pod, context.signal);
       context.progress(`archive ${options.mountPath}`);
       const gathered = gatherTarFacts();
-      const parser = pushParser(readTar(gathered.visit));
-      const notes: string[] = [];
-      const source = judged(
-        streamFromPod(backends.access, pod, archiveCommand(options), context.signal),
-        isHeld,
-        notes,
+      const index = gatherArchiveIndex();
+      const parser = pushParser(
+        readTar((member) => {
+          gathered.visit(member);
+          index.visit(member);
+        }),
       );
-      await context.write('tar', source, { ...streamRules, tap: (chunk) => void fed(() => parser.push(chunk)) });
+      const { carries, notes } = await lookForAttributes(context, pod);
+      const command = archiveCommand(options, { carries });
+      const source = judged(streamFromPod(backends.access, pod, command, context.signal), isHeld, notes);
+      await context.write('tar', source, {
+        ...streamRules(carries),
+        tap: (chunk) => void fed(() => parser.push(chunk)),
+      });
       fed(() => {
         parser.end();
       });
+      await context.writeBytes('index', formatArchiveIndex(index.members), indexRestoreCommand);
       return { capturedAt, facts: gathered.facts(), totals: gathered.totals, notes };
     });
   },
@@ -74,7 +92,8 @@ export const volumeArchive: Method<Options> = {
         pod,
         directory: options.mountPath,
         generation: context.generation,
-        extract: async (command) => {
+        extract: async (plain) => {
+          const command = [...plain, ...extractFlags(carriedBy(context.capturedFacts))];
           if (mover !== undefined) {
             await mover.restore('tar', { command, mount: options.mountPath });
             return;
@@ -92,17 +111,20 @@ export const volumeArchive: Method<Options> = {
 
   async readFacts(context) {
     const { mover, options } = context;
-    const command = archiveCommand(options);
+    const command = archiveCommand(options, { carries: carriedBy(context.capturedFacts) });
     if (mover !== undefined) return await mover.readFacts({ command, mount: options.mountPath, facts: 'tar' });
     return await withRestorePod(context, async (pod) => await readFactsOf(context, pod, command));
   },
 };
 
-const streamRules = {
-  minimumProofs: ['status', 'trailer'],
-  trailer: { kind: 'tar' },
-  restoreCommand: 'tar -xpf - --numeric-owner   # in the empty directory, as root or as the owner of the files',
-} as const;
+function streamRules(carries: CarriedAttributes) {
+  const flags = extractFlags(carries).map((flag) => ` '${flag}'`);
+  return {
+    minimumProofs: ['status', 'trailer'],
+    trailer: { kind: 'tar' },
+    restoreCommand: `tar -xpf - --numeric-owner${flags.join('')}   # in the empty directory, as root or as the owner of the files`,
+  } as const;
+}
 
 const changedMeanwhile = /file changed as we read it|File removed before we read it|File shrank by/i;
 const noteOfChange = 'files changed while they were read, with the writers of the plan held';
@@ -116,13 +138,23 @@ async function captureByMover(
   mover: NonNullable<CaptureContext<Options>['mover']>,
   isHeld: boolean,
 ): Promise<Captured> {
-  const { mountPath } = context.options;
+  const { options } = context;
+  const { mountPath } = options;
+  const isStopped = context.component.captureWhile === 'stopped';
+  const { carries, notes } = await withPod(
+    context,
+    context.component.executor !== 'exec' || isStopped,
+    async (pod) => await lookForAttributes(context, pod),
+  );
   const tolerated = isHeld ? { tolerated: { exitCode: 1, lastLine: changedMeanwhile.source } } : {};
   const moved = await mover
     .capture(
       'tar',
-      { command: archiveCommand(context.options), mount: mountPath, isReadOnly: true, facts: 'tar', ...tolerated },
-      streamRules,
+      {
+        ...{ command: archiveCommand(options, { carries }), mount: mountPath, isReadOnly: true },
+        ...{ facts: 'tar', index: true, ...tolerated },
+      },
+      streamRules(carries),
     )
     .catch((error: unknown) => {
       if (error instanceof LifeboatFailure && error.code === 'DumpFailed' && changedMeanwhile.test(error.message))
@@ -130,7 +162,7 @@ async function captureByMover(
       throw error;
     });
   const { startedAt, facts, totals } = moved;
-  return { capturedAt: startedAt, facts, totals, notes: moved.tolerated ? [noteOfChange] : [] };
+  return { capturedAt: startedAt, facts, totals, notes: moved.tolerated ? [...notes, noteOfChange] : notes };
 }
 
 async function withPod<T>(
@@ -147,23 +179,30 @@ async function withPod<T>(
 
 /** A workload that is stopped while it is restored can be reached by a helper only, whatever captured it. */
 async function withRestorePod<T>(context: MethodContext<Options>, use: (pod: PodAddress) => Promise<T>): Promise<T> {
-  return await withPod(
-    context,
-    context.component.executor !== 'exec' || context.component.restoreWhile === 'stopped',
-    use,
-  );
+  return await withPod(context, restoresByHelper(context), use);
 }
 
-function archiveCommand({ mountPath, exclude }: Options, directory = mountPath): string[] {
-  return [
-    'tar',
-    '-C',
-    directory,
-    ...[...neverArchived, ...exclude].map((pattern) => `--exclude=${pattern}`),
-    '-cf',
-    '-',
-    '.',
-  ];
+function restoresByHelper({ component }: MethodContext<Options>): boolean {
+  return component.executor !== 'exec' || component.restoreWhile === 'stopped';
+}
+
+/** A pod of ours and that of a mover have no capabilities. */
+async function lookForAttributes(context: CaptureContext<Options>, pod: PodAddress): Promise<FoundAttributes> {
+  const { backends, options, mover, signal } = context;
+  const isBare = mover !== undefined || restoresByHelper(context);
+  const of = { access: backends.access, pod, directory: options.mountPath, signal, isBare };
+  return await findAttributes(of, excluded(options));
+}
+
+function excluded({ exclude }: Pick<Options, 'exclude'>): string[] {
+  return [...neverArchived, ...exclude].map((pattern) => `--exclude=${pattern}`);
+}
+
+function archiveCommand(
+  options: Options,
+  { directory = options.mountPath, carries }: { directory?: string; carries: CarriedAttributes },
+): string[] {
+  return ['tar', '-C', directory, ...archiveFlags(carries), ...excluded(options), '-cf', '-', '.'];
 }
 
 /** tar exits 1 when a file changed under it: harmless where writers were held, else the archive mixes two states. */
@@ -193,18 +232,19 @@ async function readFactsOf(
 }
 
 async function assertEqual(context: RestoreContext<Options>, pod: PodAddress, extracted: string): Promise<void> {
-  const { mover, options } = context;
+  const { mover, options, capturedFacts, backends, signal } = context;
   const { mountPath } = options;
-  const command = archiveCommand({ mountPath, exclude: [] }, extracted);
-  const restored =
+  const carries = carriedBy(capturedFacts);
+  const command = archiveCommand({ mountPath, exclude: [] }, { directory: extracted, carries });
+  const read = async (): Promise<Facts> =>
     mover === undefined
       ? await readFactsOf(context, pod, command)
       : await mover.readFacts({ command, mount: mountPath, facts: 'tar' });
-  const comparison = compareFacts(
-    context.capturedFacts,
-    restored,
-    componentRules(context.bound.plan.compare, context.component.name),
-  );
+  let restored = await read();
+  const at = { access: backends.access, pod, directory: extracted, signal };
+  if (await giveLinksOwners(at, capturedFacts, restored)) restored = await read();
+  const rules = componentRules(context.bound.plan.compare, context.component.name);
+  const comparison = compareFacts(capturedFacts, restored, rules);
   if (comparison.equal) return;
   throw failure('FactsDiffer', { message: `compare ${mountPath}: ${describeDifferences(comparison)}` });
 }

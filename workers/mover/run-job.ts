@@ -1,3 +1,4 @@
+import { formatArchiveIndex, gatherArchiveIndex, indexRestoreCommand } from '../../activities/facts/archive-index.ts';
 import { fed, pushParser } from '../../activities/facts/push-parser.ts';
 import { gatherTarFacts, readTar } from '../../activities/facts/tar.ts';
 import { openStore } from '../../activities/open-store.ts';
@@ -53,8 +54,11 @@ async function capture(job: JobOf<'capture'>, store: Store, { onPassed, signal }
     onProgress: onPassed,
     tap: facts?.take,
   });
-  const stored = facts === undefined ? {} : { facts: await storeFacts(job, store, facts), totals: facts.totals };
-  return { artifact, ...stored, tolerated };
+  if (facts === undefined) return { artifact, tolerated };
+  const stored = { artifact, facts: await storeFacts(job, store, facts), totals: facts.totals, tolerated };
+  if (job.index === undefined) return stored;
+  const of = { ...target, name: job.index, restoreCommand: indexRestoreCommand };
+  return { ...stored, index: await storeBytes(of, store, facts.index()) };
 }
 
 async function readFacts(job: JobOf<'read-facts'>, store: Store, { onPassed, signal }: During): Promise<Result> {
@@ -93,13 +97,26 @@ async function restore(job: JobOf<'restore'>, store: Store, { onPassed, signal }
 }
 
 /** Reads the facts of a stream as it passes. */
-type Gathering = { readonly take: (chunk: Uint8Array) => void; bytes(): Buffer; readonly totals: Done['totals'] };
+type Gathering = {
+  readonly take: (chunk: Uint8Array) => void;
+  /** The facts, after the last chunk. */
+  bytes(): Buffer;
+  /** The index, after the facts. */
+  index(): Buffer;
+  readonly totals: Done['totals'];
+};
 
 /** By what the bytes are read as. */
 const readers: Readonly<Record<FactsReader, () => Gathering>> = {
   tar: () => {
     const gathered = gatherTarFacts();
-    const parser = pushParser(readTar(gathered.visit));
+    const index = gatherArchiveIndex();
+    const parser = pushParser(
+      readTar((member) => {
+        gathered.visit(member);
+        index.visit(member);
+      }),
+    );
     return {
       take: (chunk) => void fed(() => parser.push(chunk)),
       bytes: () => {
@@ -108,16 +125,24 @@ const readers: Readonly<Record<FactsReader, () => Gathering>> = {
         });
         return canonicalBytes(gathered.facts());
       },
+      index: () => formatArchiveIndex(index.members),
       totals: gathered.totals,
     };
   },
 };
 
-async function storeFacts(of: Pick<JobOf<'capture'>, 'target'>, store: Store, facts: Gathering): Promise<Artifact> {
-  const { prefix, name, recipients } = of.target;
-  return await writeArtifact({
-    ...{ store, prefix, recipients, name: `${name}-facts`, source: memorySource(facts.bytes()) },
-    minimumProofs: ['count', 'digest'],
-    restoreCommand: 'cat',
-  });
+async function storeFacts(
+  { target }: Pick<JobOf<'capture'>, 'target'>,
+  store: Store,
+  facts: Gathering,
+): Promise<Artifact> {
+  return await storeBytes({ ...target, name: `${target.name}-facts`, restoreCommand: 'cat' }, store, facts.bytes());
+}
+
+async function storeBytes(
+  of: JobOf<'capture'>['target'] & { readonly restoreCommand: string },
+  store: Store,
+  bytes: Buffer,
+): Promise<Artifact> {
+  return await writeArtifact({ ...of, store, source: memorySource(bytes), minimumProofs: ['count', 'digest'] });
 }

@@ -25,7 +25,11 @@ describe('volumeArchive', () => {
   async function context(plan: object): Promise<MethodContext<Options>> {
     const tools = await mkdtemp(join(tmpdir(), 'lifeboat-tar-'));
     const says = 'tar: ./file: file changed as we read it';
-    await writeFile(join(tools, 'tar'), `#!/bin/sh\n/bin/tar "$@"; echo "${says}" >&2; exit 1\n`, { mode: 0o755 });
+    await writeFile(
+      join(tools, 'tar'),
+      `#!/bin/sh\n/bin/tar "$@" || exit\ncase "$*" in *" -cf - "*) echo "${says}" >&2; exit 1 ;; esac\n`,
+      { mode: 0o755 },
+    );
     const access = await localKubectl({ before: `PATH=${tools}:$PATH` });
     return {
       backends: { access } as MethodContext<Options>['backends'],
