@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { Facts } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
+import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { ComponentRecord, Manifest } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { readArtifact, readBytes, readPacked } from '../transfer/read-artifact.ts';
@@ -22,7 +23,10 @@ export function recordOf(manifest: Manifest, component: string): ComponentRecord
 }
 
 /** The facts that were captured with a component. */
-export async function readCapturedFacts(backends: Backends, record: Pick<ComponentRecord, 'facts'>): Promise<Facts> {
+export async function readCapturedFacts(
+  backends: Pick<Backends, 'store'> & { readonly kit: Pick<RecoveryKit, 'identity'> },
+  record: Pick<ComponentRecord, 'facts'>,
+): Promise<Facts> {
   const bytes = await readBytes({
     store: backends.store,
     artifact: record.facts,

@@ -31,6 +31,7 @@ export const failures = {
   PointExpired: plan(
     'Choose another point; `lifeboat points RELEASE` lists those that are kept, and `retention` in lifeboat.yaml says which.',
   ),
+  FileUnknown: plan('Name a path of the archive; `lifeboat points files ID PREFIX` lists them.'),
   ScheduleUnfit: plan('Correct `schedules` in lifeboat.yaml: more often, or with another objective.'),
   TimeoutTooShort: plan(
     'Start it again without an execution or run timeout, or with one that leaves room for people too; nothing was changed.',
@@ -103,6 +104,9 @@ export const failures = {
   ),
   ArtifactUnreadable: integrity(
     'The stored bytes do not decrypt or decompress; the point is damaged. Use another one.',
+  ),
+  PathUnsafe: integrity(
+    'The archive leads out of the directory that it is written to, so nothing was written; look at who can write to the volume.',
   ),
   ManifestInvalid: integrity('The manifest is damaged; the point cannot be trusted. Use another one.'),
   ManifestMissing: integrity('The point has no manifest; it was never committed or its manifest was removed.'),

@@ -10,6 +10,7 @@ import { readVerifications } from '../../transfer/verifications.ts';
 import type { Session } from '../session.ts';
 import { table, when } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
+import { addFileCommands } from './point-files.ts';
 import { addHoldCommands } from './point-holds.ts';
 
 export type ListedPoint = {
@@ -85,7 +86,7 @@ async function findLostPoint(
   return undefined;
 }
 
-/** `lifeboat points [RELEASE]`, `lifeboat points show|hold|unhold ID` */
+/** `lifeboat points [RELEASE]`, `lifeboat points show|files|extract|hold|unhold ID` */
 export const points: Verb = (program) => {
   const command = program.command('points').description('list recovery points');
   command
@@ -114,19 +115,24 @@ export const points: Verb = (program) => {
     .argument('<id>')
     .action(
       act(async (session, _options, [id = ''] = []) => {
-        const { platform } = await session.platform();
-        const found = (await listPoints(session, platformReleases(platform))).points.find(
-          (each) => each.manifest.id === id,
-        );
-        if (found === undefined)
-          throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
+        const found = await findListedPoint(session, id);
         if (session.terminal.json) session.terminal.printJson(found);
         else session.terminal.print(pointText(found));
         return 0;
       }),
     );
+  addFileCommands(command, findListedPoint);
   addHoldCommands(command, findPointOwner);
 };
+
+/** A point that is there, by its id. @throws PointUnknown */
+async function findListedPoint(session: Session, id: string): Promise<ListedPoint> {
+  const { platform } = await session.platform();
+  const { points: listed } = await listPoints(session, platformReleases(platform));
+  const found = listed.find((each) => each.manifest.id === id);
+  if (found !== undefined) return found;
+  throw failure('PointUnknown', { message: `find point ${id}: no release of lifeboat.yaml has it` });
+}
 
 function refuse(message: string): never {
   throw failure('ReleaseUnknown', { message });
