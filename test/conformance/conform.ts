@@ -37,6 +37,11 @@ export type Case = {
   readonly isReadRestored?: true;
   /** It is compared, and nothing is restored. */
   readonly isEvidence?: true;
+  /** What else it does, last. */
+  readonly also?: readonly {
+    readonly it: string;
+    readonly run: (ground: MethodGround, bound: BoundPlan, workload: BoundWorkload) => Promise<void>;
+  }[];
   readonly leavesNothing?: (workload: BoundWorkload, ground: MethodGround) => Promise<string>;
 };
 
@@ -221,6 +226,11 @@ export function conform(chart: string, cases: readonly Case[], others: readonly 
           await expect(captureInMemory(method(), ground.context(bound, component, 'x', over))).rejects.toMatchObject({
             code,
           });
+        });
+
+      for (const also of of.also ?? [])
+        it(also.it, async () => {
+          await also.run(ground, bound, workload());
         });
 
       if (of.wrongPassword !== undefined)

@@ -34,6 +34,8 @@ export type MethodGround = {
   bind(release: SandboxRelease): Promise<BoundPlan>;
   context(bound: BoundPlan, component: string, generation: string, over?: Over): MethodContext<unknown>;
   method(bound: BoundPlan, component: string): Method<unknown>;
+  /** The pod of a workload that serves. @throws PodGone */
+  podOf(workload: BoundWorkload): Promise<PodAddress>;
   /** Runs a command in the workload's pod; a bad exit throws. */
   run(workload: BoundWorkload, command: readonly string[], input?: string): Promise<string>;
   /** Scales a workload and waits until its pods are gone or ready. */
@@ -95,6 +97,7 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     await kubectl(sandbox, args, input === undefined ? {} : { input });
   return {
     backends,
+    podOf,
     kubectl: cluster,
     bind: async ({ namespace, name }) => await bindRelease(backends, { cluster: 'sandbox', namespace, name }),
     method: (bound, component) => methodOf(componentOf(bound, component)),
