@@ -92,5 +92,6 @@ export function storeInTurns(inner: Store, turns: Turns, who: string, killedAt =
     listOpenUploads: (prefix) => take(`uploads ${prefix}`, () => inner.listOpenUploads(prefix)),
     abortOpenUploads: (prefix) => take(`abort ${prefix}`, () => inner.abortOpenUploads(prefix)),
     probe: () => inner.probe(),
+    settings: () => inner.settings(),
   };
 }
