@@ -67,6 +67,7 @@ describe('streamFromPod', () => {
   it.each([
     ['cut', 'head -c 40000'],
     ['cut within its first line', 'head -c 20'],
+    ['without their first line', 'tail -c +70; head -c 300000 /dev/zero'],
     ['damaged', `(head -c 30000; head -c 10 /dev/zero; tail -c +11)`],
   ])('ends where the packed bytes are %s, and their digest contradicts', async (_, fault) => {
     const access = await localKubectl({ before: `"$@" | ${fault}; exit 0` });
