@@ -1,10 +1,11 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { open } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { moverPaths } from '../../model/mover-job.ts';
 import type { ByteSource, EndReport } from '../../transfer/source.ts';
 
-const pipeBytes = 1024 * 1024;
 /** How long the command may take to end once its bytes have. */
 const statusWithinMs = 30_000;
 const askEveryMs = 50;
@@ -18,12 +19,17 @@ type CommandEnd = {
 
 /** What the command beside this container writes, with its exit code as the proof of its end. */
 export function pipeSource(onEnd: (end: CommandEnd) => CommandEnd): ByteSource {
-  const stream = createReadStream(moverPaths.pipe, { highWaterMark: pipeBytes });
+  let socket: Socket | undefined;
+  const cancelled = new AbortController();
   return {
-    bytes: stream as AsyncIterable<Uint8Array>,
+    bytes: (async function* () {
+      socket = await openPipe('r');
+      if (!cancelled.signal.aborted) yield* socket as AsyncIterable<Uint8Array>;
+    })(),
     disposable: true,
     cancel: () => {
-      stream.destroy();
+      cancelled.abort();
+      socket?.destroy();
     },
     end: async (): Promise<EndReport> => {
       const { exitCode, lastLine } = onEnd(await readCommandEnd());
@@ -37,23 +43,32 @@ export async function feedPipe(
   bytes: AsyncIterable<Uint8Array>,
   onBytes: (count: number) => void,
 ): Promise<CommandEnd> {
-  const stream = createWriteStream(moverPaths.pipe, { highWaterMark: pipeBytes });
-  const closed = new Promise<void>((resolve) => stream.once('close', resolve));
-  stream.on('error', () => undefined);
+  const socket = await openPipe('w');
+  const closed = new Promise<void>((resolve) => socket.once('close', resolve));
+  socket.on('error', () => undefined);
   try {
     for await (const chunk of bytes) {
-      if (stream.destroyed) break;
-      if (!stream.write(chunk))
-        await Promise.race([new Promise<void>((resolve) => stream.once('drain', resolve)), closed]);
+      if (socket.destroyed) break;
+      if (!socket.write(chunk))
+        await Promise.race([new Promise<void>((resolve) => socket.once('drain', resolve)), closed]);
       onBytes(chunk.byteLength);
     }
-    stream.end();
+    socket.end();
   } catch (error) {
-    stream.destroy();
+    socket.destroy();
     throw error;
   }
   await closed;
   return await readCommandEnd();
+}
+
+/**
+ * Opens the pipe once somebody has opened its other end. As a socket: read as a file, each 64 KiB would wait for a thread of
+ * libuv's pool, behind the frames that are compressed there.
+ */
+async function openPipe(direction: 'r' | 'w'): Promise<Socket> {
+  const fd = await promisify(open)(moverPaths.pipe, direction);
+  return new Socket({ fd, readable: direction === 'r', writable: direction === 'w' });
 }
 
 async function readCommandEnd(): Promise<CommandEnd> {
