@@ -20,9 +20,9 @@ const suites = {
 /** Files at once, by suite: they wait for servers. What replaces the shared Temporal server, or is timed, runs alone. */
 const filesAtOnce: Readonly<Record<string, number>> = {
   seeded: 2,
-  conformance: 4,
-  faults: 4,
-  e2e: 4,
+  conformance: 3,
+  faults: 3,
+  e2e: 3,
   charts: 1,
   alone: 1,
 };

@@ -14,7 +14,6 @@ import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../transfer/point-names.ts';
 import { readChain } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
-import { deleteIfAllowed } from '../transfer/remove-objects.ts';
 import { memorySource } from '../transfer/source.ts';
 import { requireStored } from '../transfer/store-inventory.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
@@ -254,8 +253,8 @@ export function createCaptureActivities(backends: Backends) {
     },
 
     /**
-     * Deletes the objects of a point that was not committed. One with a manifest is left alone. Idempotent. What may not be deleted
-     * is garbage that `store gc` finds.
+     * Deletes the objects of a point that was not committed. One with a manifest is left alone. Idempotent.
+     * @throws StoreDenied where they may not be deleted: the run says what it left
      */
     async discardPoint(of: { release: string; point: string }): Promise<void> {
       const release = resolveRelease(backends, of.release);
@@ -263,7 +262,7 @@ export function createCaptureActivities(backends: Backends) {
         (entry) => entry.document?.id === of.point,
       );
       if (committed) return;
-      for await (const { key } of store.list(`${pointPrefix(release, of.point)}/`)) await deleteIfAllowed(store, key);
+      for await (const { key } of store.list(`${pointPrefix(release, of.point)}/`)) await store.delete(key);
     },
   };
 
