@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compareFacts, describeDifferences, type Facts } from '../../model/facts.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import type { CompareRule } from '../../model/recovery-plan.ts';
@@ -7,6 +8,9 @@ import { fromPathSegment } from '../facts/path-segment.ts';
 import { dropScratch, requireNoForeignReferences, withMysqlSession } from './mysql-exchange.ts';
 import { loadCommand, type MysqlServer, mysqlFailure } from './mysql-server.ts';
 import { streamToPod } from './pod-exec.ts';
+
+/** When scratch schemas of a load that broke are dropped, in milliseconds after the time before. */
+const dropAgainAfterMs = [0, 500, 2_000];
 
 /** What fills scratch schemas, and what must be in them then. */
 export type ScratchSource = {
@@ -32,8 +36,19 @@ export async function fillScratch(
     await load(server, source, schemas);
     await assertEqual(server, source.capturedFacts, schemas, rules);
   } catch (error) {
-    await dropScratch({ ...server, signal: new AbortController().signal }, source.generation).catch(() => undefined);
+    await dropForGood({ ...server, signal: new AbortController().signal }, source.generation);
     throw error;
+  }
+}
+
+/**
+ * Drops scratch schemas after a load that broke. A client in the pod that has just begun still runs what it was sent before,
+ * and makes them again.
+ */
+async function dropForGood(server: MysqlServer, generation: string): Promise<void> {
+  for (const pauseMs of dropAgainAfterMs) {
+    await sleep(pauseMs);
+    await dropScratch(server, generation).catch(() => undefined);
   }
 }
 
