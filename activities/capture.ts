@@ -14,16 +14,15 @@ import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../transfer/point-names.ts';
 import { readChain } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
-import { memorySource } from '../transfer/source.ts';
 import { requireStored } from '../transfer/store-inventory.ts';
-import { writeArtifact } from '../transfer/write-artifact.ts';
+import { writeArtifact, writeBytes } from '../transfer/write-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { type CapturedSummary, summarizeRecord } from './captured-summary.ts';
 import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
-import { captureMover, isMoved, newestBytes } from './mover-context.ts';
+import { captureMover, isMoved, newestRecord } from './mover-context.ts';
 import { holdForRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
 import { readRunDocument, writeRunDocument } from './run-record.ts';
@@ -109,16 +108,15 @@ export function createCaptureActivities(backends: Backends) {
         return artifact;
       };
       const inMemory = async (name: string, bytes: Uint8Array, restoreCommand: string): Promise<Artifact> =>
-        await writeArtifact({
+        await writeBytes({
           store,
           prefix: folder,
           name: `${component.name}.${name}`,
-          source: memorySource(bytes),
+          bytes,
           recipients,
-          minimumProofs: ['count', 'digest'],
           restoreCommand,
         });
-      const isByMover = isMoved(backends, bound, component, await newestBytes(backends, bound, component.name));
+      const isByMover = isMoved(backends, bound, component, await newestRecord(backends, bound, component.name));
       const captured = await methodOf(component).capture({
         ...context,
         mover: isByMover ? captureMover(backends, context, { prefix: folder, keep }) : undefined,
@@ -208,14 +206,12 @@ export function createCaptureActivities(backends: Backends) {
         throw failure('CaptureIncomplete', {
           message: `commit point of ${releaseTitle(bound.release)}: no component was captured`,
         });
-      const planBytes = canonicalBytes(bound);
-      const plan = await writeArtifact({
+      const plan = await writeBytes({
         store,
         prefix: `${prefix}/commit-${String(Context.current().info.attempt)}`,
         name: 'plan',
-        source: memorySource(planBytes),
+        bytes: canonicalBytes(bound),
         recipients,
-        minimumProofs: ['count', 'digest'],
         restoreCommand: 'cat   # the bound plan of the capture',
       });
       await verifyArtifact({ store, artifact: plan, identity: kit.identity });

@@ -1,10 +1,9 @@
 import type { Facts } from '../model/facts.ts';
 import { Artifact } from '../model/recovery-point.ts';
-import { memorySource } from '../transfer/source.ts';
-import { writeArtifact } from '../transfer/write-artifact.ts';
+import { writeBytes } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
+import { readCapturedFacts } from './captured-facts.ts';
 import { currentRun } from './current-run.ts';
-import { readCapturedFacts } from './restore-context.ts';
 import { readSigned, writeSigned } from './run-record.ts';
 
 /** When the facts were read: as clients were led to green, and as the promotion kept them out again. */
@@ -19,14 +18,12 @@ export async function keepFacts(
   backends: Backends,
   of: { component: string; as: KeptAs; facts: Facts; attempt: number },
 ): Promise<void> {
-  const bytes = Buffer.from(JSON.stringify(of.facts));
-  const artifact = await writeArtifact({
+  const artifact = await writeBytes({
     store: backends.store,
     prefix: `runs/${currentRun().runId}/facts-${of.as}-${String(of.attempt)}`,
     name: of.component,
-    source: memorySource(bytes),
+    bytes: Buffer.from(JSON.stringify(of.facts)),
     recipients: backends.platform.recipients,
-    minimumProofs: ['count', 'digest'],
     restoreCommand: `cat   # facts of ${of.component}`,
   });
   await writeSigned(backends, keyOf(of.component, of.as), artifact);

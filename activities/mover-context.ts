@@ -1,43 +1,50 @@
 import type { BoundPlan } from '../model/bound-plan.ts';
 import { sizeBytes } from '../model/byte-size.ts';
-import { Facts } from '../model/facts.ts';
+import type { Facts } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
 import type { MoverJob } from '../model/mover-job.ts';
 import type { StoreConfig } from '../model/platform.ts';
 import type { PlanComponent } from '../model/recovery-plan.ts';
-import type { Artifact } from '../model/recovery-point.ts';
+import type { Artifact, ComponentRecord } from '../model/recovery-point.ts';
 import { readFileKeys } from '../transfer/file-keys.ts';
 import { readChain } from '../transfer/points.ts';
-import { readBytes } from '../transfer/read-artifact.ts';
 import { deleteIfAllowed } from '../transfer/remove-objects.ts';
 import type { Backends } from './backends.ts';
+import { readCapturedFacts } from './captured-facts.ts';
 import { runMover } from './executors/mover.ts';
 import type { MovedCommand } from './executors/mover-pod.ts';
 import { methodOf } from './method-context.ts';
 import type { CaptureMover, MethodContext, RestoreMover } from './methods/method.ts';
 import { moverCredentials } from './open-store.ts';
 
-const maxFactsBytes = 1024 ** 3;
-
 /**
  * Whether a mover carries a component: its plan says so, or it is as large as lifeboat.yaml says and its method can. Never in a
  * drill: its network keeps pods from the store.
- * @param bytes - of its newest point, or of what is restored
+ * @param record - of its newest point, or of what is restored
  */
-export function isMoved(backends: Backends, bound: BoundPlan, component: PlanComponent, bytes: number): boolean {
+export function isMoved(
+  backends: Backends,
+  bound: BoundPlan,
+  component: PlanComponent,
+  record: Pick<ComponentRecord, 'artifacts'> | undefined,
+): boolean {
   const { mover } = backends.platform;
   if (bound.moved !== undefined) return false;
   if (component.executor === 'mover') return true;
-  return mover?.from !== undefined && methodOf(component).moves === true && bytes >= sizeBytes(mover.from);
+  if (mover?.from === undefined || methodOf(component).moves !== true) return false;
+  return (record?.artifacts ?? []).reduce((sum, { plainBytes }) => sum + plainBytes, 0) >= sizeBytes(mover.from);
 }
 
-/** Bytes of a component in the newest point of its release, 0 without one; read only where lifeboat.yaml asks for sizes. */
-export async function newestBytes({ platform, store, kit }: Backends, bound: BoundPlan, name: string): Promise<number> {
-  if (platform.mover?.from === undefined) return 0;
+/** A component in the newest point of its release; read only where lifeboat.yaml goes by sizes. */
+export async function newestRecord(
+  { platform, store, kit }: Backends,
+  bound: BoundPlan,
+  name: string,
+): Promise<ComponentRecord | undefined> {
+  if (platform.mover?.from === undefined) return undefined;
   const chain = await readChain({ store, trustedKeys: [kit.signing.publicKey], release: bound.release });
   const newest = chain.find(({ document }) => document !== undefined)?.document;
-  const record = newest?.components.find(({ component }) => component === name);
-  return (record?.artifacts ?? []).reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+  return newest?.components.find(({ component }) => component === name);
 }
 
 /** The mover of a capture. `keep` is given what it stored of the point. */
@@ -51,10 +58,11 @@ export function captureMover(
     capture: async (name, { facts, index, tolerated, ...command }, rules) => {
       const { minimumProofs, trailer, restoreCommand } = rules;
       const target = targetOf(backends, prefix, `${context.component.name}.${name}`);
+      const indexName = `${context.component.name}.index`;
       const done = await moving(backends, context, name, command, {
         ...{ kind: 'capture', store: await storeAccess(backends), target },
         ...{ minimumProofs: [...minimumProofs], restoreCommand, trailer, facts, tolerated },
-        ...(index === true ? { index: `${context.component.name}.index` } : {}),
+        ...(index === true ? { index: indexName } : {}),
       });
       if (done.artifact === undefined) throw new Error(`capture ${target.name}: the mover names no artifact`);
       assertOwn(done.artifact, target);
@@ -62,7 +70,7 @@ export function captureMover(
       const read = done.facts === undefined ? {} : await takeFacts(backends, done.facts, target);
       keep(artifact);
       if (done.index !== undefined) {
-        assertOwn(done.index, { prefix, name: `${context.component.name}.index` });
+        assertOwn(done.index, { prefix, name: indexName });
         keep(done.index);
       }
       return { startedAt, facts: read, totals, tolerated: done.tolerated };
@@ -129,11 +137,10 @@ async function takeFacts(
   artifact: Artifact,
   target: Pick<ReturnType<typeof targetOf>, 'prefix' | 'name'>,
 ): Promise<Facts> {
-  const { store, kit } = backends;
   assertOwn(artifact, { ...target, name: `${target.name}-facts` });
-  const bytes = await readBytes({ store, artifact, identity: kit.identity, maxBytes: maxFactsBytes });
-  for (const { key } of artifact.segments) await deleteIfAllowed(store, key);
-  return Facts.parse(JSON.parse(bytes.toString('utf8')));
+  const facts = await readCapturedFacts(backends, { facts: artifact });
+  for (const { key } of artifact.segments) await deleteIfAllowed(backends.store, key);
+  return facts;
 }
 
 /** A mover writes where it was told to and nowhere else. */

@@ -12,8 +12,7 @@ import { PlanUpgrade, type UpgradeStrategy } from '../model/recovery-plan.ts';
 import type { Artifact } from '../model/recovery-point.ts';
 import { greenOf, releaseTitle } from '../model/release-name.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
-import { memorySource } from '../transfer/source.ts';
-import { writeArtifact } from '../transfer/write-artifact.ts';
+import { writeBytes } from '../transfer/write-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease, splitChart } from './binding/bind-release.ts';
@@ -118,13 +117,12 @@ export async function planUpgrade(
         message: `upgrade ${title}: ${reference} is the chart ${chart.name}, installed is ${bound.chart.name}`,
       });
     const keep = async (part: string, bytes: Uint8Array): Promise<Artifact> =>
-      await writeArtifact({
+      await writeBytes({
         store: backends.store,
         prefix: `runs/${run.runId}/upgrade-${String(run.attempt)}`,
         name: part,
-        source: memorySource(bytes),
+        bytes,
         recipients: backends.platform.recipients,
-        minimumProofs: ['count', 'digest'],
         restoreCommand: `cat   # the ${part} of the upgrade of ${title}`,
       });
     const kept = {

@@ -9,8 +9,7 @@ import { type ReleaseName, releasePath, releaseTitle } from '../model/release-na
 import { commitPlatformPoint, readPlatformPoints } from '../transfer/platform-points.ts';
 import { newPointId } from '../transfer/point-names.ts';
 import { findPoint, isSafetyCopy, readChain } from '../transfer/points.ts';
-import { memorySource } from '../transfer/source.ts';
-import { writeArtifact } from '../transfer/write-artifact.ts';
+import { writeBytes } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveReleases } from './binding/bind-release.ts';
 import { currentRun } from './current-run.ts';
@@ -120,13 +119,12 @@ export function createPlatformActivities(backends: Backends) {
         instants.length === 0 ? 0 : Math.round((Math.max(...instants) - Math.min(...instants)) / 100) / 10;
       const text = Buffer.from(backends.platformText);
       const configSha256 = createHash('sha256').update(text).digest('hex');
-      const config = await writeArtifact({
+      const config = await writeBytes({
         store,
         prefix: `platforms/${platform.platform}/objects/${of.id}-${String(Context.current().info.attempt)}`,
         name: 'lifeboat.yaml',
-        source: memorySource(text, configSha256),
+        bytes: text,
         recipients: platform.recipients,
-        minimumProofs: ['count', 'digest'],
         restoreCommand: 'cat >lifeboat.yaml',
       });
       const { platformPoint } = await commitPlatformPoint({

@@ -1,3 +1,4 @@
+import type { V1ObjectMeta } from '@kubernetes/client-node';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { marks } from '../model/run-names.ts';
@@ -83,23 +84,25 @@ export async function repair(
   }
   const { core } = kubernetes;
   const ours = { labelSelector: marks.run };
-  const pods = await request('list helper pods', () => core.listPodForAllNamespaces(ours));
-  for (const { metadata } of pods.items) {
-    const { name = '', namespace = '', labels = {} } = metadata ?? {};
-    const left = { what: 'helper pod', object: `Pod ${namespace}/${name}`, run: labels[marks.run] ?? '' } as const;
-    if (!isAsked(left)) continue;
-    await settle({ ...left, deadline: null }, () =>
-      gone(`delete pod ${name}`, () => core.deleteNamespacedPod({ namespace, name })),
-    );
-  }
-  const secrets = await request('list Secrets of movers', () => core.listSecretForAllNamespaces(ours));
-  for (const { metadata } of secrets.items) {
-    const { name = '', namespace = '', labels = {} } = metadata ?? {};
-    const run = labels[marks.run] ?? '';
-    if (!isAsked({ run })) continue;
-    await settle({ what: "mover's credentials", object: `Secret ${namespace}/${name}`, run, deadline: null }, () =>
-      gone(`delete Secret ${name}`, () => core.deleteNamespacedSecret({ namespace, name })),
-    );
+  const deletable = [
+    {
+      ...({ what: 'helper pod', kind: 'Pod' } as const),
+      list: () => core.listPodForAllNamespaces(ours),
+      remove: (at: { namespace: string; name: string }) => core.deleteNamespacedPod(at),
+    },
+    {
+      ...({ what: "mover's credentials", kind: 'Secret' } as const),
+      list: () => core.listSecretForAllNamespaces(ours),
+      remove: (at: { namespace: string; name: string }) => core.deleteNamespacedSecret(at),
+    },
+  ];
+  for (const { what, kind, list, remove } of deletable) {
+    const { items } = await request<{ items: { metadata?: V1ObjectMeta }[] }>(`list ${kind}s of ours`, list);
+    for (const { metadata } of items) {
+      const { name = '', namespace = '', labels = {} } = metadata ?? {};
+      const left = { what, object: `${kind} ${namespace}/${name}`, run: labels[marks.run] ?? '', deadline: null };
+      if (isAsked(left)) await settle(left, () => gone(`delete ${kind} ${name}`, () => remove({ namespace, name })));
+    }
   }
   for (const { namespace, run, deadline } of (await findScratch(kubernetes)).filter(isAsked))
     await settle({ what: 'scratch namespace', object: `Namespace ${namespace}`, run, deadline }, () =>

@@ -1,11 +1,10 @@
 import { Context } from '@temporalio/activity';
-import { Facts } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
-import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { ComponentRecord, Manifest } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import { readArtifact, readBytes, readPacked } from '../transfer/read-artifact.ts';
 import type { Backends } from './backends.ts';
+import { readCapturedFacts } from './captured-facts.ts';
 import { currentRun } from './current-run.ts';
 import { componentOf, methodContext } from './method-context.ts';
 import type { RestoreContext } from './methods/method.ts';
@@ -20,20 +19,6 @@ export function recordOf(manifest: Manifest, component: string): ComponentRecord
       message: `find component ${component} in point ${manifest.id} of ${releaseTitle(manifest.release)}: it was not captured`,
     });
   return record;
-}
-
-/** The facts that were captured with a component. */
-export async function readCapturedFacts(
-  backends: Pick<Backends, 'store'> & { readonly kit: Pick<RecoveryKit, 'identity'> },
-  record: Pick<ComponentRecord, 'facts'>,
-): Promise<Facts> {
-  const bytes = await readBytes({
-    store: backends.store,
-    artifact: record.facts,
-    identity: backends.kit.identity,
-    maxBytes: 1024 * 1024 * 1024,
-  });
-  return Facts.parse(JSON.parse(bytes.toString('utf8')));
 }
 
 /** What the restore of a component is given. `generation` names its scratch objects and its marker in the target. */
@@ -57,11 +42,10 @@ export async function restoreContext(
   const { store, kit } = backends;
   const signal = Context.current().cancellationSignal;
   const context = methodContext(backends, document.bound, component, generation);
-  const plainBytes = record.artifacts.reduce((sum, artifact) => sum + artifact.plainBytes, 0);
   const prefix = `runs/${currentRun().runId}/${name}`;
   return {
     ...context,
-    mover: isMoved(backends, document.bound, component, plainBytes)
+    mover: isMoved(backends, document.bound, component, record)
       ? restoreMover(backends, context, { prefix, find })
       : undefined,
     streams: record.artifacts.map((artifact) => artifact.name.slice(name.length + 1)),

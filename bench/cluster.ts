@@ -28,7 +28,9 @@ import { readSandbox } from '../sandbox/sandbox.ts';
 import { readFileKeys } from '../transfer/file-keys.ts';
 import { readArtifact, readPacked } from '../transfer/read-artifact.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
+import { rclone, rcloneEnv } from './contenders.ts';
 import { measure } from './measure.ts';
+import { median } from './results.ts';
 
 /**
  * `npm run bench:cluster [-- --megabytes N] [--rounds N]`: a PostgreSQL database on the sandbox, half text and half random bytes,
@@ -59,14 +61,7 @@ await deleteNamespaces(sandbox, [namespace]);
 await installPlatform(sandbox, [release]);
 const { backends, server, identity } = await openBackends();
 const { s3 } = sandbox;
-const env = {
-  RCLONE_CONFIG_S_TYPE: 's3',
-  RCLONE_CONFIG_S_PROVIDER: 'Other',
-  RCLONE_CONFIG_S_ENDPOINT: s3.endpoint,
-  RCLONE_CONFIG_S_ACCESS_KEY_ID: s3.accessKeyId,
-  RCLONE_CONFIG_S_SECRET_ACCESS_KEY: s3.secretAccessKey,
-};
-const rclone = 'rclone --s3-no-check-bucket --s3-chunk-size 8M --log-level ERROR';
+const env = rcloneEnv(s3);
 const inPod = `${sandbox.tools.kubectl} ${clusterArgs(sandbox).join(' ')} exec -i -n ${namespace} postgresql-0 -c postgresql --`;
 const dump = ['pg_dump', '-U', 'postgres', '-d', 'bench', '-Fc', '-Z0'];
 const load = ['pg_restore', '--exit-on-error', '-U', 'postgres', '-d', 'again'];
@@ -112,7 +107,7 @@ try {
     }
   const bytes = stored.get('exec')?.plainBytes ?? 0;
   const rows = [...times].map(([{ what, name }, seconds]) => {
-    const middle = seconds.toSorted((one, other) => one - other)[Math.floor(seconds.length / 2)] ?? 0;
+    const middle = median(seconds);
     return { what, name, seconds, middle, speed: bytes / 1e6 / middle };
   });
   const lines = rows.map(({ what, name, seconds, middle, speed }) => {

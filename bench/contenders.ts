@@ -18,7 +18,23 @@ export type Contender = {
   readonly before?: string;
 };
 
-const rclone = 'rclone --s3-no-check-bucket --s3-chunk-size 8M --log-level ERROR';
+/** rclone against an S3 server that `rcloneEnv` names as the remote `s`. */
+export const rclone = 'rclone --s3-no-check-bucket --s3-chunk-size 8M --log-level ERROR';
+
+/** What rclone has to know of a server. */
+export function rcloneEnv(of: {
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}): Record<string, string> {
+  return {
+    RCLONE_CONFIG_S_TYPE: 's3',
+    RCLONE_CONFIG_S_PROVIDER: 'Other',
+    RCLONE_CONFIG_S_ENDPOINT: of.endpoint,
+    RCLONE_CONFIG_S_ACCESS_KEY_ID: of.accessKeyId,
+    RCLONE_CONFIG_S_SECRET_ACCESS_KEY: of.secretAccessKey,
+  };
+}
 
 /** Everything that takes its turn in a round, backups before what reads them. */
 export function contenders({ directory, buckets, data, node, env }: Ground): readonly Contender[] {

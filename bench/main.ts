@@ -9,7 +9,7 @@ import { createBucket } from '../sandbox/object-store.ts';
 import { startOwnObjectStore } from '../sandbox/own-object-store.ts';
 import { run } from '../sandbox/run.ts';
 import { findTool } from '../workers/tools/find-tool.ts';
-import { contenders, type Ground } from './contenders.ts';
+import { contenders, type Ground, rcloneEnv } from './contenders.ts';
 import { writeDump } from './data.ts';
 import { type Cost, measure } from './measure.ts';
 import { describeResults, type Results, type Row } from './results.ts';
@@ -103,11 +103,7 @@ async function startServer(
       BENCH_BUCKET: bucket,
       BENCH_KEY: accessKeyId,
       BENCH_SECRET: secretAccessKey,
-      RCLONE_CONFIG_S_TYPE: 's3',
-      RCLONE_CONFIG_S_PROVIDER: 'Other',
-      RCLONE_CONFIG_S_ENDPOINT: endpoint,
-      RCLONE_CONFIG_S_ACCESS_KEY_ID: accessKeyId,
-      RCLONE_CONFIG_S_SECRET_ACCESS_KEY: secretAccessKey,
+      ...rcloneEnv({ endpoint, accessKeyId, secretAccessKey }),
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       RESTIC_PASSWORD: 'bench',

@@ -13,7 +13,8 @@ export type Results = {
   readonly rows: readonly Row[];
 };
 
-function median(values: readonly number[]): number {
+/** The middle of some values; of two in the middle their mean. */
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;

@@ -1,5 +1,6 @@
 import { failure } from '../model/failures.ts';
 import { AgeError, headerLimitBytes, readFileKey } from './age-stream.ts';
+import { readRange } from './frame-reader.ts';
 import type { ArtifactToRead } from './read-artifact.ts';
 
 /**
@@ -9,11 +10,9 @@ import type { ArtifactToRead } from './read-artifact.ts';
 export async function readFileKeys({ store, artifact, identity }: ArtifactToRead): Promise<Buffer[]> {
   const keys: Buffer[] = [];
   for (const { key, storedBytes } of artifact.segments) {
-    const start: Uint8Array[] = [];
-    for await (const chunk of store.read(key, { offset: 0, length: Math.min(headerLimitBytes, storedBytes) }))
-      start.push(chunk);
+    const start = await readRange(store, key, { offset: 0, length: Math.min(headerLimitBytes, storedBytes) });
     try {
-      keys.push(await readFileKey(Buffer.concat(start), identity));
+      keys.push(await readFileKey(start, identity));
     } catch (error) {
       if (!(error instanceof AgeError)) throw error;
       const code = error.problem === 'no identity fits' ? 'KeyMissing' : 'ArtifactUnreadable';

@@ -64,7 +64,8 @@ export function frameTitle(verb: string, artifact: string, segment: number): str
   return `${verb} ${artifact}: segment ${String(segment + 1)}`;
 }
 
-async function readRange(store: Store, key: string, range: { offset: number; length: number }): Promise<Buffer> {
+/** The bytes of a range of an object. @throws what `Store.read` throws */
+export async function readRange(store: Store, key: string, range: { offset: number; length: number }): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of store.read(key, range)) chunks.push(chunk);
   return Buffer.concat(chunks);

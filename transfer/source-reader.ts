@@ -50,30 +50,45 @@ export async function stopSource(source: ByteSource, bounds: SourceBounds): Prom
   );
 }
 
-/** Waits for a promise, for the stall time and for the signal. By hand: Promise.race with one signal leaks per chunk. */
+/** Waits for a promise, for the stall time and for the signal. */
 function within<Value>(promise: Promise<Value>, bounds: SourceBounds, stalled: string): Promise<Value> {
   const { name, stallMs, signal } = bounds;
+  return orAborted(promise, signal, {
+    afterMs: stallMs,
+    failure: () => failure('DumpStalled', { message: `capture ${name}: ${stalled} for ${String(stallMs)} ms` }),
+  });
+}
+
+/**
+ * Waits for a promise, but not when the signal comes, nor longer than a stall time: a slow source or store would hold a
+ * cancellation up. By hand: Promise.race with one signal leaks per chunk.
+ */
+export function orAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal | undefined,
+  stall?: { readonly afterMs: number; readonly failure: () => Error },
+): Promise<Value> {
+  if (signal === undefined && stall === undefined) return promise;
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     };
-    const onAbort = (): void => {
+    const fail = (error: Error): void => {
       settle();
-      reject(signal?.reason as Error);
+      reject(error);
     };
-    const timer = setTimeout(() => {
-      settle();
-      reject(failure('DumpStalled', { message: `capture ${name}: ${stalled} for ${String(stallMs)} ms` }));
-    }, stallMs);
+    const onAbort = (): void => {
+      fail(signal?.reason as Error);
+    };
+    const timer = stall === undefined ? undefined : setTimeout(() => fail(stall.failure()), stall.afterMs);
     promise.then(
       (value) => {
         settle();
         resolve(value);
       },
       (error: unknown) => {
-        settle();
-        reject(error instanceof Error ? error : new Error(String(error)));
+        fail(error instanceof Error ? error : new Error(String(error)));
       },
     );
     if (signal?.aborted === true) onAbort();

@@ -3,8 +3,8 @@ import { proveEnd } from './end-proof.ts';
 import { openPacker, type PackingEngine } from './packing/packers.ts';
 import { SegmentStore } from './packing/segment-store.ts';
 import type { Packer } from './packing/stream-packer.ts';
-import type { ByteSource, EndProofKind } from './source.ts';
-import { readEnd, readSource, type SourceBounds, stopSource } from './source-reader.ts';
+import { type ByteSource, type EndProofKind, memorySource } from './source.ts';
+import { orAborted, readEnd, readSource, type SourceBounds, stopSource } from './source-reader.ts';
 import type { Store } from './store.ts';
 import { assertKey } from './store-key.ts';
 import type { TrailerRule } from './trailers/trailer.ts';
@@ -87,23 +87,21 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
   }
 }
 
+/** Stores bytes that are in memory, proven by their own count and digest. Throws what `writeArtifact` throws. */
+export async function writeBytes({
+  bytes,
+  ...of
+}: Pick<ArtifactToWrite, 'store' | 'prefix' | 'name' | 'recipients' | 'restoreCommand'> & {
+  readonly bytes: Uint8Array;
+}): Promise<Artifact> {
+  return await writeArtifact({ ...of, source: memorySource(bytes), minimumProofs: ['count', 'digest'] });
+}
+
 /** The store is told first: what is on its way to it need not be waited for. What came through meanwhile goes then. */
 async function takeBack(packer: Packer, segments: SegmentStore): Promise<void> {
   await segments.abort();
   await packer.abort();
   await segments.abort();
-}
-
-/** Waits for a promise, but not when the signal comes: a slow store would hold a cancellation up. */
-function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settle = (): void => signal.removeEventListener('abort', onAbort);
-    promise.finally(settle).then(resolve, reject);
-  });
 }
 
 /** Passes every byte of the source on and proves its end, before the last segment is published. */

@@ -71,8 +71,8 @@ export type RunningProcess = {
 };
 
 /**
- * Starts a process; it is killed when `signal` aborts. Its stdout stands still until somebody reads it or resumes it, so that
- * a reader may come late. @throws ToolMissing from `ended`
+ * Starts a process; it is killed when `signal` aborts. Who begins to read its stdout later than now must wait for it by
+ * `readable`: execa, and Node once the process has ended, throw away what nobody reads. @throws ToolMissing from `ended`
  */
 export function startProcess(spec: Omit<ProcessSpec, 'input' | 'timeoutMs' | 'maxBufferBytes'>): RunningProcess {
   const { file, args, env, signal } = spec;
@@ -85,8 +85,6 @@ export function startProcess(spec: Omit<ProcessSpec, 'input' | 'timeoutMs' | 'ma
     ...(signal === undefined ? {} : { cancelSignal: signal }),
     forceKillAfterDelay: 2_000,
   });
-  // execa throws away what nobody has begun to read after one turn of the event loop
-  child.stdout.pause();
   const ended = child.then((result) => {
     if (result.exitCode === undefined && (result.code === 'ENOENT' || result.code === 'EACCES'))
       throw startFailure(file, result);

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import {
   AbortMultipartUploadCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   ListPartsCommand,
   S3Client,
@@ -162,14 +163,7 @@ export async function openUploads(
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
   try {
     while (marker !== undefined) {
-      const page: {
-        Uploads?:
-          | { Key?: string | undefined; UploadId?: string | undefined; Initiated?: Date | undefined }[]
-          | undefined;
-        IsTruncated?: boolean | undefined;
-        NextKeyMarker?: string | undefined;
-        NextUploadIdMarker?: string | undefined;
-      } = await at.control.send(
+      const page: ListMultipartUploadsCommandOutput = await at.control.send(
         new ListMultipartUploadsCommand({ Bucket: at.bucket, Prefix: at.prefix + prefix, ...marker }),
       );
       for (const upload of page.Uploads ?? [])

@@ -2,6 +2,8 @@ import {
   GetBucketLifecycleConfigurationCommand,
   GetBucketVersioningCommand,
   GetObjectLockConfigurationCommand,
+  type LifecycleRule,
+  type ObjectLockConfiguration,
 } from '@aws-sdk/client-s3';
 import type { BucketSettings } from '../../model/store-specs.ts';
 import type { S3Bucket } from './s3-bucket.ts';
@@ -43,20 +45,7 @@ function versioningOf(status: string | undefined): BucketSettings['versioning'] 
   return status === 'Enabled' ? 'on' : 'suspended';
 }
 
-function lockOf(
-  configuration:
-    | {
-        ObjectLockEnabled?: string | undefined;
-        Rule?:
-          | {
-              DefaultRetention?:
-                | { Mode?: string | undefined; Days?: number | undefined; Years?: number | undefined }
-                | undefined;
-            }
-          | undefined;
-      }
-    | undefined,
-): string {
+function lockOf(configuration: ObjectLockConfiguration | undefined): string {
   if (configuration?.ObjectLockEnabled !== 'Enabled') return 'off';
   const { Mode, Days, Years } = configuration.Rule?.DefaultRetention ?? {};
   if (Mode === undefined) return 'enabled';
@@ -64,14 +53,7 @@ function lockOf(
 }
 
 /** The shortest of the rules: a rule may be for a part of the bucket. */
-function abortDays(
-  rules:
-    | readonly {
-        Status?: string | undefined;
-        AbortIncompleteMultipartUpload?: { DaysAfterInitiation?: number | undefined } | undefined;
-      }[]
-    | undefined,
-): number | null {
+function abortDays(rules: readonly LifecycleRule[] | undefined): number | null {
   const days = (rules ?? []).flatMap(({ Status, AbortIncompleteMultipartUpload }) =>
     Status === 'Enabled' ? (AbortIncompleteMultipartUpload?.DaysAfterInitiation ?? []) : [],
   );

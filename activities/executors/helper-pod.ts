@@ -1,14 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { BoundWorkload } from '../../model/bound-plan.ts';
-import { marks } from '../../model/run-names.ts';
 import type { Backends } from '../backends.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
 import { mountClaim, placement, readBeside, toolImage, toolSecurity } from './beside-workload.ts';
-import { withOwnPod } from './own-pod.ts';
+import { describeOwnPod, idleCommand, namedBy, withOwnPod } from './own-pod.ts';
 
 const containerName = 'helper';
-/** Kubernetes ends a helper that everybody has forgotten. */
 const lifetimeSeconds = 24 * 3600;
 
 /** Which volume of which workload a helper mounts, and for whom. */
@@ -32,28 +29,19 @@ export async function withHelperPod<T>(of: HelperPodFor, use: (pod: PodAddress) 
   return await withOwnPod({ backends: of.backends, pod: await describeHelper(of), signal: of.signal }, use);
 }
 
-async function describeHelper({ backends, workload, path, generation, run }: HelperPodFor): Promise<V1Pod> {
+async function describeHelper(of: HelperPodFor): Promise<V1Pod> {
+  const { backends, workload, path } = of;
   const beside = await readBeside(backends, workload);
   const { mount, claimName } = mountClaim(workload, beside, path);
-  const digest = createHash('sha256').update(generation).digest('hex').slice(0, 16);
-  return {
-    metadata: {
-      name: `lifeboat-${digest}`,
-      namespace: workload.namespace,
-      labels: { [marks.run]: run ?? digest, 'app.kubernetes.io/managed-by': 'lifeboat' },
-    },
-    spec: {
+  return describeOwnPod(
+    { ...namedBy('lifeboat', of), namespace: workload.namespace, lifetimeSeconds },
+    {
       ...placement(beside),
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      activeDeadlineSeconds: lifetimeSeconds,
-      terminationGracePeriodSeconds: 1,
       containers: [
         {
           ...toolImage(backends, workload, beside.container),
           name: containerName,
-          command: ['sh', '-c', `trap 'exit 0' TERM; sleep ${String(lifetimeSeconds)} & wait`],
+          command: idleCommand(lifetimeSeconds),
           securityContext: toolSecurity(workload, beside.container),
           resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '256Mi' } },
           volumeMounts: [mount],
@@ -61,5 +49,5 @@ async function describeHelper({ backends, workload, path, generation, run }: Hel
       ],
       volumes: [{ name: 'volume', persistentVolumeClaim: { claimName } }],
     },
-  };
+  );
 }

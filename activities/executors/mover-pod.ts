@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto';
 import type { V1EnvVar, V1Pod, V1Secret } from '@kubernetes/client-node';
 import type { BoundWorkload } from '../../model/bound-plan.ts';
 import { failure } from '../../model/failures.ts';
 import { type MoverJob, moverPaths } from '../../model/mover-job.ts';
-import { marks } from '../../model/run-names.ts';
 import type { Backends } from '../backends.ts';
 import { type Beside, mountClaim, placement, readBeside, toolImage, toolSecurity } from './beside-workload.ts';
+import { describeOwnPod, namedBy } from './own-pod.ts';
 
 /** Names of the containers: the command beside the data, and the data path. */
 export const moverContainers = { command: 'command', mover: 'mover' } as const;
-/** Kubernetes ends a mover that everybody has forgotten. */
 const lifetimeSeconds = 24 * 3600;
 /** In it the mover takes back what it stored. */
 export const moverGraceSeconds = 10;
@@ -39,38 +37,32 @@ cat ${status}.code ${status}.said >${status}.new
 mv ${status}.new ${status}`;
 }
 
-/** The pod of a mover and the Secret with its job. @throws BindingFailed, ConfigInvalid */
-export async function describeMover(of: {
+/** What a mover does, and beside which workload. */
+export type MoverFor = {
   readonly backends: Backends;
   readonly workload: BoundWorkload;
   readonly command: MovedCommand;
   readonly job: MoverJob;
+  /** Names the pod: a second attempt ends the first one's. */
   readonly generation: string;
   readonly run: string | undefined;
-}): Promise<{ pod: V1Pod; secret: V1Secret }> {
-  const { backends, workload, command, job, generation } = of;
+};
+
+/** The pod of a mover and the Secret with its job. @throws BindingFailed, ConfigInvalid */
+export async function describeMover(of: MoverFor): Promise<{ pod: V1Pod; secret: V1Secret }> {
+  const { backends, workload, command, job } = of;
   const { mover } = backends.platform;
   if (mover === undefined)
     throw failure('ConfigInvalid', { message: 'describe mover: lifeboat.yaml has no `mover`, the image that it runs' });
   const beside = await readBeside(backends, workload);
   const volume =
     command.mount === undefined ? undefined : mountClaim(workload, beside, command.mount, command.isReadOnly === true);
-  const digest = createHash('sha256').update(generation).digest('hex').slice(0, 16);
-  const metadata = {
-    name: `lifeboat-mover-${digest}`,
-    namespace: workload.namespace,
-    labels: { [marks.run]: of.run ?? digest, 'app.kubernetes.io/managed-by': 'lifeboat' },
-  };
+  const named = namedBy('lifeboat-mover', of);
   const shared = { name: 'shared', mountPath: moverPaths.shared };
-  const pod: V1Pod = {
-    metadata,
-    spec: {
+  const pod = describeOwnPod(
+    { ...named, namespace: workload.namespace, lifetimeSeconds, graceSeconds: moverGraceSeconds },
+    {
       ...placement(beside),
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      activeDeadlineSeconds: lifetimeSeconds,
-      terminationGracePeriodSeconds: moverGraceSeconds,
       containers: [
         {
           name: moverContainers.mover,
@@ -100,12 +92,18 @@ export async function describeMover(of: {
       ],
       volumes: [
         { name: 'shared', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
-        { name: 'job', secret: { secretName: metadata.name, defaultMode: 0o444 } },
+        { name: 'job', secret: { secretName: named.name, defaultMode: 0o444 } },
         ...(volume === undefined ? [] : [{ name: 'volume', persistentVolumeClaim: { claimName: volume.claimName } }]),
       ],
     },
+  );
+  return {
+    pod,
+    secret: {
+      ...(pod.metadata === undefined ? {} : { metadata: pod.metadata }),
+      stringData: { 'job.json': JSON.stringify(job) },
+    },
   };
-  return { pod, secret: { metadata, stringData: { 'job.json': JSON.stringify(job) } } };
 }
 
 /** A variable of the workload's container, with where its value comes from. @throws BindingFailed */

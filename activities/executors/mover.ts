@@ -1,25 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
-import type { BoundWorkload } from '../../model/bound-plan.ts';
 import { failure, isFailureCode } from '../../model/failures.ts';
-import { type MoverJob, MoverLine, MoverReport } from '../../model/mover-job.ts';
-import type { Backends } from '../backends.ts';
+import { MoverLine, MoverReport } from '../../model/mover-job.ts';
 import { gone, optional, request } from '../clients/kubernetes.ts';
-import { describeMover, type MovedCommand, moverContainers, moverGraceSeconds } from './mover-pod.ts';
+import { describeMover, type MoverFor, moverContainers, moverGraceSeconds } from './mover-pod.ts';
 import { removePod, startProblem } from './own-pod.ts';
 
 const askEveryMs = 1_000;
 const runsWithinMs = 300_000;
 
-/** What a mover does, beside which workload, and for whom. */
-export type Moving = {
-  readonly backends: Backends;
-  readonly workload: BoundWorkload;
-  readonly command: MovedCommand;
-  readonly job: MoverJob;
-  /** Names the pod: a second attempt ends the first one's. */
-  readonly generation: string;
-  readonly run: string | undefined;
+/** A mover, and who waits for it. */
+export type Moving = MoverFor & {
   readonly progress: (passedBytes: number) => void;
   readonly signal: AbortSignal;
 };
@@ -72,7 +63,7 @@ async function follow({ backends, progress, signal }: Moving, pod: V1Pod, onRead
     const found = await optional(`read mover ${name}`, () => core.readNamespacedPod({ name, namespace }));
     if (found === undefined) throw failure('PodGone', { message: `follow mover ${name}: the pod is gone` });
     const mover = statusOf(found, moverContainers.mover);
-    if (mover?.state?.terminated !== undefined) return await judge(found, mover, await log());
+    if (mover?.state?.terminated !== undefined) return judge(found, mover, await log());
     const command = statusOf(found, moverContainers.command);
     if (mover?.state?.running === undefined || command?.state?.waiting !== undefined) {
       const problem = startProblem(found);
@@ -90,7 +81,7 @@ async function follow({ backends, progress, signal }: Moving, pod: V1Pod, onRead
 }
 
 /** What a mover that ended has to say. @throws what its job failed with; PodGone where it ended without a report */
-async function judge(pod: V1Pod, mover: V1ContainerStatus, lines: readonly MoverLine[]): Promise<Done> {
+function judge(pod: V1Pod, mover: V1ContainerStatus, lines: readonly MoverLine[]): Done {
   const name = pod.metadata?.name ?? '';
   const report = reportOf(lines);
   if (report === undefined) {
@@ -99,7 +90,7 @@ async function judge(pod: V1Pod, mover: V1ContainerStatus, lines: readonly Mover
       message: `follow mover ${name}: it ended without a report (${reason}, exit ${String(exitCode)})`,
     });
   }
-  if (report.outcome === 'done') return await Promise.resolve(report);
+  if (report.outcome === 'done') return report;
   if (isFailureCode(report.code)) throw failure(report.code, { message: report.message });
   throw new Error(`mover ${name}: ${report.message}`);
 }

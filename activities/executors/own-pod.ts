@@ -1,11 +1,58 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import { failure, type LifeboatFailure } from '../../model/failures.ts';
+import { marks } from '../../model/run-names.ts';
 import type { Backends } from '../backends.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
 import { isConflict, isNotFound, optional, request } from '../clients/kubernetes.ts';
 
 const readyWithinMs = 300_000;
+
+/** What a pod of ours is called, and whose it is: of no run known, its own. A second attempt finds the first one's. */
+export function namedBy(
+  prefix: string,
+  { generation, run }: { readonly generation: string; readonly run?: string | undefined },
+): { readonly name: string; readonly run: string } {
+  const digest = createHash('sha256').update(generation).digest('hex').slice(0, 16);
+  return { name: `${prefix}-${digest}`, run: run ?? digest };
+}
+
+/** The command of a pod whose work comes by exec. */
+export function idleCommand(seconds: number): string[] {
+  return ['sh', '-c', `trap 'exit 0' TERM; sleep ${String(seconds)} & wait`];
+}
+
+/**
+ * Describes a pod of ours: `repair` finds it by its run, no Service selects it, it runs once and knows nothing of the
+ * cluster, and Kubernetes ends it when everybody has forgotten it.
+ */
+export function describeOwnPod(
+  of: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly run: string;
+    readonly lifetimeSeconds: number;
+    readonly graceSeconds?: number;
+  },
+  spec: Omit<V1PodSpec, 'restartPolicy'>,
+): V1Pod {
+  return {
+    metadata: {
+      name: of.name,
+      namespace: of.namespace,
+      labels: { [marks.run]: of.run, 'app.kubernetes.io/managed-by': 'lifeboat' },
+    },
+    spec: {
+      ...spec,
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      activeDeadlineSeconds: of.lifetimeSeconds,
+      terminationGracePeriodSeconds: of.graceSeconds ?? 1,
+    },
+  };
+}
 
 /** A pod of ours with one container, and for whom. */
 export type OwnPod = {

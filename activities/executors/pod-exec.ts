@@ -192,11 +192,9 @@ export async function streamToPod(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString('utf8')).slice(-keptStderr);
   });
-  child.stdout
-    .on('data', (chunk: Buffer) => {
-      stdout = (stdout + chunk.toString('utf8')).slice(-keptStderr);
-    })
-    .resume();
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout = (stdout + chunk.toString('utf8')).slice(-keptStderr);
+  });
   const sent = createHash('sha256');
   let broken: unknown;
   child.stdin.on('error', (error) => {

@@ -19,7 +19,7 @@ export type PodStream = {
  */
 export function openPodStream(stdout: Readable, nonce: string): PodStream {
   let problem: string | undefined;
-  // Of a process that ends before anybody reads, Node throws the output away, unless somebody waits for it.
+  // What a process wrote before anybody reads is thrown away, unless somebody waits for it.
   const waiting = (): void => undefined;
   stdout.on('readable', waiting);
   return {

@@ -1,15 +1,14 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { failure } from '../../model/failures.ts';
-import { marks } from '../../model/run-names.ts';
 import type { Backends } from '../backends.ts';
 import type { PodAddress } from '../clients/kubectl.ts';
 import { lastLine } from '../clients/process.ts';
+import { describeOwnPod, idleCommand } from './own-pod.ts';
 import { runInPod } from './pod-exec.ts';
 
 /** Something that a probe tries to reach: over TCP, or by asking for its name alone. */
 export type ProbeTarget = { readonly what: string; readonly host: string; readonly port: number | 'name' };
 
-/** Kubernetes ends a probe that everybody has forgotten. */
 const lifetimeSeconds = 1_800;
 
 /** Tries all at once, three seconds each, and prints a line for each: its number, then `open` or `closed`. */
@@ -31,30 +30,22 @@ wait
 
 /** The pod that looks out of a scratch namespace, as any pod of it would be kept in. */
 export function probePod(of: { namespace: string; run: string; image: string }): V1Pod {
-  return {
-    metadata: {
-      name: 'lifeboat-probe',
-      namespace: of.namespace,
-      labels: { [marks.run]: of.run, 'app.kubernetes.io/managed-by': 'lifeboat' },
-    },
-    spec: {
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      activeDeadlineSeconds: lifetimeSeconds,
-      terminationGracePeriodSeconds: 1,
+  const { namespace, run } = of;
+  return describeOwnPod(
+    { name: 'lifeboat-probe', namespace, run, lifetimeSeconds },
+    {
       securityContext: { runAsNonRoot: true, runAsUser: 65534, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [
         {
           name: 'probe',
           image: of.image,
-          command: ['sh', '-c', `trap 'exit 0' TERM; sleep ${String(lifetimeSeconds)} & wait`],
+          command: idleCommand(lifetimeSeconds),
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
           resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
         },
       ],
     },
-  };
+  );
 }
 
 /** Which of the targets a probe pod reaches now, in their order. @throws ProbeFailed where its image lacks the tools */

@@ -17,10 +17,10 @@ import {
   type FoundAttributes,
   findAttributes,
 } from '../executors/tar-attributes.ts';
-import { formatArchiveIndex, gatherArchiveIndex, indexRestoreCommand } from '../facts/archive-index.ts';
+import { gatherArchive } from '../facts/archive.ts';
+import { indexRestoreCommand } from '../facts/archive-index.ts';
 import { componentRules } from '../facts/component-rules.ts';
-import { fed, pushParser } from '../facts/push-parser.ts';
-import { gatherTarFacts, readTar } from '../facts/tar.ts';
+import { gatherTarFacts } from '../facts/tar.ts';
 import type { CaptureContext, Captured, Method, MethodContext, RestoreContext } from './method.ts';
 
 /** Of ours, and what the file system keeps for itself. */
@@ -58,29 +58,17 @@ export const volumeArchive: Method<Options> = {
     const isHeld = isStopped || (bound.plan.quiesce !== undefined && component.group !== undefined);
     const { mover } = context;
     if (mover !== undefined) return await captureByMover(context, mover, isHeld);
-    return await withPod(context, component.executor !== 'exec' || isStopped, async (pod) => {
+    return await withPod(context, capturesByHelper(context), async (pod) => {
       const capturedAt = await readPodClock(backends.access, pod, context.signal);
       context.progress(`archive ${options.mountPath}`);
-      const gathered = gatherTarFacts();
-      const index = gatherArchiveIndex();
-      const parser = pushParser(
-        readTar((member) => {
-          gathered.visit(member);
-          index.visit(member);
-        }),
-      );
+      const archive = gatherArchive();
       const { carries, notes } = await lookForAttributes(context, pod);
       const command = archiveCommand(options, { carries });
       const source = judged(streamFromPod(backends.access, pod, command, context.signal), isHeld, notes);
-      await context.write('tar', source, {
-        ...streamRules(carries),
-        tap: (chunk) => void fed(() => parser.push(chunk)),
-      });
-      fed(() => {
-        parser.end();
-      });
-      await context.writeBytes('index', formatArchiveIndex(index.members), indexRestoreCommand);
-      return { capturedAt, facts: gathered.facts(), totals: gathered.totals, notes };
+      await context.write('tar', source, { ...streamRules(carries), tap: archive.take });
+      const { facts, totals, index } = archive.end();
+      await context.writeBytes('index', index(), indexRestoreCommand);
+      return { capturedAt, facts, totals, notes };
     });
   },
 
@@ -140,10 +128,9 @@ async function captureByMover(
 ): Promise<Captured> {
   const { options } = context;
   const { mountPath } = options;
-  const isStopped = context.component.captureWhile === 'stopped';
   const { carries, notes } = await withPod(
     context,
-    context.component.executor !== 'exec' || isStopped,
+    capturesByHelper(context),
     async (pod) => await lookForAttributes(context, pod),
   );
   const tolerated = isHeld ? { tolerated: { exitCode: 1, lastLine: changedMeanwhile.source } } : {};
@@ -180,6 +167,10 @@ async function withPod<T>(
 /** A workload that is stopped while it is restored can be reached by a helper only, whatever captured it. */
 async function withRestorePod<T>(context: MethodContext<Options>, use: (pod: PodAddress) => Promise<T>): Promise<T> {
   return await withPod(context, restoresByHelper(context), use);
+}
+
+function capturesByHelper({ component }: MethodContext<Options>): boolean {
+  return component.executor !== 'exec' || component.captureWhile === 'stopped';
 }
 
 function restoresByHelper({ component }: MethodContext<Options>): boolean {

@@ -73,7 +73,7 @@ async function extract(
   const [{ chooseMembers }, { extractFiles }, { readCapturedFacts }] = await Promise.all([
     import('../../activities/facts/choose-members.ts'),
     import('../../activities/extract-files.ts'),
-    import('../../activities/restore-context.ts'),
+    import('../../activities/captured-facts.ts'),
   ]);
   const chosen = chooseMembers(archive.index, of.paths);
   const facts = await readCapturedFacts({ store: await session.store(), kit: await session.kit() }, archive.record);

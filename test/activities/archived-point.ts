@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { readCapturedFacts } from '../../activities/captured-facts.ts';
 import { extractFiles } from '../../activities/extract-files.ts';
 import { chooseMembers } from '../../activities/facts/choose-members.ts';
 import type { MethodContext } from '../../activities/methods/method.ts';
 import { volumeArchive } from '../../activities/methods/volume-archive.ts';
 import { openPointArchive } from '../../activities/point-archive.ts';
-import { readCapturedFacts } from '../../activities/restore-context.ts';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import type { Artifact, Manifest } from '../../model/recovery-point.ts';
 import { canonicalBytes } from '../../transfer/keys.ts';

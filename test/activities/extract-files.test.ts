@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCapturedFacts } from '../../activities/captured-facts.ts';
 import { type ExtractedFiles, extractFiles } from '../../activities/extract-files.ts';
 import { chooseMembers } from '../../activities/facts/choose-members.ts';
 import { openPointArchive, type PointArchive } from '../../activities/point-archive.ts';
-import { readCapturedFacts } from '../../activities/restore-context.ts';
 import { type ArchivedPoint, archivedPoint, removeFolders } from './archived-point.ts';
 import { makeOddTree } from './odd-tree.ts';
 import { differencesOf, readTreeAttributes, type TreeAttributes } from './tree-attributes.ts';

@@ -1,16 +1,15 @@
-import { formatArchiveIndex, gatherArchiveIndex, indexRestoreCommand } from '../../activities/facts/archive-index.ts';
-import { fed, pushParser } from '../../activities/facts/push-parser.ts';
-import { gatherTarFacts, readTar } from '../../activities/facts/tar.ts';
+import { type ArchiveGatherer, gatherArchive } from '../../activities/facts/archive.ts';
+import { indexRestoreCommand } from '../../activities/facts/archive-index.ts';
 import { openStore } from '../../activities/open-store.ts';
+import type { Facts } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
 import type { FactsReader, MoverJob, MoverReport } from '../../model/mover-job.ts';
 import type { Artifact } from '../../model/recovery-point.ts';
 import { fileKeyIdentity } from '../../transfer/age-identity.ts';
 import { canonicalBytes } from '../../transfer/keys.ts';
 import { readArtifact } from '../../transfer/read-artifact.ts';
-import { memorySource } from '../../transfer/source.ts';
 import type { Store } from '../../transfer/store.ts';
-import { writeArtifact } from '../../transfer/write-artifact.ts';
+import { writeArtifact, writeBytes } from '../../transfer/write-artifact.ts';
 import { feedPipe, pipeSource } from './pipe.ts';
 
 type Done = Extract<MoverReport, { outcome: 'done' }>;
@@ -43,7 +42,7 @@ async function doJob(job: MoverJob, store: Store, during: During): Promise<Resul
 
 async function capture(job: JobOf<'capture'>, store: Store, { onPassed, signal }: During): Promise<Result> {
   const { target, minimumProofs, trailer, restoreCommand } = job;
-  const facts = job.facts === undefined ? undefined : readers[job.facts]();
+  const reader = job.facts === undefined ? undefined : readers[job.facts]();
   let tolerated = false;
   const source = pipeSource((end) => {
     tolerated = end.exitCode === job.tolerated?.exitCode && new RegExp(job.tolerated.lastLine, 'i').test(end.lastLine);
@@ -52,29 +51,31 @@ async function capture(job: JobOf<'capture'>, store: Store, { onPassed, signal }
   const artifact = await writeArtifact({
     ...{ store, ...target, source, minimumProofs, trailer, restoreCommand, signal },
     onProgress: onPassed,
-    tap: facts?.take,
+    tap: reader?.take,
   });
-  if (facts === undefined) return { artifact, tolerated };
-  const stored = { artifact, facts: await storeFacts(job, store, facts), totals: facts.totals, tolerated };
+  if (reader === undefined) return { artifact, tolerated };
+  const { facts, totals, index } = reader.end();
+  const stored = { artifact, facts: await storeFacts(target, store, facts), totals, tolerated };
   if (job.index === undefined) return stored;
   const of = { ...target, name: job.index, restoreCommand: indexRestoreCommand };
-  return { ...stored, index: await storeBytes(of, store, facts.index()) };
+  return { ...stored, index: await writeBytes({ ...of, store, bytes: index() }) };
 }
 
 async function readFacts(job: JobOf<'read-facts'>, store: Store, { onPassed, signal }: During): Promise<Result> {
-  const facts = readers[job.facts]();
+  const reader = readers[job.facts]();
   const source = pipeSource((end) => end);
   let passed = 0;
   for await (const chunk of source.bytes) {
     signal.throwIfAborted();
-    facts.take(chunk);
+    reader.take(chunk);
     passed += chunk.byteLength;
     onPassed(passed);
   }
   const { exitCode, lastLine } = await source.end();
   if (exitCode !== 0)
     throw failure('DumpFailed', { message: `read facts: exit ${String(exitCode)}, ${lastLine ?? 'no message'}` });
-  return { facts: await storeFacts(job, store, facts), totals: facts.totals, tolerated: false };
+  const { facts, totals } = reader.end();
+  return { facts: await storeFacts(job.target, store, facts), totals, tolerated: false };
 }
 
 async function restore(job: JobOf<'restore'>, store: Store, { onPassed, signal }: During): Promise<Result> {
@@ -96,53 +97,14 @@ async function restore(job: JobOf<'restore'>, store: Store, { onPassed, signal }
   });
 }
 
-/** Reads the facts of a stream as it passes. */
-type Gathering = {
-  readonly take: (chunk: Uint8Array) => void;
-  /** The facts, after the last chunk. */
-  bytes(): Buffer;
-  /** The index, after the facts. */
-  index(): Buffer;
-  readonly totals: Done['totals'];
-};
-
 /** By what the bytes are read as. */
-const readers: Readonly<Record<FactsReader, () => Gathering>> = {
-  tar: () => {
-    const gathered = gatherTarFacts();
-    const index = gatherArchiveIndex();
-    const parser = pushParser(
-      readTar((member) => {
-        gathered.visit(member);
-        index.visit(member);
-      }),
-    );
-    return {
-      take: (chunk) => void fed(() => parser.push(chunk)),
-      bytes: () => {
-        fed(() => {
-          parser.end();
-        });
-        return canonicalBytes(gathered.facts());
-      },
-      index: () => formatArchiveIndex(index.members),
-      totals: gathered.totals,
-    };
-  },
-};
+const readers: Readonly<Record<FactsReader, () => ArchiveGatherer>> = { tar: gatherArchive };
 
 async function storeFacts(
-  { target }: Pick<JobOf<'capture'>, 'target'>,
+  { prefix, name, recipients }: JobOf<'capture'>['target'],
   store: Store,
-  facts: Gathering,
+  facts: Facts,
 ): Promise<Artifact> {
-  return await storeBytes({ ...target, name: `${target.name}-facts`, restoreCommand: 'cat' }, store, facts.bytes());
-}
-
-async function storeBytes(
-  of: JobOf<'capture'>['target'] & { readonly restoreCommand: string },
-  store: Store,
-  bytes: Buffer,
-): Promise<Artifact> {
-  return await writeArtifact({ ...of, store, source: memorySource(bytes), minimumProofs: ['count', 'digest'] });
+  const bytes = canonicalBytes(facts);
+  return await writeBytes({ store, prefix, recipients, name: `${name}-facts`, bytes, restoreCommand: 'cat' });
 }
