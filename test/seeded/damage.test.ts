@@ -34,15 +34,17 @@ const grounds = 8;
 const made = new Map<number, Promise<Made>>();
 
 /** What is damaged is a copy: a few grounds serve all cases. */
-async function withPoints(seed: Seed, work: (ground: Ground) => Promise<void>): Promise<void> {
-  const which = seed.seed % grounds;
-  const making = made.get(which) ?? makePoints(seedOf(which));
-  made.set(which, making);
-  const { objects, points } = await making;
-  await withFakeS3({}, async (fake) => {
-    for (const [key, object] of objects) fake.bucket.objects.set(key, { ...object });
-    await work({ fake, store: await fake.open(), points });
-  });
+function withPoints(work: (seed: Seed, ground: Ground) => Promise<void>): (seed: Seed) => Promise<void> {
+  return async (seed) => {
+    const which = seed.seed % grounds;
+    const making = made.get(which) ?? makePoints(seedOf(which));
+    made.set(which, making);
+    const { objects, points } = await making;
+    await withFakeS3({}, async (fake) => {
+      for (const [key, object] of objects) fake.bucket.objects.set(key, { ...object });
+      await work(seed, { fake, store: await fake.open(), points });
+    });
+  };
 }
 
 async function makePoints(seed: Seed): Promise<Made> {
@@ -130,19 +132,17 @@ describe('a store whose objects are damaged at rest', () => {
       full: 1_000,
       atOnce: 2,
     },
-    async (seed) => {
-      await withPoints(seed, async (ground) => {
-        const [point] = ground.points as [CommittedManifest];
-        const index = seed.whole(0, dumpOf(point).segments.length - 1);
-        const segment = dumpOf(point).segments[index] as Segment;
-        const bit = seed.whole(0, segment.storedBytes * 8 - 1);
-        change(ground, segment.key, (bytes) => flipBit(bytes, bit));
-        const failed = expectFailure(await rejectionOf(restore(ground, point)), ['ArtifactDigestMismatch']);
-        expect(failed.message).toContain(segment.key);
-        expect(failed.message).toContain(`segment ${String(index + 1)}`);
-        expect(failed.message).toMatch(/first noticed at frame [0-9]+/);
-      });
-    },
+    withPoints(async (seed, ground) => {
+      const [point] = ground.points as [CommittedManifest];
+      const index = seed.whole(0, dumpOf(point).segments.length - 1);
+      const segment = dumpOf(point).segments[index] as Segment;
+      const bit = seed.whole(0, segment.storedBytes * 8 - 1);
+      change(ground, segment.key, (bytes) => flipBit(bytes, bit));
+      const failed = expectFailure(await rejectionOf(restore(ground, point)), ['ArtifactDigestMismatch']);
+      expect(failed.message).toContain(segment.key);
+      expect(failed.message).toContain(`segment ${String(index + 1)}`);
+      expect(failed.message).toMatch(/first noticed at frame [0-9]+/);
+    }),
   );
 
   experiment(
@@ -153,21 +153,19 @@ describe('a store whose objects are damaged at rest', () => {
       full: 1_000,
       atOnce: 2,
     },
-    async (seed) => {
-      await withPoints(seed, async (ground) => {
-        const [point] = ground.points as [CommittedManifest];
-        const key = linkKey(manifestFolder(release), 1);
-        const bit = seed.whole(0, (await ground.store.get(key)).byteLength * 8 - 1);
-        change(ground, key, (bytes) => flipBit(bytes, bit));
-        const found = await lookUp(ground, point.manifest.id).catch((error: unknown) => error);
-        // Some bits of base64 say nothing: the signature still holds, and of the same document. The next link tells of them.
-        if (found instanceof Error) expectFailure(found, ['PointUnknown', 'ManifestMissing']);
-        else expect(found).toMatchObject({ manifest: point.manifest });
-        const told = found instanceof Error ? key : linkKey(manifestFolder(release), 2);
-        expect((await findings(ground)).some((line) => line.startsWith(told))).toBe(true);
-        await lookUp(ground, 'latest');
-      });
-    },
+    withPoints(async (seed, ground) => {
+      const [point] = ground.points as [CommittedManifest];
+      const key = linkKey(manifestFolder(release), 1);
+      const bit = seed.whole(0, (await ground.store.get(key)).byteLength * 8 - 1);
+      change(ground, key, (bytes) => flipBit(bytes, bit));
+      const found = await lookUp(ground, point.manifest.id).catch((error: unknown) => error);
+      // Some bits of base64 say nothing: the signature still holds, and of the same document. The next link tells of them.
+      if (found instanceof Error) expectFailure(found, ['PointUnknown', 'ManifestMissing']);
+      else expect(found).toMatchObject({ manifest: point.manifest });
+      const told = found instanceof Error ? key : linkKey(manifestFolder(release), 2);
+      expect((await findings(ground)).some((line) => line.startsWith(told))).toBe(true);
+      await lookUp(ground, 'latest');
+    }),
   );
 
   experiment(
@@ -178,18 +176,16 @@ describe('a store whose objects are damaged at rest', () => {
       full: 500,
       atOnce: 2,
     },
-    async (seed) => {
-      await withPoints(seed, async (ground) => {
-        const [point] = ground.points as [CommittedManifest];
-        const segment = seed.pick(dumpOf(point).segments);
-        const { codes, do: damage } = damages[seed.pick(Object.keys(damages))] as (typeof damages)[string];
-        damage(ground, segment, seed);
-        const failed = expectFailure(await rejectionOf(restore(ground, point)), codes);
-        expect(failed.subject).toBe(segment.key);
-        expect(failed.message).toContain(segment.key);
-        expect((await restore(ground, ground.points[1] as CommittedManifest)).given).toBeGreaterThan(0);
-      });
-    },
+    withPoints(async (seed, ground) => {
+      const [point] = ground.points as [CommittedManifest];
+      const segment = seed.pick(dumpOf(point).segments);
+      const { codes, do: damage } = damages[seed.pick(Object.keys(damages))] as (typeof damages)[string];
+      damage(ground, segment, seed);
+      const failed = expectFailure(await rejectionOf(restore(ground, point)), codes);
+      expect(failed.subject).toBe(segment.key);
+      expect(failed.message).toContain(segment.key);
+      expect((await restore(ground, ground.points[1] as CommittedManifest)).given).toBeGreaterThan(0);
+    }),
   );
 
   experiment(
@@ -200,24 +196,19 @@ describe('a store whose objects are damaged at rest', () => {
       full: 300,
       atOnce: 2,
     },
-    async (seed) => {
-      await withPoints(seed, async (ground) => {
-        await commitHead(ground);
-        const [first, second] = [1, 2].map((sequence) => linkKey(manifestFolder(release), sequence)) as [
-          string,
-          string,
-        ];
-        const old = ground.fake.bucket.objects.get(`dr/${first}`)?.bytes ?? Buffer.alloc(0);
-        const removed = seed.pick([first, second]);
-        if (seed.random() < 0.5) await ground.store.delete(removed);
-        else change(ground, second, () => old);
-        const found = await findings(ground);
-        expect(found.join('\n')).toMatch(
-          /missing from its chain|known and is not there|copied to this name|not the one that is known/,
-        );
-        expect(found.join('\n')).toContain('manifests/prod/data/postgresql');
-      });
-    },
+    withPoints(async (seed, ground) => {
+      await commitHead(ground);
+      const [first, second] = [1, 2].map((sequence) => linkKey(manifestFolder(release), sequence)) as [string, string];
+      const old = ground.fake.bucket.objects.get(`dr/${first}`)?.bytes ?? Buffer.alloc(0);
+      const removed = seed.pick([first, second]);
+      if (seed.random() < 0.5) await ground.store.delete(removed);
+      else change(ground, second, () => old);
+      const found = await findings(ground);
+      expect(found.join('\n')).toMatch(
+        /missing from its chain|known and is not there|copied to this name|not the one that is known/,
+      );
+      expect(found.join('\n')).toContain('manifests/prod/data/postgresql');
+    }),
   );
 });
 
@@ -246,24 +237,22 @@ describe('a restore that must not begin', () => {
       full: 200,
       atOnce: 2,
     },
-    async (seed) => {
+    withPoints(async (seed, ground) => {
       const stranger = await testKit();
-      await withPoints(seed, async (ground) => {
-        const [, point] = ground.points as [CommittedManifest, CommittedManifest];
-        const read = { given: 0 };
-        const restoreWith = async (identity: string): Promise<void> => {
-          for await (const bytes of readArtifact({ store: ground.store, artifact: dumpOf(point), identity }))
-            read.given += bytes.byteLength;
-        };
-        expectFailure(await rejectionOf(restoreWith(stranger.identity)), ['KeyMissing'], /is none of its recipients/);
-        expect(read.given).toBe(0);
-        expectFailure(await rejectionOf(lookUp(ground, 'latest', [stranger.signing.publicKey])), ['SignerUnknown']);
-        await rewrite(ground, point.manifest, { formatVersion: seed.whole(2, 9) });
-        expectFailure(await rejectionOf(lookUp(ground, 'latest')), ['ManifestNewer'], /is newer than 1/);
-        await rewrite(ground, point.manifest, { [`key${String(seed.seed)}`]: seed.whole(0, 9) });
-        expectFailure(await rejectionOf(lookUp(ground, 'latest')), ['ManifestInvalid']);
-      });
-    },
+      const [, point] = ground.points as [CommittedManifest, CommittedManifest];
+      const read = { given: 0 };
+      const restoreWith = async (identity: string): Promise<void> => {
+        for await (const bytes of readArtifact({ store: ground.store, artifact: dumpOf(point), identity }))
+          read.given += bytes.byteLength;
+      };
+      expectFailure(await rejectionOf(restoreWith(stranger.identity)), ['KeyMissing'], /is none of its recipients/);
+      expect(read.given).toBe(0);
+      expectFailure(await rejectionOf(lookUp(ground, 'latest', [stranger.signing.publicKey])), ['SignerUnknown']);
+      await rewrite(ground, point.manifest, { formatVersion: seed.whole(2, 9) });
+      expectFailure(await rejectionOf(lookUp(ground, 'latest')), ['ManifestNewer'], /is newer than 1/);
+      await rewrite(ground, point.manifest, { [`key${String(seed.seed)}`]: seed.whole(0, 9) });
+      expectFailure(await rejectionOf(lookUp(ground, 'latest')), ['ManifestInvalid']);
+    }),
   );
 });
 

@@ -20,13 +20,19 @@ beforeAll(async () => {
 /** A backup of three or four parts by a worker whose requests meet the faults. */
 type Case = { readonly fake: FakeS3; readonly plain: Buffer; readonly backup: BackupToMake };
 
-async function withBackup(seed: Seed, work: (of: Case) => Promise<void>): Promise<void> {
-  await withFakeS3({}, async (fake) => {
-    const plain = seed.bytes(seed.whole(17, 26) * mib);
-    const store = await fake.open('worker');
-    const rules = { engine: seed.pick(['inline', 'threads'] as const) };
-    await work({ fake, plain, backup: { store, kit, id: pointOf(seed), source: () => bytesSource(plain), rules } });
-  });
+function withBackup(work: (seed: Seed, of: Case) => Promise<void>): (seed: Seed) => Promise<void> {
+  return async (seed) => {
+    await withFakeS3({}, async (fake) => {
+      const plain = seed.bytes(seed.whole(17, 26) * mib);
+      const store = await fake.open('worker');
+      const rules = { engine: seed.pick(['inline', 'threads'] as const) };
+      await work(seed, {
+        fake,
+        plain,
+        backup: { store, kit, id: pointOf(seed), source: () => bytesSource(plain), rules },
+      });
+    });
+  };
 }
 
 /** Makes faults of the requests of the worker, the observer has none. */
@@ -58,38 +64,36 @@ describe('a store whose requests fail', () => {
       full: 200,
       atOnce: 6,
     },
-    async (seed) => {
-      await withBackup(seed, async (of) => {
-        const { fake, plain, backup } = of;
-        const refused = seed.pick([0.1, 0.5]);
-        faultOf(fake, () => {
-          if (seed.random() >= refused) return undefined;
-          return seed.pick<FakeFault>([
-            { kind: 'answer', status: 500, code: 'InternalError' },
-            { kind: 'answer', status: 503, code: 'SlowDown' },
-          ]);
-        });
-        let attempts = 0;
-        const end = await retrying(refused < 0.5 ? 6 : 3, (attempt) => {
-          attempts = attempt;
-          return backUp({ ...backup, attempt });
-        }).catch((error: unknown) => error);
-        const most = (attempts * plain.byteLength) / (1 - refused) + 6 * partBytes;
-        expect(fake.receivedBytes).toBeLessThan(most);
-        fake.decide = () => undefined;
-        if (!(end instanceof Error)) {
-          await expectDone(of, true);
-          return;
-        }
-        expect(refused).toBe(0.5);
-        expectFailure(end, ['StoreUnreachable'], /InternalError|SlowDown/);
-        const isThere = [...fake.bucket.objects.keys()].some((key) => key.includes('/manifests/'));
-        await expectInvariants({
-          ...{ store: await fake.open(), kit, killed: true },
-          points: isThere ? [{ id: backup.id, plain }] : [],
-        });
+    withBackup(async (seed, of) => {
+      const { fake, plain, backup } = of;
+      const refused = seed.pick([0.1, 0.5]);
+      faultOf(fake, () => {
+        if (seed.random() >= refused) return undefined;
+        return seed.pick<FakeFault>([
+          { kind: 'answer', status: 500, code: 'InternalError' },
+          { kind: 'answer', status: 503, code: 'SlowDown' },
+        ]);
       });
-    },
+      let attempts = 0;
+      const end = await retrying(refused < 0.5 ? 6 : 3, (attempt) => {
+        attempts = attempt;
+        return backUp({ ...backup, attempt });
+      }).catch((error: unknown) => error);
+      const most = (attempts * plain.byteLength) / (1 - refused) + 6 * partBytes;
+      expect(fake.receivedBytes).toBeLessThan(most);
+      fake.decide = () => undefined;
+      if (!(end instanceof Error)) {
+        await expectDone(of, true);
+        return;
+      }
+      expect(refused).toBe(0.5);
+      expectFailure(end, ['StoreUnreachable'], /InternalError|SlowDown/);
+      const isThere = [...fake.bucket.objects.keys()].some((key) => key.includes('/manifests/'));
+      await expectInvariants({
+        ...{ store: await fake.open(), kit, killed: true },
+        points: isThere ? [{ id: backup.id, plain }] : [],
+      });
+    }),
   );
 
   experiment(
@@ -100,21 +104,19 @@ describe('a store whose requests fail', () => {
       full: 100,
       atOnce: 4,
     },
-    async (seed) => {
-      await withBackup(seed, async (of) => {
-        let broken = 0;
-        faultOf(of.fake, ({ operation, query }) => {
-          const isBroken =
-            operation === 'UploadPart' && (broken === 0 || seed.random() < 0.2) && query.get('partNumber') !== '1';
-          if (!isBroken) return undefined;
-          broken += 1;
-          return { kind: 'reset', afterBytes: seed.whole(0, 4 * mib) };
-        });
-        await retrying(3, (attempt) => backUp({ ...of.backup, attempt }));
-        expect(broken).toBeGreaterThan(0);
-        await expectDone(of);
+    withBackup(async (seed, of) => {
+      let broken = 0;
+      faultOf(of.fake, ({ operation, query }) => {
+        const isBroken =
+          operation === 'UploadPart' && (broken === 0 || seed.random() < 0.2) && query.get('partNumber') !== '1';
+        if (!isBroken) return undefined;
+        broken += 1;
+        return { kind: 'reset', afterBytes: seed.whole(0, 4 * mib) };
       });
-    },
+      await retrying(3, (attempt) => backUp({ ...of.backup, attempt }));
+      expect(broken).toBeGreaterThan(0);
+      await expectDone(of);
+    }),
   );
 
   experiment(
@@ -125,22 +127,20 @@ describe('a store whose requests fail', () => {
       full: 100,
       atOnce: 4,
     },
-    async (seed) => {
-      await withBackup(seed, async (of) => {
-        const lost = String(seed.whole(1, 3));
-        let left = 1;
-        faultOf(of.fake, ({ operation, query }) => {
-          if (operation !== 'UploadPart' || query.get('partNumber') !== lost || left === 0) return undefined;
-          left -= 1;
-          return { kind: 'drop' };
-        });
-        const failed = await rejectionOf(backUp(of.backup));
-        expectFailure(failed, ['StoreUnreachable'], new RegExp(`does not have part ${lost}`));
-        await expectInvariants({ store: await of.fake.open(), kit, points: [] });
-        await backUp({ ...of.backup, attempt: 2 });
-        await expectDone(of);
+    withBackup(async (seed, of) => {
+      const lost = String(seed.whole(1, 3));
+      let left = 1;
+      faultOf(of.fake, ({ operation, query }) => {
+        if (operation !== 'UploadPart' || query.get('partNumber') !== lost || left === 0) return undefined;
+        left -= 1;
+        return { kind: 'drop' };
       });
-    },
+      const failed = await rejectionOf(backUp(of.backup));
+      expectFailure(failed, ['StoreUnreachable'], new RegExp(`does not have part ${lost}`));
+      await expectInvariants({ store: await of.fake.open(), kit, points: [] });
+      await backUp({ ...of.backup, attempt: 2 });
+      await expectDone(of);
+    }),
   );
 
   experiment(
@@ -151,16 +151,14 @@ describe('a store whose requests fail', () => {
       full: 60,
       atOnce: 4,
     },
-    async (seed) => {
-      await withBackup(seed, async (of) => {
-        const operation = seed.pick(['CreateMultipartUpload', 'CompleteMultipartUpload'] as const);
-        first(of.fake, operation, seed.whole(1, 2), { kind: 'lose-answer' });
-        await backUp(of.backup);
-        const dumps = [...of.fake.bucket.objects.keys()].filter((key) => key.includes('databases.dump'));
-        expect(dumps).toHaveLength(1);
-        await expectDone(of);
-      });
-    },
+    withBackup(async (seed, of) => {
+      const operation = seed.pick(['CreateMultipartUpload', 'CompleteMultipartUpload'] as const);
+      first(of.fake, operation, seed.whole(1, 2), { kind: 'lose-answer' });
+      await backUp(of.backup);
+      const dumps = [...of.fake.bucket.objects.keys()].filter((key) => key.includes('databases.dump'));
+      expect(dumps).toHaveLength(1);
+      await expectDone(of);
+    }),
   );
 
   experiment(
@@ -171,24 +169,22 @@ describe('a store whose requests fail', () => {
       full: 60,
       atOnce: 4,
     },
-    async (seed) => {
-      await withBackup(seed, async (of) => {
-        const { fake, backup } = of;
-        first(fake, 'PutObject', seed.whole(1, 3), { kind: 'lose-answer' }, /\/manifests\//);
-        await backUp(backup);
-        await expectDone(of);
+    withBackup(async (seed, of) => {
+      const { fake, backup } = of;
+      first(fake, 'PutObject', seed.whole(1, 3), { kind: 'lose-answer' }, /\/manifests\//);
+      await backUp(backup);
+      await expectDone(of);
 
-        const key = `runs/${backup.id}/plan.json`;
-        const other = seed.bytes(seed.whole(1, 500));
-        faultOf(fake, (request) => {
-          if (request.operation === 'PutObject') fake.bucket.put(request.key, other, false);
-          return undefined;
-        });
-        const failed = await rejectionOf(backup.store.put(key, Buffer.from('mine'), { ifAbsent: true }));
-        expectFailure(failed, ['ObjectExists'], /it exists in s3:/);
-        expect((await backup.store.get(key)).equals(other)).toBe(true);
+      const key = `runs/${backup.id}/plan.json`;
+      const other = seed.bytes(seed.whole(1, 500));
+      faultOf(fake, (request) => {
+        if (request.operation === 'PutObject') fake.bucket.put(request.key, other, false);
+        return undefined;
       });
-    },
+      const failed = await rejectionOf(backup.store.put(key, Buffer.from('mine'), { ifAbsent: true }));
+      expectFailure(failed, ['ObjectExists'], /it exists in s3:/);
+      expect((await backup.store.get(key)).equals(other)).toBe(true);
+    }),
   );
 
   experiment(
@@ -199,22 +195,20 @@ describe('a store whose requests fail', () => {
       full: 60,
       atOnce: 4,
     },
-    async (seed) => {
-      await withBackup(seed, async (of) => {
-        const isForGood = seed.random() < 0.5;
-        const code = seed.pick(['InternalError', 'SlowDown']);
-        const times = isForGood ? Number.POSITIVE_INFINITY : seed.whole(1, 3);
-        first(of.fake, 'CompleteMultipartUpload', times, { kind: 'answer', status: 200, code });
-        if (!isForGood) {
-          await backUp(of.backup);
-          await expectDone(of);
-          return;
-        }
-        expectFailure(await rejectionOf(backUp(of.backup)), ['StoreUnreachable'], new RegExp(code));
-        expect([...of.fake.bucket.objects.keys()]).toEqual([]);
-        await expectInvariants({ store: await of.fake.open(), kit, points: [] });
-      });
-    },
+    withBackup(async (seed, of) => {
+      const isForGood = seed.random() < 0.5;
+      const code = seed.pick(['InternalError', 'SlowDown']);
+      const times = isForGood ? Number.POSITIVE_INFINITY : seed.whole(1, 3);
+      first(of.fake, 'CompleteMultipartUpload', times, { kind: 'answer', status: 200, code });
+      if (!isForGood) {
+        await backUp(of.backup);
+        await expectDone(of);
+        return;
+      }
+      expectFailure(await rejectionOf(backUp(of.backup)), ['StoreUnreachable'], new RegExp(code));
+      expect([...of.fake.bucket.objects.keys()]).toEqual([]);
+      await expectInvariants({ store: await of.fake.open(), kit, points: [] });
+    }),
   );
 
   experiment(
@@ -226,20 +220,18 @@ describe('a store whose requests fail', () => {
       full: 100,
       atOnce: 4,
     },
-    async (seed) => {
-      await withBackup(seed, async (of) => {
-        const ofAnswer = seed.random() < 0.5;
-        const bit = seed.whole(0, partBytes * 8 - 1);
-        if (ofAnswer) first(of.fake, 'GetObject', 1, { kind: 'flip', bit, ofAnswer });
-        else first(of.fake, 'UploadPart', 1, { kind: 'flip', bit });
-        const failed = await rejectionOf(backUp(of.backup));
-        if (ofAnswer) expectFailure(failed, ['ArtifactDigestMismatch'], /segment 1 .* is not what was written/);
-        else expectFailure(failed, ['StoreUnreachable'], /BadDigest/);
-        await expectInvariants({ store: await of.fake.open(), kit, points: [], killed: ofAnswer });
-        if (ofAnswer) return;
-        await backUp({ ...of.backup, attempt: 2 });
-        await expectDone(of);
-      });
-    },
+    withBackup(async (seed, of) => {
+      const ofAnswer = seed.random() < 0.5;
+      const bit = seed.whole(0, partBytes * 8 - 1);
+      if (ofAnswer) first(of.fake, 'GetObject', 1, { kind: 'flip', bit, ofAnswer });
+      else first(of.fake, 'UploadPart', 1, { kind: 'flip', bit });
+      const failed = await rejectionOf(backUp(of.backup));
+      if (ofAnswer) expectFailure(failed, ['ArtifactDigestMismatch'], /segment 1 .* is not what was written/);
+      else expectFailure(failed, ['StoreUnreachable'], /BadDigest/);
+      await expectInvariants({ store: await of.fake.open(), kit, points: [], killed: ofAnswer });
+      if (ofAnswer) return;
+      await backUp({ ...of.backup, attempt: 2 });
+      await expectDone(of);
+    }),
   );
 });
