@@ -83,6 +83,7 @@ async function installChart(
   sandbox: ClusterOfSandbox,
   { chart, namespace, name, values }: SandboxRelease,
 ): Promise<void> {
+  await forgetBrokenOff(sandbox, namespace, name);
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-chart-'));
   try {
     // Packed from a copy: `helm dependency build` writes into the chart, and two may run at once.
@@ -108,6 +109,15 @@ async function installChart(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * Helm refuses a release on which a killed helm was at work ("another operation is in progress"). The record of such an
+ * operation goes, what it made stays and is taken over by the next. Nobody else installs these releases.
+ */
+async function forgetBrokenOff(sandbox: ClusterOfSandbox, namespace: string, name: string): Promise<void> {
+  const selector = `owner=helm,name=${name},status in (pending-install,pending-upgrade,pending-rollback)`;
+  await kubectl(sandbox, ['delete', 'secret', '-n', namespace, '-l', selector, '--ignore-not-found']);
 }
 
 /** The pods of a release as kubectl shows them: Helm says that it waited, they say for what. */

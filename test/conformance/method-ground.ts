@@ -54,8 +54,14 @@ export type Over = {
   readonly signal?: AbortSignal;
 };
 
-/** Installs releases and fills them; `close` removes their namespaces. */
+/**
+ * Installs releases and fills them; `close` removes their namespaces. What a killed run left in them is removed first.
+ * `LIFEBOAT_CONFORMANCE_KEEP=1` keeps them, and takes them as they are.
+ */
 export async function openMethodGround(sandbox: Sandbox, releases: readonly SandboxRelease[]): Promise<MethodGround> {
+  const namespaces = [...new Set(releases.map(({ namespace }) => namespace))];
+  const isKept = process.env['LIFEBOAT_CONFORMANCE_KEEP'] !== undefined;
+  if (!isKept) await deleteNamespaces(sandbox, namespaces);
   await installPlatform(sandbox, releases);
   const plans = await loadPlans([join(import.meta.dirname, '..', '..', 'charts')]);
   const platform = Platform.parse({
@@ -144,7 +150,7 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
         await new Promise((resolve) => setTimeout(resolve, 300));
     },
     close: async () => {
-      await deleteNamespaces(sandbox, [...new Set(releases.map(({ namespace }) => namespace))]);
+      if (!isKept) await deleteNamespaces(sandbox, namespaces);
     },
   };
 }
