@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * Suites by what they need. `unit`, `models`, `workflows`, `seeded` and `charts` need nothing but the machine, the others the
@@ -20,15 +21,38 @@ const suites = {
 /** Files at once, by suite: they wait for servers. What replaces the shared Temporal server, or is timed, runs alone. */
 const filesAtOnce: Readonly<Record<string, number>> = {
   seeded: 2,
-  conformance: 3,
-  faults: 3,
-  e2e: 3,
+  conformance: 4,
+  faults: 4,
+  e2e: 4,
   charts: 1,
   alone: 1,
 };
 
+/** Files of more than four minutes, the longest first: one that begins last is waited for by all processors. */
+const longest = [
+  'faults/blue-green',
+  'e2e/drill',
+  'faults/drill-failures',
+  'e2e/mover',
+  'e2e/upgrade',
+  'faults/killed-worker',
+  'e2e/blue-green',
+  'e2e/drill-hosted',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = longest.findIndex((name) => moduleId.endsWith(`test/${name}.test.ts`));
+      return found === -1 ? longest.length : found;
+    };
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
     maxWorkers: '100%',
     projects: Object.entries(suites).map(([name, include]) => ({

@@ -6,7 +6,7 @@ import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease } from './binding/bind-release.ts';
 import { runningPod, workloadNamed } from './checks.ts';
-import { deleteClaim, readClaim } from './clients/claims.ts';
+import { deleteClaim, listClaims, readClaim } from './clients/claims.ts';
 import { readRelease, uninstallRelease } from './clients/helm.ts';
 import { request } from './clients/kubernetes.ts';
 import { leadService } from './clients/marks.ts';
@@ -67,14 +67,18 @@ export function createGreenActivities(backends: Backends) {
       });
     },
 
-    /** Uninstalls green and deletes its claims, whose volumes go as their policy says; waits until they are gone. Idempotent. */
+    /**
+     * Uninstalls green and deletes its claims, whose volumes go as their policy says; waits until they are gone. A green that
+     * was installed and not bound has claims too: they are known by their label. Idempotent.
+     */
     async removeGreen(of: { release: string }): Promise<void> {
       const { green, document } = await readGreen();
       const { namespace } = document.bound.release;
       reportProgress(`uninstall ${green.name} beside ${of.release}`);
       await uninstallRelease(access, namespace, green.name);
       const { cancellationSignal } = Context.current();
-      for (const name of green.bound === undefined ? [] : claimNames(green.bound)) {
+      const labelled = await listClaims(kubernetes, { namespace, labels: `app.kubernetes.io/instance=${green.name}` });
+      for (const name of new Set([...labelled, ...(green.bound === undefined ? [] : claimNames(green.bound))])) {
         const uid = (await readClaim(kubernetes, { namespace, name }))?.uid;
         if (uid === undefined) continue;
         await deleteClaim(kubernetes, { namespace, name }, uid, () => {

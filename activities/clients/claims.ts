@@ -15,6 +15,17 @@ export async function readClaim(
   return claim === undefined ? undefined : { uid: claim.metadata?.uid, volume: claim.spec?.volumeName };
 }
 
+/** Names of the claims that carry a label: those of a StatefulSet carry what it selects its pods by. */
+export async function listClaims(
+  { core }: Kubernetes,
+  { namespace, labels }: { readonly namespace: string; readonly labels: string },
+): Promise<string[]> {
+  const { items } = await request(`list claims with ${labels}`, () =>
+    core.listNamespacedPersistentVolumeClaim({ namespace, labelSelector: labels }),
+  );
+  return items.flatMap(({ metadata }) => metadata?.name ?? []);
+}
+
 /**
  * Deletes the claim of that uid and waits until it is gone; one of another uid is left alone. Idempotent.
  * `tick` is called each time and may throw to stop.

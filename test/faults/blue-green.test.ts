@@ -41,6 +41,8 @@ describe('a blue-green upgrade that does not go on', () => {
       const before = await state();
       const workflowId = await startUpgrade();
       await until(workflowId, phase);
+      // From then on there is something to take away, before the run has even read what it installed.
+      if (phase === 'installing green') await untilClaimed();
 
       await ground.run(['cancel', workflowId]);
       const ended = await ground.run(['watch', workflowId]);
@@ -121,6 +123,11 @@ describe('a blue-green upgrade that does not go on', () => {
     await expect
       .poll(async () => (await progressOf(ground, workflowId)).phase, { timeout: 300_000, interval: 100 })
       .toBe(phase);
+  }
+
+  async function untilClaimed(): Promise<void> {
+    const claim = ['get', 'pvc', 'data-postgresql-green-0', '-n', namespace, '--ignore-not-found', '-o', 'name'];
+    await expect.poll(() => ground.kubectl(claim), { timeout: 120_000, interval: 100 }).not.toBe('');
   }
 
   async function state(): Promise<string[]> {
