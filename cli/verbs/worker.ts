@@ -33,7 +33,8 @@ export const worker: Verb = (program) => {
         session.terminal.note(`worker of platform ${loaded.platform.platform} polls ${address}`);
         // A worker may be killed; the next one should start sooner all the same.
         flushCompileCache();
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void running.stop());
+        // Not `once`: where a child runs, execa's own listener kills a process in which nobody else listens any more.
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void running.stop());
         await running.ended;
         return 0;
       }),
