@@ -20,7 +20,7 @@ const pieceLength = 3_500;
 
 const ending = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
-  process.on(signal, () => {
+  process.once(signal, () => {
     ending.abort(new Error(`the mover was told to end (${signal})`));
   });
 
