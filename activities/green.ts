@@ -77,7 +77,7 @@ export function createGreenActivities(backends: Backends) {
       reportProgress(`uninstall ${green.name} beside ${of.release}`);
       await uninstallRelease(access, namespace, green.name);
       const { cancellationSignal } = Context.current();
-      const labelled = await listClaims(kubernetes, { namespace, labels: `app.kubernetes.io/instance=${green.name}` });
+      const labelled = await listClaims(kubernetes, { namespace, name: green.name });
       for (const name of new Set([...labelled, ...(green.bound === undefined ? [] : claimNames(green.bound))])) {
         const uid = (await readClaim(kubernetes, { namespace, name }))?.uid;
         if (uid === undefined) continue;

@@ -3,13 +3,13 @@ import type { BoundWorkload } from '../../model/bound-plan.ts';
 import { failure } from '../../model/failures.ts';
 import type { RecoveryPlan } from '../../model/recovery-plan.ts';
 import { type ReleaseName, releaseTitle } from '../../model/release-name.ts';
-import { type Kubernetes, optional, request, type WorkloadKind } from '../clients/kubernetes.ts';
+import { type Kubernetes, ofRelease, optional, request, type WorkloadKind } from '../clients/kubernetes.ts';
 
 type Workload = V1StatefulSet | V1Deployment;
 
 /** Workloads of one kind that carry the labels of a release. */
 async function listWorkloads(kubernetes: Kubernetes, kind: WorkloadKind, release: ReleaseName): Promise<Workload[]> {
-  const of = { namespace: release.namespace, labelSelector: `app.kubernetes.io/instance=${release.name}` };
+  const of = ofRelease(release);
   const list = await request<{ items: Workload[] }>(`list ${kind}s of ${releaseTitle(release)}`, () =>
     kind === 'StatefulSet'
       ? kubernetes.apps.listNamespacedStatefulSet(of)
@@ -142,10 +142,7 @@ export async function readParameter(
 /** The Services of a release that select a workload's pods. */
 export async function listServices(kubernetes: Kubernetes, release: ReleaseName): Promise<string[]> {
   const { items } = await request(`list Services of ${releaseTitle(release)}`, () =>
-    kubernetes.core.listNamespacedService({
-      namespace: release.namespace,
-      labelSelector: `app.kubernetes.io/instance=${release.name}`,
-    }),
+    kubernetes.core.listNamespacedService(ofRelease(release)),
   );
   return items
     .filter((service) => Object.keys(service.spec?.selector ?? {}).length > 0)

@@ -1,6 +1,6 @@
 import { marks } from '../../model/run-names.ts';
 import { StoredObject } from '../facts/configuration.ts';
-import { gone, type Kubernetes, made, mergePatch, optional, request } from './kubernetes.ts';
+import { gone, type Kubernetes, made, mergePatch, ofRelease, optional, request } from './kubernetes.ts';
 
 type ClaimName = { readonly namespace: string; readonly name: string };
 
@@ -15,13 +15,13 @@ export async function readClaim(
   return claim === undefined ? undefined : { uid: claim.metadata?.uid, volume: claim.spec?.volumeName };
 }
 
-/** Names of the claims that carry a label: those of a StatefulSet carry what it selects its pods by. */
+/** Names of the claims of a release, by their label: those of a StatefulSet carry what it selects its pods by. */
 export async function listClaims(
   { core }: Kubernetes,
-  { namespace, labels }: { readonly namespace: string; readonly labels: string },
+  release: { readonly namespace: string; readonly name: string },
 ): Promise<string[]> {
-  const { items } = await request(`list claims with ${labels}`, () =>
-    core.listNamespacedPersistentVolumeClaim({ namespace, labelSelector: labels }),
+  const { items } = await request(`list claims of ${release.name}`, () =>
+    core.listNamespacedPersistentVolumeClaim(ofRelease(release)),
   );
   return items.flatMap(({ metadata }) => metadata?.name ?? []);
 }

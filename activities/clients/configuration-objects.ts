@@ -1,6 +1,6 @@
 import type { V1PodSpec } from '@kubernetes/client-node';
 import type { BoundWorkload } from '../../model/bound-plan.ts';
-import { type Kubernetes, optional, readWorkload, request } from './kubernetes.ts';
+import { type Kubernetes, ofRelease, optional, readWorkload, request } from './kubernetes.ts';
 
 /** An object's kind and name in the namespace of its release. */
 export type ObjectName = { readonly kind: 'Secret' | 'ConfigMap' | 'PersistentVolumeClaim'; readonly name: string };
@@ -39,11 +39,11 @@ export async function listConfigurationObjects(
   kubernetes: Kubernetes,
   of: { namespace: string; name: string; workloads: readonly BoundWorkload[] },
 ): Promise<ObjectName[]> {
-  const { namespace, name } = of;
-  const labelSelector = `app.kubernetes.io/instance=${name}`;
+  const { namespace } = of;
+  const selected = ofRelease(of);
   const [secrets, maps] = await Promise.all([
-    request('list Secrets', () => kubernetes.core.listNamespacedSecret({ namespace, labelSelector })),
-    request('list ConfigMaps', () => kubernetes.core.listNamespacedConfigMap({ namespace, labelSelector })),
+    request('list Secrets', () => kubernetes.core.listNamespacedSecret(selected)),
+    request('list ConfigMaps', () => kubernetes.core.listNamespacedConfigMap(selected)),
   ]);
   const found: ObjectName[] = [
     ...secrets.items.map((secret): ObjectName => ({ kind: 'Secret', name: secret.metadata?.name ?? '' })),

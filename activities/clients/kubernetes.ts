@@ -196,6 +196,14 @@ function networkCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Selects what is of a release, by the label that charts give it. */
+export function ofRelease({ namespace, name }: { readonly namespace: string; readonly name: string }): {
+  namespace: string;
+  labelSelector: string;
+} {
+  return { namespace, labelSelector: `app.kubernetes.io/instance=${name}` };
+}
+
 /** Pods of a workload, by the labels that select them, ready ones first. */
 export async function listPods(
   kubernetes: Kubernetes,
