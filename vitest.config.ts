@@ -60,6 +60,8 @@ export default defineConfig({
       test: {
         name,
         include,
+        // the processes that the suite `alone` starts may outlive it
+        ...(name === 'alone' ? {} : { globalSetup: ['test/temporary-folder.ts'] }),
         ...(name === 'unit' || name === 'workflows'
           ? { testTimeout: 60_000, hookTimeout: 120_000, isolate: false }
           : { maxWorkers: filesAtOnce[name] ?? 1, testTimeout: 600_000, hookTimeout: 900_000 }),

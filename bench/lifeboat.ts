@@ -1,47 +1,101 @@
+import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Readable } from 'node:stream';
 import { openS3Store } from '../activities/clients/s3-store.ts';
 import { Artifact } from '../model/recovery-point.ts';
+import { writeAndRelease } from '../transfer/buffers.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
+import type { Store } from '../transfer/store.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 
 /**
- * The data path of Lifeboat as a process of its own, for the bench: `backup RECORD` of its stdin, `restore RECORD`,
- * `verify RECORD`. RECORD is the file that keeps the artifact's description. Address and keys come by BENCH_* of the
- * environment.
+ * The data path of Lifeboat as a process of its own, for the bench. RECORD is the file that keeps what a verb leaves: the
+ * artifact's description, or what was measured. Address and keys come by BENCH_* of the environment.
+ *
+ * - `backup RECORD`: of its stdin
+ * - `restore RECORD`, `verify RECORD`
+ * - `streams RECORD COUNT FILE`: so many backups of a file at once; leaves the lag of the event loop, in ms
+ * - `small RECORD COUNT FILE`: backups of a file, one after the other, each read back and named by an object that is written
+ *   where none is, as a manifest; leaves the ms of each, but for the first two
  */
-async function main([verb = '', record = '']: readonly string[]): Promise<void> {
+async function main([verb = '', record = '', count = '', file = '']: readonly string[]): Promise<void> {
   const store = await openS3Store(
     { url: `s3://${need('BENCH_BUCKET')}/lifeboat`, endpoint: need('BENCH_ENDPOINT'), region: 'us-east-1' },
     { accessKeyId: need('BENCH_KEY'), secretAccessKey: need('BENCH_SECRET') },
   );
-  if (verb === 'backup') {
-    const artifact = await writeArtifact({
-      store,
-      prefix: `run-${String(process.pid)}`,
-      name: 'bench.dump',
-      // As a command would give it: its status is seen, nothing else proves its end.
-      source: {
-        bytes: process.stdin as AsyncIterable<Uint8Array>,
-        disposable: true,
-        cancel: () => process.stdin.destroy(),
-        end: () => Promise.resolve({ exitCode: 0, statusSeen: true, trailerSeen: false }),
-      },
-      recipients: [need('BENCH_RECIPIENT'), need('BENCH_ESCROW')],
-      minimumProofs: ['status'],
-      restoreCommand: 'cat',
-    });
-    await writeFile(record, JSON.stringify(artifact));
-    return;
+  switch (verb) {
+    case 'backup':
+      await leave(record, await backUp(store, process.stdin, 'one'));
+      return;
+    case 'streams':
+      await leave(record, await backUpAtOnce(store, Number(count), file));
+      return;
+    case 'small':
+      await leave(record, await backUpInTurn(store, Number(count), file));
+      return;
+    case 'verify':
+      await verifyArtifact({ store, artifact: await recorded(record), identity: need('BENCH_IDENTITY') });
+      return;
+    case 'restore':
+      await restore(store, await recorded(record));
+      return;
+    default:
+      throw new Error(`unknown verb ${verb}`);
   }
-  const artifact = Artifact.parse(JSON.parse(await readFile(record, 'utf8')));
-  const identity = need('BENCH_IDENTITY');
-  if (verb === 'verify') {
-    await verifyArtifact({ store, artifact, identity });
-    return;
+}
+
+/** As a command would give it: its status is seen, nothing else proves its end. */
+async function backUp(store: Store, bytes: Readable, name: string): Promise<Artifact> {
+  return await writeArtifact({
+    store,
+    prefix: `run-${String(process.pid)}/${name}`,
+    name: 'bench.dump',
+    source: {
+      bytes: bytes as AsyncIterable<Uint8Array>,
+      disposable: true,
+      cancel: () => bytes.destroy(),
+      end: () => Promise.resolve({ exitCode: 0, statusSeen: true, trailerSeen: false }),
+    },
+    recipients: [need('BENCH_RECIPIENT'), need('BENCH_ESCROW')],
+    minimumProofs: ['status'],
+    restoreCommand: 'cat',
+  });
+}
+
+async function backUpAtOnce(store: Store, count: number, file: string): Promise<{ p99Ms: number; maxMs: number }> {
+  const lag = monitorEventLoopDelay({ resolution: 1 });
+  lag.enable();
+  const names = Array.from({ length: count }, (_, index) => String(index));
+  await Promise.all(names.map((name) => backUp(store, createReadStream(file), name)));
+  lag.disable();
+  return { p99Ms: lag.percentile(99) / 1e6, maxMs: lag.max / 1e6 };
+}
+
+async function backUpInTurn(store: Store, count: number, file: string): Promise<number[]> {
+  const times: number[] = [];
+  for (let turn = -2; turn < count; turn += 1) {
+    const since = performance.now();
+    const artifact = await backUp(store, createReadStream(file), String(turn));
+    await verifyArtifact({ store, artifact, identity: need('BENCH_IDENTITY') });
+    const key = `manifest-${String(process.pid)}-${String(turn)}`;
+    await store.put(key, Buffer.from(JSON.stringify(artifact)), { ifAbsent: true });
+    if (turn >= 0) times.push(performance.now() - since);
   }
-  if (verb !== 'restore') throw new Error(`unknown verb ${verb}`);
-  for await (const chunk of readArtifact({ store, artifact, identity }))
-    if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+  return times;
+}
+
+async function restore(store: Store, artifact: Artifact): Promise<void> {
+  for await (const chunk of readArtifact({ store, artifact, identity: need('BENCH_IDENTITY') }))
+    if (!writeAndRelease(process.stdout, chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+}
+
+async function recorded(record: string): Promise<Artifact> {
+  return Artifact.parse(JSON.parse(await readFile(record, 'utf8')));
+}
+
+async function leave(record: string, found: unknown): Promise<void> {
+  await writeFile(record, JSON.stringify(found));
 }
 
 function need(name: string): string {

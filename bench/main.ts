@@ -1,16 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { generateIdentity, identityToRecipient } from 'age-encryption';
-import { aptInstall } from '../sandbox/machine.ts';
-import { createBucket } from '../sandbox/object-store.ts';
-import { startOwnObjectStore } from '../sandbox/own-object-store.ts';
-import { run } from '../sandbox/run.ts';
-import { findTool } from '../workers/tools/find-tool.ts';
-import { contenders, type Ground, rcloneEnv } from './contenders.ts';
-import { writeDump } from './data.ts';
+import { contenders, type Ground } from './contenders.ts';
+import { machineName, note, openBenchGround, versions } from './ground.ts';
 import { type Cost, measure } from './measure.ts';
 import { describeResults, type Results, type Row } from './results.ts';
 
@@ -19,42 +10,20 @@ import { describeResults, type Results, type Row } from './results.ts';
  * people use for the same, on the same seeded data and the same S3 server, in rounds that take turns.
  */
 const options = readOptions();
-const note = (line: string): void => {
-  process.stderr.write(`${line}\n`);
-};
-await aptInstall(['zstd', 'age', 'rclone', 'restic']);
-const directory = await mkdtemp(join(tmpdir(), 'lifeboat-bench-'));
-const server = await startServer(directory);
+const ground = await openBenchGround(options.megabytes, options.seed);
 try {
-  const identity = await generateIdentity();
-  await writeFile(join(directory, 'identity'), `${identity}\n`, { mode: 0o600 });
-  const ground: Ground = {
-    directory,
-    buckets: server.buckets,
-    data: join(directory, 'dump'),
-    node: process.execPath,
-    env: {
-      ...server.env,
-      BENCH_IDENTITY: identity,
-      BENCH_RECIPIENT: await identityToRecipient(identity),
-      BENCH_ESCROW: await identityToRecipient(await generateIdentity()),
-    },
-  };
-  note(`data: ${String(options.megabytes)} MB, seed ${String(options.seed)}`);
-  const bytes = await writeDump(ground.data, options.megabytes, options.seed);
   const results: Results = {
     at: new Date().toISOString(),
-    machine: `${String(cpus().length)} × ${cpus()[0]?.model ?? 'unknown'}`,
+    machine: machineName(),
     versions: await versions(),
-    bytes,
+    bytes: ground.bytes,
     rounds: options.rounds,
-    rows: await takeTurns(ground, bytes),
+    rows: await takeTurns(ground, ground.bytes),
   };
   process.stdout.write(`${describeResults(results)}\n`);
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
 } finally {
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await ground.close();
 }
 
 /** Every contender once in each round, after a round that is not counted. */
@@ -71,45 +40,6 @@ async function takeTurns(ground: Ground, bytes: number): Promise<Row[]> {
     }
   }
   return rows.map(({ what, name, costs }) => ({ what, name, costs }));
-}
-
-async function versions(): Promise<Record<string, string>> {
-  const first = async (file: string, args: readonly string[]): Promise<string> =>
-    (await run(file, args)).split('\n')[0]?.trim() ?? '';
-  return {
-    node: process.version,
-    zstd: await first('zstd', ['--version']),
-    age: await first('age', ['--version']),
-    rclone: await first('rclone', ['version']),
-    restic: await first('restic', ['version']),
-  };
-}
-
-/** An S3 server of our own, and what its clients need to know of it. */
-async function startServer(
-  at: string,
-): Promise<{ env: Record<string, string>; buckets: string; stop(): Promise<void> }> {
-  const [accessKeyId, secretAccessKey, bucket] = ['bench', randomBytes(18).toString('hex'), 'bench'];
-  const server = await startOwnObjectStore(await findTool('versitygw', note), { accessKeyId, secretAccessKey });
-  const { endpoint } = server;
-  await createBucket(
-    { s3: { endpoint, podEndpoint: endpoint, region: 'us-east-1', accessKeyId, secretAccessKey } },
-    bucket,
-  );
-  return {
-    ...server,
-    env: {
-      BENCH_ENDPOINT: endpoint,
-      BENCH_BUCKET: bucket,
-      BENCH_KEY: accessKeyId,
-      BENCH_SECRET: secretAccessKey,
-      ...rcloneEnv({ endpoint, accessKeyId, secretAccessKey }),
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      RESTIC_PASSWORD: 'bench',
-      RESTIC_CACHE_DIR: join(at, 'restic-cache'),
-    },
-  };
 }
 
 function readOptions(): { megabytes: number; rounds: number; seed: number; json: string | undefined } {

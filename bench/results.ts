@@ -42,3 +42,39 @@ export function describeResults({ at, machine, versions, bytes, rounds, rows }: 
     ...lines,
   ].join('\n');
 }
+
+/** Something that the data path must stay within. */
+export type Limit = {
+  readonly name: string;
+  readonly unit: string;
+  readonly value: number;
+  /** What it should be at most. */
+  readonly goal?: number | undefined;
+  /** What it must not exceed: it was reached, and does not depend on what else the machine does. */
+  readonly gate?: number | undefined;
+};
+
+/** The limits as a table in Markdown. */
+export function describeLimits(of: {
+  readonly at: string;
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly megabytes: number;
+  readonly rounds: number;
+  readonly limits: readonly Limit[];
+}): string {
+  const number = (value: number | undefined): string =>
+    value === undefined ? '' : value.toFixed(value < 10 ? 2 : 0).replace(/\.00$/, '');
+  const lines = of.limits.map(({ name, unit, value, goal, gate }) => {
+    const isMet = goal === undefined ? '' : value <= goal ? 'met' : 'missed';
+    return `| ${name} | ${number(value)} | ${unit.replaceAll('|', '\\|')} | ${number(goal)} | ${isMet} | ${number(gate)} |`;
+  });
+  return [
+    `${of.at}, ${of.machine}, ${String(of.megabytes)} MB, ${String(of.rounds)} rounds`,
+    ...Object.entries(of.versions).map(([name, version]) => `${name}: ${version}`),
+    '',
+    '| | measured | | goal, at most | | gate |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...lines,
+  ].join('\n');
+}

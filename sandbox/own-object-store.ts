@@ -5,16 +5,23 @@ import { join } from 'node:path';
 import { freePort } from '../workers/free-port.ts';
 
 /** An S3 server of this process. `buckets` is the directory that it serves. */
-export type OwnObjectStore = { readonly endpoint: string; readonly buckets: string; stop(): Promise<void> };
+export type OwnObjectStore = {
+  readonly endpoint: string;
+  readonly buckets: string;
+  /** A line for each request, where it was asked for. */
+  readonly accessLog: string;
+  stop(): Promise<void>;
+};
 
 /**
  * Starts versitygw over a new directory, on a free port of the loopback, and waits until it answers.
  * @param of.versions - whether its buckets can keep versions and lock objects
+ * @param of.log - whether it writes its access log
  */
 export async function startOwnObjectStore(
   binary: string,
   key: { accessKeyId: string; secretAccessKey: string },
-  of: { versions?: boolean } = {},
+  of: { versions?: boolean; log?: boolean } = {},
 ): Promise<OwnObjectStore> {
   const folder = await mkdtemp(join(tmpdir(), 'lifeboat-s3-'));
   const buckets = join(folder, 'buckets');
@@ -22,8 +29,11 @@ export async function startOwnObjectStore(
   const versions = join(folder, 'versions');
   await mkdir(versions);
   const versioning = of.versions === true ? ['--versioning-dir', versions] : [];
+  const accessLog = join(folder, 'access.log');
+  const logging = of.log === true ? ['--access-log', accessLog] : [];
   const address = `127.0.0.1:${String(await freePort())}`;
-  const child = spawn(binary, ['--port', address, '--region', 'us-east-1', 'posix', ...versioning, buckets], {
+  const args = ['--port', address, '--region', 'us-east-1', ...logging, 'posix', ...versioning, buckets];
+  const child = spawn(binary, args, {
     env: { ...process.env, ROOT_ACCESS_KEY: key.accessKeyId, ROOT_SECRET_KEY: key.secretAccessKey },
     stdio: 'ignore',
   });
@@ -34,6 +44,7 @@ export async function startOwnObjectStore(
   return {
     endpoint: `http://${address}`,
     buckets,
+    accessLog,
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       kill();

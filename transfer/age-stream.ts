@@ -34,8 +34,11 @@ export type AgeFile = {
 
 /** Encrypts the payload of one age file, chunk by chunk. */
 export type AgeSealer = {
-  /** Ciphertext of every chunk that is known not to be the last, in pieces: to join them would be one more copy. */
-  update(plain: Uint8Array): Buffer[];
+  /**
+   * Ciphertext of every chunk that is known not to be the last, in pieces: to join them would be one more copy. Each is made when
+   * it is asked for; all of them must be.
+   */
+  update(plain: Uint8Array): Iterable<Buffer>;
   /** Ciphertext of the last chunk. */
   final(): Buffer;
 };
@@ -126,10 +129,8 @@ export function sealAgeFile(payload: Uint8Array): AgeSealer {
     return [body, cipher.getAuthTag()];
   };
   return {
-    update: (plain) => {
-      const sealed: Buffer[] = [];
-      for (const chunk of chunks.add(plain)) sealed.push(...seal(chunk, false));
-      return sealed;
+    *update(plain) {
+      for (const chunk of chunks.add(plain)) yield* seal(chunk, false);
     },
     final: () => Buffer.concat(seal(chunks.rest(), true)),
   };
@@ -150,8 +151,8 @@ export class AgeError extends Error {
 
 /** Decrypts one age file, chunk by chunk; what it returns is authenticated. */
 export type AgeDecryptor = {
-  /** @throws AgeError */
-  update(sealed: Uint8Array): Promise<Buffer[]>;
+  /** Each chunk is opened when it is asked for; all of them must be. @throws AgeError, then too */
+  update(sealed: Uint8Array): Promise<Iterable<Buffer>>;
   /** The last chunk, once the file has ended. @throws AgeError */
   final(): Buffer;
 };
@@ -196,6 +197,9 @@ export function openAgeDecryptor(identity: AgeIdentity): AgeDecryptor {
     counter += 1;
     return plain;
   };
+  const openAll = function* (payload: Uint8Array): Generator<Buffer, void> {
+    for (const chunk of chunks.add(payload)) yield open(chunk, false);
+  };
   /** Reads the header; what follows it is given back. */
   const readHeader = async (bytes: Uint8Array): Promise<Buffer | undefined> => {
     header = Buffer.concat([header, bytes]);
@@ -206,9 +210,7 @@ export function openAgeDecryptor(identity: AgeIdentity): AgeDecryptor {
   return {
     update: async (bytes) => {
       const payload = key === undefined ? await readHeader(bytes) : bytes;
-      const opened: Buffer[] = [];
-      if (payload !== undefined) for (const chunk of chunks.add(payload)) opened.push(open(chunk, false));
-      return opened;
+      return payload === undefined ? [] : openAll(payload);
     },
     final: () => open(chunks.rest(), true),
   };
@@ -265,7 +267,8 @@ export async function readFileKey(start: Buffer, identity: string): Promise<Buff
 
 async function unwrapFileKey(header: Buffer, identity: AgeIdentity): Promise<Buffer> {
   const decrypter = new Decrypter();
-  decrypter.addIdentity(identity);
+  // the header's MAC does not fit the key of another file
+  decrypter.addIdentity(typeof identity === 'string' ? identity : { unwrapFileKey: () => identity.fileKey });
   try {
     return Buffer.from(await decrypter.decryptHeader(header));
   } catch (error) {

@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
-import { failure } from '../model/failures.ts';
 import type { Artifact } from '../model/recovery-point.ts';
-import type { AgeIdentity } from './age-identity.ts';
-import { type OpenedFrame, readSegment } from './segment-reader.ts';
+import { type ArtifactToOpen, openArtifact } from './opening/open-artifact.ts';
 import type { Store } from './store.ts';
+import type { StreamEngine } from './threads/stream-threads.ts';
 
 /** What is read, and the identity that opens it. */
 export type ArtifactToRead = {
@@ -12,10 +10,9 @@ export type ArtifactToRead = {
   /** `AGE-SECRET-KEY-1…` */
   readonly identity: string;
   readonly signal?: AbortSignal | undefined;
+  /** Where it is opened; default: beside this thread where there is more than one processor. */
+  readonly engine?: StreamEngine | undefined;
 };
-
-/** What opens an artifact: an identity of its recipients, or one for each segment. */
-type Identities = { readonly identity: string | readonly AgeIdentity[] };
 
 /**
  * The plaintext of an artifact. Each age chunk is authenticated and each frame's checksum and length checked before its
@@ -23,10 +20,8 @@ type Identities = { readonly identity: string | readonly AgeIdentity[] };
  * the reader of a stream that throws must discard what it was given.
  * Throws: ObjectNotFound, ArtifactTruncated, ArtifactDigestMismatch, ArtifactUnreadable, KeyMissing, Store*.
  */
-export async function* readArtifact(
-  of: Omit<ArtifactToRead, 'identity'> & Identities,
-): AsyncGenerator<Uint8Array, void> {
-  for await (const { plain } of readOpened(of)) if (plain.byteLength > 0) yield plain;
+export async function* readArtifact(of: ArtifactToOpen): AsyncGenerator<Uint8Array, void> {
+  for await (const { bytes } of openArtifact(of, 'plain')) if (bytes.byteLength > 0) yield bytes;
 }
 
 /**
@@ -34,39 +29,7 @@ export async function* readArtifact(
  * `readArtifact` does. Throws what that throws.
  */
 export async function* readPacked(of: ArtifactToRead): AsyncGenerator<Uint8Array, void> {
-  for await (const { packed } of readOpened(of)) yield packed;
-}
-
-async function* readOpened(of: Omit<ArtifactToRead, 'identity'> & Identities): AsyncGenerator<OpenedFrame, void> {
-  const { store, artifact, signal } = of;
-  const hash = createHash('sha256');
-  let plainBytes = 0;
-  for (const [index, segment] of artifact.segments.entries()) {
-    const title = `read artifact ${artifact.name}: segment ${String(index + 1)}`;
-    for await (const frame of readSegment({ store, segment, title, identity: identityOf(of, index), signal })) {
-      signal?.throwIfAborted();
-      hash.update(frame.plain);
-      plainBytes += frame.plain.byteLength;
-      yield frame;
-    }
-  }
-  const message = `read artifact ${artifact.name}: its segments hold ${String(plainBytes)} of ${String(artifact.plainBytes)} bytes`;
-  if (plainBytes < artifact.plainBytes) throw failure('ArtifactTruncated', { message, subject: artifact.name });
-  if (plainBytes !== artifact.plainBytes || hash.digest('hex') !== artifact.plainSha256) {
-    throw failure('ArtifactDigestMismatch', {
-      message: `${message}, and they are not the captured ones`,
-      subject: artifact.name,
-    });
-  }
-}
-
-function identityOf({ artifact, identity }: Pick<ArtifactToRead, 'artifact'> & Identities, index: number): AgeIdentity {
-  const own = typeof identity === 'string' ? identity : identity[index];
-  if (own !== undefined) return own;
-  throw failure('KeyMissing', {
-    message: `read artifact ${artifact.name}: no key for segment ${String(index + 1)}`,
-    subject: artifact.name,
-  });
+  for await (const { bytes } of openArtifact(of, 'packed')) yield bytes;
 }
 
 /** Reads an artifact to its end without keeping it. Throws what readArtifact throws. */
@@ -74,9 +37,9 @@ export async function verifyArtifact(
   of: ArtifactToRead & { readonly onProgress?: ((plainBytes: number) => void) | undefined },
 ): Promise<{ plainBytes: number; storedBytes: number }> {
   let plainBytes = 0;
-  for await (const plain of readArtifact(of)) {
-    plainBytes += plain.byteLength;
-    of.onProgress?.(plainBytes);
+  for await (const frame of openArtifact(of, 'nothing')) {
+    plainBytes += frame.plainBytes;
+    if (frame.plainBytes > 0) of.onProgress?.(plainBytes);
   }
   return { plainBytes, storedBytes: of.artifact.storedBytes };
 }

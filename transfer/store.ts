@@ -43,7 +43,7 @@ export type Store = {
   openWriter(key: string): ObjectWriter;
   /** A whole small object. @throws ObjectNotFound */
   get(key: string): Promise<Buffer>;
-  /** An object's bytes, or those of a range. @throws ObjectNotFound */
+  /** An object's bytes, or those of a range; each chunk belongs to who reads. @throws ObjectNotFound */
   read(key: string, range?: { readonly offset: number; readonly length: number }): AsyncIterable<Uint8Array>;
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every object under a prefix, in the order of their keys. */

@@ -1,12 +1,13 @@
 import type { Artifact } from '../model/recovery-point.ts';
 import { proveEnd } from './end-proof.ts';
-import { openPacker, type PackingEngine } from './packing/packers.ts';
+import { openPacker } from './packing/packers.ts';
 import { SegmentStore } from './packing/segment-store.ts';
 import type { Packer } from './packing/stream-packer.ts';
 import { type ByteSource, type EndProofKind, memorySource } from './source.ts';
 import { orAborted, readEnd, readSource, type SourceBounds, stopSource } from './source-reader.ts';
 import type { Store } from './store.ts';
 import { assertKey } from './store-key.ts';
+import type { StreamEngine } from './threads/stream-threads.ts';
 import type { TrailerRule } from './trailers/trailer.ts';
 import { trailerCheck } from './trailers/trailer-check.ts';
 
@@ -40,7 +41,7 @@ export type ArtifactToWrite = {
   /** Plaintext bytes of a zstd frame; default 4 MiB. */
   readonly frameBytes?: number | undefined;
   /** Where it is packed; default: beside this thread where there is more than one processor. */
-  readonly engine?: PackingEngine | undefined;
+  readonly engine?: StreamEngine | undefined;
 };
 
 const defaults = { level: 1, stallMs: 120_000, segmentBytes: 1024 ** 3, frameBytes: 4 * 1024 ** 2 };

@@ -9,6 +9,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { failure } from '../../model/failures.ts';
+import { release } from '../../transfer/buffers.ts';
 import type { ObjectWriter } from '../../transfer/store.ts';
 import { abortUpload, crc32Header, leaveBodyUnsigned, moveBytes, openUploads, type S3Bucket } from './s3-bucket.ts';
 import { isS3Error, s3Failure } from './s3-failure.ts';
@@ -64,6 +65,7 @@ export class S3Writer implements ObjectWriter {
       if (this.#sentParts === 0) await this.#putWhole();
       else await this.#complete();
       await this.#assertSize();
+      for (const buffer of this.#free.splice(0)) release(buffer);
       return { sizeBytes: this.#sizeBytes };
     } catch (error) {
       throw s3Failure(error, `write ${this.#key}`, this.#key);

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { failure } from '../../model/failures.ts';
+import { writeAndRelease } from '../../transfer/buffers.ts';
 import type { ByteSource, EndReport } from '../../transfer/source.ts';
 import { type ClusterAccess, kubectl, kubectlArgs, kubectlFailure, type PodAddress } from '../clients/kubectl.ts';
 import { lastLine, type ProcessResult, startProcess } from '../clients/process.ts';
@@ -165,7 +166,8 @@ export function streamFromPod(
 /**
  * Feeds bytes to a command in a container. It returns only when the command ended well and the pod received exactly
  * the bytes that were sent: a cut stdin looks like an end of file to the command.
- * @param expected - digest of the stored bytes, where they are sent as they are; of their plaintext where they are sent packed
+ * @param expected - digest of the stored bytes, where they are sent as they are; of their plaintext where they are sent packed;
+ * `disposable` where nobody else uses the chunks
  * @throws RestoreFailed or DiskFull with the command's last line
  */
 export async function streamToPod(
@@ -173,7 +175,7 @@ export async function streamToPod(
   at: PodAddress,
   command: readonly string[],
   bytes: AsyncIterable<Uint8Array>,
-  expected: { readonly sha256?: string; readonly packed?: true },
+  expected: { readonly sha256?: string; readonly packed?: true; readonly disposable?: true },
   signal?: AbortSignal,
 ): Promise<{ stdout: string; stderr: string }> {
   const nonce = `lifeboat-${randomBytes(12).toString('hex')}`;
@@ -203,8 +205,9 @@ export async function streamToPod(
   try {
     for await (const chunk of bytes) {
       if (broken !== undefined) break;
-      sent.update(chunk);
-      if (!child.stdin.write(chunk)) await drained(child.stdin);
+      if (expected.packed !== true) sent.update(chunk);
+      const hasRoom = expected.disposable === true ? writeAndRelease(child.stdin, chunk) : child.stdin.write(chunk);
+      if (!hasRoom) await drained(child.stdin);
     }
   } catch (error) {
     child.kill('SIGKILL');

@@ -1,7 +1,7 @@
 import type { ClusterAccess, PodAddress } from '../clients/kubectl.ts';
 import { runInPod, streamToPod } from './pod-exec.ts';
 
-/** A stored stream, as a restore reads it: one of the two is read, once. */
+/** A stored stream, as a restore reads it: one of the two is read, once. The chunks belong to who reads. */
 export type StoredStream = {
   /** Verified plaintext. */
   readonly bytes: AsyncIterable<Uint8Array>;
@@ -27,6 +27,6 @@ export async function storedToPod(
   const isPacked =
     packed !== undefined && (await runInPod(access, at, ['sh', '-c', canUnpack], { signal })).exitCode === 0;
   return isPacked
-    ? await streamToPod(access, at, command, packed, { sha256, packed: true }, signal)
-    : await streamToPod(access, at, command, bytes, { sha256 }, signal);
+    ? await streamToPod(access, at, command, packed, { sha256, packed: true, disposable: true }, signal)
+    : await streamToPod(access, at, command, bytes, { sha256, disposable: true }, signal);
 }

@@ -106,7 +106,8 @@ async function* pieces(bytes: Buffer, isDamaged = false): AsyncGenerator<Uint8Ar
   const size = 64 * 1024;
   const end = isDamaged ? Math.floor(bytes.byteLength * 0.7) : bytes.byteLength;
   for (let offset = 0; offset < end; offset += size)
-    yield await Promise.resolve(bytes.subarray(offset, Math.min(offset + size, end)));
+    // each chunk belongs to who reads it
+    yield await Promise.resolve(new Uint8Array(bytes.subarray(offset, Math.min(offset + size, end))));
   if (isDamaged)
     throw failure('ArtifactDigestMismatch', {
       message: 'read stream: the stored bytes are not the ones that were written',

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import type { Artifact } from '../../model/recovery-point.ts';
-import { fileKeyIdentity } from '../../transfer/age-identity.ts';
 import { readFileKeys } from '../../transfer/file-keys.ts';
 import { createRecoveryKit } from '../../transfer/keys.ts';
 import { readArtifact } from '../../transfer/read-artifact.ts';
@@ -32,7 +31,7 @@ async function write(name: string): Promise<Artifact> {
 
 async function readBy(keys: readonly Buffer[], of: Artifact = artifact, from: Store = store): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  const identity = keys.map((key) => fileKeyIdentity(key));
+  const identity = keys.map((fileKey) => ({ fileKey }));
   for await (const chunk of readArtifact({ store: from, artifact: of, identity })) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

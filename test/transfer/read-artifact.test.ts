@@ -8,10 +8,13 @@ import { packFrame } from '../../transfer/frame.ts';
 import { createRecoveryKit } from '../../transfer/keys.ts';
 import { readArtifact, readBytes, verifyArtifact } from '../../transfer/read-artifact.ts';
 import type { Store } from '../../transfer/store.ts';
+import type { StreamEngine } from '../../transfer/threads/stream-threads.ts';
 import { writeArtifact } from '../../transfer/write-artifact.ts';
 import { bytesSource, sha256, testStore } from './test-sources.ts';
 
 const plain = randomBytes(230_000);
+/** Where it is opened; what the tests say of it must not depend on that. */
+let engine: StreamEngine;
 let identity: string;
 let recipients: readonly string[];
 let store: Store;
@@ -63,7 +66,7 @@ async function read(
   const chunks: Uint8Array[] = [];
   let error: unknown;
   try {
-    for await (const chunk of readArtifact({ store: from, artifact: of, identity: key })) chunks.push(chunk);
+    for await (const chunk of readArtifact({ store: from, artifact: of, identity: key, engine })) chunks.push(chunk);
   } catch (thrown) {
     error = thrown;
   }
@@ -82,13 +85,19 @@ function segmentOf(index: number): Buffer {
   return stored[index] ?? Buffer.alloc(0);
 }
 
-describe('readArtifact', () => {
+describe.each(['inline', 'threads'] as const)('readArtifact, %s', (where) => {
+  beforeAll(() => {
+    engine = where;
+  });
+
   it('gives every byte, and verifies without keeping them', async () => {
     const { given, error } = await read(store);
     expect(error).toBeUndefined();
     expect(given.equals(plain)).toBe(true);
     const progress: number[] = [];
-    expect(await verifyArtifact({ store, artifact, identity, onProgress: (bytes) => progress.push(bytes) })).toEqual({
+    expect(
+      await verifyArtifact({ store, artifact, identity, engine, onProgress: (bytes) => progress.push(bytes) }),
+    ).toEqual({
       plainBytes: 230_000,
       storedBytes: artifact.storedBytes,
     });
@@ -101,7 +110,7 @@ describe('readArtifact', () => {
 
   it('stops when it is cancelled', async () => {
     const signal = AbortSignal.abort(new Error('cancelled by a test'));
-    await expect(readBytes({ store, artifact, identity, signal })).rejects.toThrow('cancelled by a test');
+    await expect(readBytes({ store, artifact, identity, engine, signal })).rejects.toThrow('cancelled by a test');
   });
 
   describe('when one bit is flipped', () => {
@@ -196,7 +205,11 @@ describe('readArtifact', () => {
   });
 });
 
-describe('readArtifact, when the writer itself was wrong', () => {
+describe.each(['inline', 'threads'] as const)('readArtifact, %s, when the writer itself was wrong', (where) => {
+  beforeAll(() => {
+    engine = where;
+  });
+
   /** An artifact of one segment made by hand, with digests that fit what is stored. */
   async function forged(key: string, file: Buffer, segment: Partial<Segment>): Promise<Artifact> {
     await store.put(key, file);

@@ -24,10 +24,10 @@ beforeAll(async () => {
   });
 });
 
-describe('readPacked', () => {
+describe.each(['inline', 'threads'] as const)('readPacked, %s', (engine) => {
   it('gives the stored frames, which stock zstd unpacks to the plaintext', async () => {
     const chunks: Uint8Array[] = [];
-    for await (const frame of readPacked({ store, artifact, identity })) chunks.push(frame);
+    for await (const frame of readPacked({ store, artifact, identity, engine })) chunks.push(frame);
 
     expect(chunks).toHaveLength(artifact.segments.flatMap(({ frames }) => frames).length);
     const unpacked = execFileSync('zstd', ['-q', '-d', '-c'], { input: Buffer.concat(chunks) });
@@ -50,7 +50,7 @@ describe('readPacked', () => {
 
     await expect(
       (async () => {
-        for await (const frame of readPacked({ store: damaged, artifact, identity }))
+        for await (const frame of readPacked({ store: damaged, artifact, identity, engine }))
           given += frame.byteLength > 0 ? 1 : 0;
       })(),
     ).rejects.toMatchObject({ code: 'ArtifactDigestMismatch' });

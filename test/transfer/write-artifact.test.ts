@@ -7,10 +7,10 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { failure } from '../../model/failures.ts';
 import { createRecoveryKit, type NewRecoveryKit } from '../../transfer/keys.ts';
-import type { PackingEngine } from '../../transfer/packing/packers.ts';
 import { readArtifact, readBytes, verifyArtifact } from '../../transfer/read-artifact.ts';
 import { memorySource } from '../../transfer/source.ts';
 import type { Store } from '../../transfer/store.ts';
+import type { StreamEngine } from '../../transfer/threads/stream-threads.ts';
 import { type ArtifactToWrite, writeArtifact } from '../../transfer/write-artifact.ts';
 import {
   bytesOf,
@@ -24,7 +24,7 @@ import {
 } from './test-sources.ts';
 
 let made: NewRecoveryKit;
-let engine: PackingEngine;
+let engine: StreamEngine;
 
 beforeAll(async () => {
   made = await createRecoveryKit({ platform: 'test', store: { url: 'file:///none', region: 'us-east-1' } });

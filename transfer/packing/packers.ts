@@ -1,21 +1,13 @@
-import { availableParallelism } from 'node:os';
+import { type StreamEngine, shortBytes, threadsPay } from '../threads/stream-threads.ts';
 import { type Packer, type PackerOutput, type PackingRules, type PlainSums, StreamPacker } from './stream-packer.ts';
 import { ThreadPacker } from './thread-packer.ts';
 
-/** Where a stream is packed: on this thread, or beside it. */
-export type PackingEngine = 'inline' | 'threads';
-
-/** A stream that is shorter than this is packed where it is: to hand it over would cost more. */
-const shortBytes = 1024 * 1024;
-const mostThreads = 4;
-
-/** Opens the packer of a stream. One processor has nothing to gain by a second thread. */
-export function openPacker(rules: PackingRules, output: PackerOutput, engine?: PackingEngine): Packer {
-  const processors = availableParallelism();
-  const threaded = (): Packer => new ThreadPacker(rules, output, Math.min(mostThreads, Math.max(1, processors - 1)));
+/** Opens the packer of a stream. */
+export function openPacker(rules: PackingRules, output: PackerOutput, engine?: StreamEngine): Packer {
+  const threaded = (): Packer => new ThreadPacker(rules, output);
   if (engine === 'threads') return threaded();
   const inline = (): Packer => new StreamPacker(rules, output);
-  return engine === 'inline' || processors < 2 ? inline() : new LengthPacker(inline, threaded);
+  return engine === 'inline' || !threadsPay() ? inline() : new LengthPacker(inline, threaded);
 }
 
 /** Keeps the beginning of a stream until it is known whether it is a short one. */

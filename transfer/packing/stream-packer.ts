@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AgeFile, sealAgeFile } from '../age-stream.ts';
+import { release } from '../buffers.ts';
 import { packFrame } from '../frame.ts';
 
 /** Frames that are compressed at once, beside the one that is being filled. */
@@ -99,6 +100,7 @@ export class StreamPacker implements Packer {
     if (this.#frameUsed > 0 || empty) await this.#pack(this.#frame ?? Buffer.alloc(0));
     while (this.#waiting.length > 0) await this.#sealOldest();
     await this.#endSegment();
+    for (const frame of this.#free.splice(0)) release(frame);
     return { plainBytes: this.#plainBytes, plainSha256: this.#hash.digest('hex') };
   }
 
@@ -128,8 +130,12 @@ export class StreamPacker implements Packer {
     this.#free.push(frame.plain);
     if (frame.plainBytes > 0) this.#ratio = Math.min(1, (margin * packed.byteLength) / frame.plainBytes);
     const open = (this.#open ??= await this.#openSegment());
-    for (const sealed of open.age.update(packed)) await this.#write(open, sealed);
     open.frames.push(packed.byteLength);
+    for (const sealed of open.age.update(packed)) {
+      await this.#write(open, sealed);
+      release(sealed);
+    }
+    release(packed);
     open.plainBytes += frame.plainBytes;
     if (frame.lastOfSegment) await this.#endSegment();
   }

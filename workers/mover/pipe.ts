@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { moverPaths } from '../../model/mover-job.ts';
+import { writeAndRelease } from '../../transfer/buffers.ts';
 import type { ByteSource, EndReport } from '../../transfer/source.ts';
 
 /** How long the command may take to end once its bytes have. */
@@ -38,7 +39,7 @@ export function pipeSource(onEnd: (end: CommandEnd) => CommandEnd): ByteSource {
   };
 }
 
-/** Feeds bytes to the command, and says how it ended. What breaks the pipe is the command's end, which tells more. */
+/** Feeds bytes, whose chunks are its own, to the command, and says how it ended. What breaks the pipe is the command's end, which tells more. */
 export async function feedPipe(
   bytes: AsyncIterable<Uint8Array>,
   onBytes: (count: number) => void,
@@ -49,9 +50,10 @@ export async function feedPipe(
   try {
     for await (const chunk of bytes) {
       if (socket.destroyed) break;
-      if (!socket.write(chunk))
+      const { byteLength } = chunk;
+      if (!writeAndRelease(socket, chunk))
         await Promise.race([new Promise<void>((resolve) => socket.once('drain', resolve)), closed]);
-      onBytes(chunk.byteLength);
+      onBytes(byteLength);
     }
     socket.end();
   } catch (error) {

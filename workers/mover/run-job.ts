@@ -5,7 +5,6 @@ import type { Facts } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
 import type { FactsReader, MoverJob, MoverReport } from '../../model/mover-job.ts';
 import type { Artifact } from '../../model/recovery-point.ts';
-import { fileKeyIdentity } from '../../transfer/age-identity.ts';
 import { canonicalBytes } from '../../transfer/keys.ts';
 import { readArtifact } from '../../transfer/read-artifact.ts';
 import type { Store } from '../../transfer/store.ts';
@@ -80,7 +79,7 @@ async function readFacts(job: JobOf<'read-facts'>, store: Store, { onPassed, sig
 
 async function restore(job: JobOf<'restore'>, store: Store, { onPassed, signal }: During): Promise<Result> {
   const { artifact, fileKeys } = job;
-  const identity = fileKeys.map((key) => fileKeyIdentity(Buffer.from(key, 'base64')));
+  const identity = fileKeys.map((key) => ({ fileKey: Buffer.from(key, 'base64') }));
   let passed = 0;
   const { exitCode, lastLine } = await feedPipe(readArtifact({ store, artifact, identity, signal }), (count) => {
     passed += count;

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
+import { aptInstall } from '../sandbox/machine.ts';
+import { createBucket } from '../sandbox/object-store.ts';
+import { startOwnObjectStore } from '../sandbox/own-object-store.ts';
+import { run } from '../sandbox/run.ts';
+import { findTool } from '../workers/tools/find-tool.ts';
+import { type Ground, rcloneEnv } from './contenders.ts';
+import { writeDump } from './data.ts';
+
+/** Where the contenders run: an S3 server of its own, keys and a dump. */
+export type BenchGround = Ground & {
+  readonly endpoint: string;
+  /** Bytes of the dump. */
+  readonly bytes: number;
+  /** A line for each request that the server got. */
+  readonly accessLog: string;
+  close(): Promise<void>;
+};
+
+/** Says what is done, on stderr. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Installs the tools of the contenders, starts the server and writes a dump of so many megabytes. */
+export async function openBenchGround(megabytes: number, seed: number): Promise<BenchGround> {
+  await aptInstall(['zstd', 'age', 'rclone', 'restic']);
+  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-bench-'));
+  const [accessKeyId, secretAccessKey, bucket] = ['bench', randomBytes(18).toString('hex'), 'bench'];
+  const server = await startOwnObjectStore(
+    await findTool('versitygw', note),
+    { accessKeyId, secretAccessKey },
+    { log: true },
+  );
+  const { endpoint, buckets, accessLog } = server;
+  await createBucket(
+    { s3: { endpoint, podEndpoint: endpoint, region: 'us-east-1', accessKeyId, secretAccessKey } },
+    bucket,
+  );
+  const identity = await generateIdentity();
+  await writeFile(join(directory, 'identity'), `${identity}\n`, { mode: 0o600 });
+  note(`data: ${String(megabytes)} MB, seed ${String(seed)}`);
+  const data = join(directory, 'dump');
+  return {
+    ...{ directory, buckets, accessLog, endpoint, data },
+    bytes: await writeDump(data, megabytes, seed),
+    node: process.execPath,
+    env: {
+      BENCH_ENDPOINT: endpoint,
+      BENCH_BUCKET: bucket,
+      BENCH_KEY: accessKeyId,
+      BENCH_SECRET: secretAccessKey,
+      BENCH_IDENTITY: identity,
+      BENCH_RECIPIENT: await identityToRecipient(identity),
+      BENCH_ESCROW: await identityToRecipient(await generateIdentity()),
+      ...rcloneEnv({ endpoint, accessKeyId, secretAccessKey }),
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      RESTIC_PASSWORD: 'bench',
+      RESTIC_CACHE_DIR: join(directory, 'restic-cache'),
+    },
+    close: async () => {
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `2 × AMD EPYC`, as the kernel names it. */
+export function machineName(): string {
+  return `${String(cpus().length)} × ${cpus()[0]?.model ?? 'unknown'}`;
+}
+
+/** The versions of what takes part. */
+export async function versions(): Promise<Record<string, string>> {
+  const first = async (file: string, args: readonly string[]): Promise<string> =>
+    (await run(file, args)).split('\n')[0]?.trim() ?? '';
+  return {
+    node: process.version,
+    zstd: await first('zstd', ['--version']),
+    age: await first('age', ['--version']),
+    rclone: await first('rclone', ['version']),
+    restic: await first('restic', ['version']),
+  };
+}
