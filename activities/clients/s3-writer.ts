@@ -10,19 +10,21 @@ import {
 } from '@aws-sdk/client-s3';
 import { failure } from '../../model/failures.ts';
 import { release } from '../../transfer/buffers.ts';
+import { SharedLimit } from '../../transfer/shared-limit.ts';
 import type { ObjectWriter } from '../../transfer/store.ts';
 import { abortUpload, crc32Header, leaveBodyUnsigned, moveBytes, openUploads, type S3Bucket } from './s3-bucket.ts';
 import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Every part but the last has this size: R2 demands equal ones. */
 const partBytes = 8 * 1024 * 1024;
-const partsInFlight = 4;
+/** Of all uploads of the process. */
+const partsInFlight = new SharedLimit(4, 1);
 const partLimit = 10_000;
 
 type Part = { readonly number: number; readonly sizeBytes: number; readonly etag: string; readonly crc32: string };
 
 /**
- * Writes an object to S3: one PUT up to 8 MiB, a multipart upload above, with four parts in flight. Before it completes,
+ * Writes an object to S3: one PUT up to 8 MiB, a multipart upload above, with four parts in flight, fewer where others write, too. Before it completes,
  * the parts that the server lists are compared with those that were sent; after it, the size of the object.
  */
 export class S3Writer implements ObjectWriter {
@@ -41,6 +43,7 @@ export class S3Writer implements ObjectWriter {
   /** What is waited for before anything is taken back: the server may do it though nobody hears its answer. */
   #unanswered: Promise<unknown> | undefined;
   #failed: { error: unknown } | undefined;
+  #leave: (() => void) | undefined;
 
   constructor(at: S3Bucket, key: string) {
     this.#at = at;
@@ -69,11 +72,14 @@ export class S3Writer implements ObjectWriter {
       return { sizeBytes: this.#sizeBytes };
     } catch (error) {
       throw s3Failure(error, `write ${this.#key}`, this.#key);
+    } finally {
+      this.#leave?.();
     }
   }
 
   async abort(): Promise<void> {
     this.#cancel.abort();
+    this.#leave?.();
     await Promise.allSettled([...this.#inFlight, this.#unanswered]);
     if (this.#upload === undefined) return;
     await abortUpload(this.#at, this.#key, this.#upload.id);
@@ -101,7 +107,8 @@ export class S3Writer implements ObjectWriter {
     const upload = this.#upload;
     if (upload === undefined) throw new Error('a part needs an upload');
     this.#cancel.signal.throwIfAborted();
-    while (this.#inFlight.size >= partsInFlight) await Promise.race(this.#inFlight);
+    this.#leave ??= partsInFlight.enter();
+    while (this.#inFlight.size >= partsInFlight.share) await Promise.race(this.#inFlight);
     this.#throwIfFailed();
     this.#sentParts += 1;
     if (this.#sentParts > partLimit)

@@ -1,9 +1,10 @@
+import { SharedLimit } from '../shared-limit.ts';
 import { InOrder } from '../threads/in-order.ts';
 import type { FromOpenedStream, ToOpenedStream } from '../threads/messages.ts';
 import { type OpenedFrame, StreamOpener, type Wanted } from './stream-opener.ts';
 
-/** Frames that are on their way to who uses them, at most. */
-const framesAhead = 2;
+/** Frames of all streams of a thread that are on their way to who uses them. */
+const framesAhead = new SharedLimit(2, 1);
 /** Less than this is copied: a small buffer may be a part of one that cannot be moved. */
 const movedBytes = 64 * 1024;
 
@@ -18,6 +19,7 @@ export class OpenedStream {
   readonly #line: Line;
   readonly #opener: StreamOpener;
   readonly #work: InOrder;
+  readonly #leave = framesAhead.enter();
   #ahead = 0;
   #onUsed: (() => void) | undefined;
 
@@ -56,6 +58,11 @@ export class OpenedStream {
     }
   }
 
+  /** It counts no longer. Idempotent. */
+  close(): void {
+    this.#leave();
+  }
+
   async #endSegment(): Promise<void> {
     const stored = this.#opener.stored();
     this.#line.say({ kind: 'stored', stored });
@@ -67,7 +74,7 @@ export class OpenedStream {
 
   async #give(frames: readonly OpenedFrame[]): Promise<void> {
     for (const { plainBytes, bytes } of frames) {
-      while (this.#ahead >= framesAhead)
+      while (this.#ahead >= framesAhead.share)
         await new Promise<void>((resolve) => {
           this.#onUsed = resolve;
         });

@@ -1,14 +1,17 @@
 import type { AgeFile } from '../age-stream.ts';
 import { release } from '../buffers.ts';
+import { SharedLimit } from '../shared-limit.ts';
 import { InOrder } from '../threads/in-order.ts';
 import type { FromPackedStream, ToPackedStream } from '../threads/messages.ts';
 import { type PackingRules, type SegmentSums, StreamPacker } from './stream-packer.ts';
 
-/** Packed bytes travel in blocks of this size, so many of a stream at once. */
+/** Packed bytes travel in blocks of this size, so many of all streams of a thread at once. */
 const blockBytes = 1024 * 1024;
-const blocksOfStream = 6;
+const blocks = new SharedLimit(6, 2);
+/** Frames that are compressed at once, beside the one of each stream that is being filled. */
+const framesInFlight = new SharedLimit(2, 1);
 /** How often room is told of. */
-const tellBytes = 2 * 1024 * 1024;
+const tellBytes = 512 * 1024;
 
 /** How a stream on a thread answers. */
 export type Line = {
@@ -21,6 +24,7 @@ export class PackedStream {
   readonly #line: Line;
   readonly #packer: StreamPacker;
   readonly #work: InOrder;
+  readonly #leaves = [blocks.enter(), framesInFlight.enter()];
   #taken = 0;
   #block: Buffer | undefined;
   #used = 0;
@@ -41,6 +45,7 @@ export class PackedStream {
         }),
       write: (bytes) => this.#collect(bytes),
       endSegment: (sums) => this.#endSegment(sums),
+      framesInFlight: () => framesInFlight.share,
     });
   }
 
@@ -55,7 +60,8 @@ export class PackedStream {
         return;
       }
       case 'free':
-        if (this.#ended) {
+        if (this.#ended || this.#made > blocks.share) {
+          this.#made -= 1;
           release(new Uint8Array(message.block));
           return;
         }
@@ -65,10 +71,16 @@ export class PackedStream {
       case 'end':
         this.#work.then(async () => {
           this.#line.say({ kind: 'end', sums: await this.#packer.end() });
-          this.#ended = true;
+          this.close();
           for (const block of this.#free.splice(0)) release(new Uint8Array(block));
         });
     }
+  }
+
+  /** It counts no longer. Idempotent. */
+  close(): void {
+    this.#ended = true;
+    for (const leave of this.#leaves) leave();
   }
 
   async #add(chunks: readonly Uint8Array[]): Promise<void> {
@@ -97,7 +109,7 @@ export class PackedStream {
     for (;;) {
       const block = this.#free.pop();
       if (block !== undefined) return block;
-      if (this.#made < blocksOfStream) {
+      if (this.#made < blocks.share) {
         this.#made += 1;
         return new ArrayBuffer(blockBytes);
       }

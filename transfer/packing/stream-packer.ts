@@ -3,7 +3,7 @@ import { type AgeFile, sealAgeFile } from '../age-stream.ts';
 import { release } from '../buffers.ts';
 import { packFrame } from '../frame.ts';
 
-/** Frames that are compressed at once, beside the one that is being filled. */
+/** Frames that are compressed at once, beside the one that is being filled, where the output says nothing else. */
 const framesInFlight = 2;
 
 /** A frame compresses about as the one before it: so much more room saves most of them a second buffer. */
@@ -32,6 +32,8 @@ export type PackerOutput = {
   /** Bytes of the segment; when it resolves they may be overwritten. */
   write(bytes: Buffer): Promise<void> | void;
   endSegment(sums: SegmentSums): Promise<void>;
+  /** How many frames may be compressed at once, asked before each. */
+  framesInFlight?(): number;
 };
 
 /** Packs one stream, on this thread or on another one. */
@@ -119,7 +121,8 @@ export class StreamPacker implements Packer {
     this.#waiting.push({ packed, plain: buffer, plainBytes, lastOfSegment });
     this.#frame = undefined;
     this.#frameUsed = 0;
-    if (this.#waiting.length > framesInFlight) await this.#sealOldest();
+    const atOnce = this.#output.framesInFlight?.() ?? framesInFlight;
+    while (this.#waiting.length > atOnce) await this.#sealOldest();
   }
 
   async #sealOldest(): Promise<void> {
@@ -127,7 +130,8 @@ export class StreamPacker implements Packer {
     if (frame === undefined) return;
     const packed = await frame.packed;
     this.#waiting.shift();
-    this.#free.push(frame.plain);
+    if (this.#free.length === 0) this.#free.push(frame.plain);
+    else release(frame.plain);
     if (frame.plainBytes > 0) this.#ratio = Math.min(1, (margin * packed.byteLength) / frame.plainBytes);
     const open = (this.#open ??= await this.#openSegment());
     open.frames.push(packed.byteLength);

@@ -1,11 +1,12 @@
 import { ownsBuffer } from '../buffers.ts';
+import { SharedLimit } from '../shared-limit.ts';
 import { InOrder } from '../threads/in-order.ts';
 import type { FromPackedStream, ToPackedStream } from '../threads/messages.ts';
 import { beginOnThread, type ThreadStream } from '../threads/stream-threads.ts';
 import type { Packer, PackerOutput, PackingRules, PlainSums } from './stream-packer.ts';
 
-/** Plaintext of a stream that is on its way to its thread, at most. */
-const inFlightBytes = 6 * 1024 * 1024;
+/** Plaintext of all streams that is on its way to their threads. */
+const inFlightBytes = new SharedLimit(6 * 1024 * 1024, 1024 * 1024);
 /** It goes over in batches: each message wakes the other thread. */
 const batchBytes = 512 * 1024;
 
@@ -13,6 +14,7 @@ const batchBytes = 512 * 1024;
 export class ThreadPacker implements Packer {
   readonly #output: PackerOutput;
   readonly #stream: ThreadStream<ToPackedStream>;
+  readonly #leave = inFlightBytes.enter();
   readonly #ended = Promise.withResolvers<PlainSums>();
   /** In the order of the messages. */
   readonly #work = new InOrder((error) => {
@@ -46,7 +48,7 @@ export class ThreadPacker implements Packer {
     this.#batch.push(moved);
     this.#batchBytes += moved.byteLength;
     if (this.#batchBytes >= batchBytes) this.#tellBatch();
-    while (this.#inFlight >= inFlightBytes && this.#failed === undefined)
+    while (this.#inFlight >= inFlightBytes.share && this.#failed === undefined)
       await new Promise<void>((resolve) => {
         this.#onRoom = resolve;
       });
@@ -58,12 +60,14 @@ export class ThreadPacker implements Packer {
     this.#tellBatch();
     this.#stream.tell({ kind: 'end' });
     const sums = await this.#ended.promise;
+    this.#leave();
     this.#stream.close();
     return sums;
   }
 
   async abort(): Promise<void> {
     this.#failed ??= { error: new Error('the stream was given up') };
+    this.#leave();
     this.#stream.close();
     await this.#work.stop();
   }

@@ -16,7 +16,7 @@ function say(message: FromThread, moved: ArrayBuffer[] = []): void {
 }
 
 /** Each stream hears only messages of its own kind. */
-const streams = new Map<number, { hear(message: never): void }>();
+const streams = new Map<number, { hear(message: never): void; close(): void }>();
 
 function begin(stream: number, how: Begin): void {
   const line = {
@@ -41,6 +41,7 @@ port.on('message', (message: ToThread) => {
       return;
     case 'drop':
       // what it waits for never comes; the collector takes it
+      streams.get(message.stream)?.close();
       streams.delete(message.stream);
   }
 });
