@@ -21,7 +21,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 });
-const megabytes = Number(values.megabytes ?? (values.gates ? 300 : 1_000));
+const megabytes = Number(values.megabytes ?? 1_000);
 const rounds = Number(values.rounds ?? (values.gates ? 2 : 5));
 const mib = 2 ** 20;
 const ground = await openBenchGround(megabytes, 1);

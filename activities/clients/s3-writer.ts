@@ -17,15 +17,15 @@ import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Every part but the last has this size: R2 demands equal ones. */
 const partBytes = 8 * 1024 * 1024;
-/** Of all uploads of the process. */
-const partsInFlight = new SharedLimit(4, 1);
+/** Parts of all uploads of the process, the ones that are being filled with those in flight. */
+const parts = new SharedLimit(5, 1);
 const partLimit = 10_000;
 
 type Part = { readonly number: number; readonly sizeBytes: number; readonly etag: string; readonly crc32: string };
 
 /**
- * Writes an object to S3: one PUT up to 8 MiB, a multipart upload above, with four parts in flight, fewer where others write, too. Before it completes,
- * the parts that the server lists are compared with those that were sent; after it, the size of the object.
+ * Writes an object to S3: one PUT up to 8 MiB, a multipart upload above, with five parts at once, fewer where others write, too.
+ * Before it completes, the parts that the server lists are compared with those that were sent; after it, the size of the object.
  */
 export class S3Writer implements ObjectWriter {
   readonly #at: S3Bucket;
@@ -53,7 +53,7 @@ export class S3Writer implements ObjectWriter {
   async write(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; ) {
       if (this.#used === partBytes) await this.#sendPart();
-      this.#buffer ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(partBytes);
+      this.#buffer ??= await this.#nextBuffer();
       const part = bytes.subarray(offset, offset + partBytes - this.#used);
       this.#buffer.set(part, this.#used);
       this.#used += part.byteLength;
@@ -101,14 +101,22 @@ export class S3Writer implements ObjectWriter {
     await this.#unanswered;
   }
 
-  /** Starts the upload of the part that is full; resolves when there is room for the next. */
+  /** Room for the next part, once few enough are in flight. */
+  async #nextBuffer(): Promise<Buffer> {
+    if (this.#upload !== undefined) this.#leave ??= parts.enter();
+    while (this.#inFlight.size >= parts.share) await Promise.race(this.#inFlight);
+    this.#throwIfFailed();
+    const buffer = this.#free.pop();
+    for (const spare of this.#free.splice(0)) release(spare);
+    return buffer ?? Buffer.allocUnsafeSlow(partBytes);
+  }
+
+  /** Starts the upload of the part that is full. */
   async #sendPart(): Promise<void> {
     if (this.#upload === undefined) await (this.#unanswered = this.#create());
     const upload = this.#upload;
     if (upload === undefined) throw new Error('a part needs an upload');
     this.#cancel.signal.throwIfAborted();
-    this.#leave ??= partsInFlight.enter();
-    while (this.#inFlight.size >= partsInFlight.share) await Promise.race(this.#inFlight);
     this.#throwIfFailed();
     this.#sentParts += 1;
     if (this.#sentParts > partLimit)

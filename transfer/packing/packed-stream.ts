@@ -9,7 +9,7 @@ import { type PackingRules, type SegmentSums, StreamPacker } from './stream-pack
 const blockBytes = 1024 * 1024;
 const blocks = new SharedLimit(6, 2);
 /** Frames that are compressed at once, beside the one of each stream that is being filled. */
-const framesInFlight = new SharedLimit(2, 1);
+const framesInFlight = new SharedLimit(2, 0);
 /** How often room is told of. */
 const tellBytes = 512 * 1024;
 
