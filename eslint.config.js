@@ -19,7 +19,7 @@ const workflowOnly = {
 };
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'dist', 'coverage', '.lifeboat', 'docs', '**/*.cjs'] },
+  { ignores: ['node_modules', 'dist', 'coverage', '.stryker-tmp', '.lifeboat', 'docs', '**/*.cjs'] },
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {
     files: ['**/*.ts'],
@@ -48,5 +48,5 @@ export default tseslint.config(
     },
   },
   { files: ['workflows/**/*.ts'], rules: workflowOnly },
-  { files: ['vitest.config.ts', 'test/**/global-setup.ts'], rules: { 'no-restricted-exports': 'off' } },
+  { files: ['**/vitest.config.ts', 'test/**/global-setup.ts'], rules: { 'no-restricted-exports': 'off' } },
 );

@@ -1,6 +1,6 @@
 import type { Client, Connection } from '@temporalio/client';
 import type { Backends } from '../activities/backends.ts';
-import { type FailureView, LifeboatFailure } from '../model/failures.ts';
+import type { FailureView } from '../model/failures.ts';
 import type { Compensation } from '../model/outcome.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Store } from '../transfer/store.ts';
@@ -57,23 +57,6 @@ export function openSession(options: GlobalOptions): Session {
       return await openBackends(loaded, key);
     }),
   };
-}
-
-/** Exit code of a failure that stopped a command: 2 for what was wrong before any contact, else 1. */
-export function exitCodeOf(error: unknown): number {
-  const before = [
-    'InputInvalid',
-    'ConfigInvalid',
-    'PlanInvalid',
-    'PlanNotFound',
-    'ScheduleUnfit',
-    'ReleaseUnknown',
-    'KeyInvalid',
-    'ToolMissing',
-    'ToolTooOld',
-    'RecipientInvalid',
-  ];
-  return error instanceof LifeboatFailure && before.includes(error.code) ? 2 : 1;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { LifeboatFailure } from '../model/failures.ts';
-import { describeFailure, exitCodeOf, type GlobalOptions, openSession, type Session } from './session.ts';
+import { exitCodeOf } from './exit-code.ts';
+import { describeFailure, type GlobalOptions, openSession, type Session } from './session.ts';
 
 /** Adds one verb to the program. */
 export type Verb = (program: Command) => void;

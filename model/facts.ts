@@ -42,7 +42,7 @@ function escapeExpression(text: string): string {
  */
 export function compareFacts(before: Facts, after: Facts, rules: readonly CompareRule[]): FactsComparison {
   const paths = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  const excepted = new Map<CompareRule, number>();
+  const excepted = new Map<Extract<CompareRule, { as: 'equalExcept' }>, number>();
   const differences: { path: string; before: string | number | null; after: string | number | null }[] = [];
   for (const path of paths) {
     const was = before[path] ?? null;
@@ -62,9 +62,7 @@ export function compareFacts(before: Facts, after: Facts, rules: readonly Compar
     compared: paths.length,
     differences: differences.slice(0, shownDifferences),
     differenceCount: differences.length,
-    exceptions: [...excepted].flatMap(([rule, count]) =>
-      rule.as === 'equalExcept' ? [{ facts: rule.facts, reason: rule.reason, count, bound: rule.bound }] : [],
-    ),
+    exceptions: [...excepted].map(([{ facts, reason, bound }, count]) => ({ facts, reason, count, bound })),
   };
 }
 

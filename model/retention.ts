@@ -75,9 +75,9 @@ export function judgeRetention(
   points: readonly JudgedPoint[],
   of: { keep: Keep; others: Duration; now: Date },
 ): Verdict[] {
-  const reasons = new Map<string, string[]>(points.map(({ id }) => [id, []]));
-  const keep = (point: JudgedPoint, reason: string): void => {
-    reasons.get(point.id)?.push(reason);
+  const reasons: { readonly id: string; readonly reason: string }[] = [];
+  const keep = ({ id }: JudgedPoint, reason: string): void => {
+    reasons.push({ id, reason });
   };
   const bySequence = points.filter(({ usable }) => usable).sort((one, other) => other.sequence - one.sequence);
   const [newest] = bySequence;
@@ -97,7 +97,8 @@ export function judgeRetention(
   for (const [name, periodOf] of Object.entries(periods))
     for (const { point, period } of newestOfPeriods(byTime, periodOf, of.keep[name as keyof typeof periods]))
       keep(point, `${name} ${period}`);
-  return points.map(({ id }) => ({ id, keep: reasons.get(id) ?? [] }));
+  const reasonsOf = Map.groupBy(reasons, ({ id }) => id);
+  return points.map(({ id }) => ({ id, keep: reasonsOf.get(id)?.map(({ reason }) => reason) ?? [] }));
 }
 
 /** The newest point of each of the newest `count` periods that have one, and the newest whole one where that lacks something. */

@@ -10,17 +10,17 @@ export type LinkDocument = {
   readonly previous: { readonly id: string; readonly sequence: number; readonly sha256: string } | null;
 };
 
+/** A link by its number and the SHA-256 of the bytes as stored, which is empty where it is missing. */
+type LinkHead = { readonly sequence: number; readonly sha256: string };
+
+/** A link that parses and that a trusted key signed; with ChainBroken where its predecessor was replaced. */
+type GoodLink<Document> = { readonly document: Document; readonly failure: LifeboatFailure | undefined };
+
+/** Another link: SignatureInvalid, SignerUnknown, ManifestInvalid, ManifestNewer; ChainBroken where it is missing. */
+type BadLink = { readonly document: undefined; readonly failure: LifeboatFailure };
+
 /** One link of a chain as it was found. */
-export type ChainEntry<Document> = {
-  readonly key: string;
-  readonly sequence: number;
-  /** Of the bytes as stored; empty where the link is missing. */
-  readonly sha256: string;
-  /** Present only where it parses and a trusted key signed it. */
-  readonly document: Document | undefined;
-  /** What is wrong: SignatureInvalid, SignerUnknown, ManifestInvalid, ManifestNewer; ChainBroken where it is missing, or beside a good document whose predecessor was replaced. */
-  readonly failure: LifeboatFailure | undefined;
-};
+export type ChainEntry<Document> = LinkHead & { readonly key: string } & (GoodLink<Document> | BadLink);
 
 /** What is used of a zod schema: this folder imports none of the libraries of model/. */
 type DocumentSchema<Document> = {
@@ -63,21 +63,21 @@ export async function readLinks<Document extends LinkDocument>(
 ): Promise<ChainEntry<Document>[]> {
   const newest = (await listSequences(of.store, kind.folder)).at(-1) ?? 0;
   const entries: ChainEntry<Document>[] = [];
-  while (entries.length < newest) {
-    const next = Array.from(
-      { length: Math.min(readsAtOnce, newest - entries.length) },
-      (_, index) => entries.length + 1 + index,
-    );
+  let before: LinkHead | undefined;
+  for (let first = 1; first <= newest; first += readsAtOnce) {
+    const next = Array.from({ length: Math.min(readsAtOnce, newest - first + 1) }, (_, index) => first + index);
     const read = await Promise.all(
-      next.map(async (sequence): Promise<ChainEntry<Document>> => {
+      next.map(async (sequence) => {
         const sha256 = known.get(sequence);
-        if (sha256 === undefined) return await readLink(of, kind, sequence);
-        return { key: linkKey(kind.folder, sequence), sequence, sha256, document: undefined, failure: undefined };
+        return sha256 === undefined ? await readLink(of, kind, sequence) : { sequence, sha256 };
       }),
     );
-    for (const entry of read) entries.push(withPrevious(entry, entries.at(-1), kind));
+    for (const link of read) {
+      if ('key' in link) entries.push(withPrevious(link, before, kind));
+      before = link;
+    }
   }
-  return entries.filter(({ sequence }) => !known.has(sequence)).reverse();
+  return entries.reverse();
 }
 
 /** One link of a chain, by its number. @throws Store* */
@@ -194,7 +194,7 @@ function missingLink<Document extends LinkDocument>(kind: ChainKind<Document>, s
 /** Compares what a link says of the one before it with the one that is there. */
 function withPrevious<Document extends LinkDocument>(
   entry: ChainEntry<Document>,
-  before: ChainEntry<Document> | undefined,
+  before: LinkHead | undefined,
   kind: ChainKind<Document>,
 ): ChainEntry<Document> {
   if (entry.document === undefined) return entry;

@@ -1,6 +1,7 @@
+import type { LifeboatFailure } from '../model/failures.ts';
 import type { ReleaseName } from '../model/release-name.ts';
 import { checkChain } from './chain.ts';
-import { pointPrefix } from './point-names.ts';
+import { manifestFolder, platformFolder, pointPrefix } from './point-names.ts';
 import { readChain } from './points.ts';
 import { type ObjectInfo, type Store, sumSizes } from './store.ts';
 import {
@@ -47,14 +48,13 @@ export async function checkStore(of: {
   const { store, trustedKeys } = of;
   const findings: StoreFinding[] = [];
   const { heads, problems } = await readKnownHeads({ store, trustedKeys, platform: of.platform });
-  for (const { message, subject } of problems) findings.push(damage(subject ?? `platforms/${of.platform}`, message));
+  findings.push(...damageOf(problems, platformFolder(of.platform)));
   const { releases: named, folders, objects, storedBytes } = await takeInventory(store, of.releases);
   const releases: StoredRelease[] = [];
   for (const [path, release] of [...named].sort(([one], [other]) => one.localeCompare(other))) {
     const reading = { store, trustedKeys, release };
     const [chain, tombstones] = await Promise.all([readChain(reading), readTombstones(reading)]);
-    for (const { message, subject } of checkChain(chain, heads.get(path)))
-      findings.push(damage(subject ?? `manifests/${path}`, message));
+    findings.push(...damageOf(checkChain(chain, heads.get(path)), manifestFolder(release)));
     const manifests = chain.flatMap(({ document }) =>
       document === undefined || isRemoved(tombstones, document.id) ? [] : [document],
     );
@@ -62,10 +62,11 @@ export async function checkStore(of: {
       const folder = pointPrefix(release, manifest.id);
       const { missing, strange } = comparePoint(manifest, folders.get(folder) ?? []);
       findings.push(...missing);
-      if (strange.length > 0)
+      const [first, ...others] = strange;
+      if (first !== undefined)
         findings.push(
           leftover(
-            strange.length === 1 ? (strange[0]?.key ?? folder) : folder,
+            others.length === 0 ? first.key : folder,
             `${String(strange.length)} objects of an attempt that was repeated`,
             strange,
           ),
@@ -94,6 +95,11 @@ export async function checkStore(of: {
     );
   }
   return { releases, findings, objects, storedBytes };
+}
+
+/** What is wrong with a chain, each by its link, or by the folder of the chain. */
+function damageOf(problems: readonly LifeboatFailure[], folder: string): StoreFinding[] {
+  return problems.map(({ message, subject = folder }) => damage(subject, message));
 }
 
 function leftover(subject: string, message: string, objects: readonly ObjectInfo[]): StoreFinding {

@@ -31,8 +31,8 @@ export async function createRecoveryKit(of: {
   now?: Date | undefined;
 }): Promise<NewRecoveryKit> {
   const identity = await generateX25519Identity();
-  const escrowIdentity = of.escrowRecipient === undefined ? await generateX25519Identity() : undefined;
-  const escrow = of.escrowRecipient ?? (await identityToRecipient(escrowIdentity ?? ''));
+  const { escrow, escrowIdentity } =
+    of.escrowRecipient === undefined ? await newEscrow() : { escrow: of.escrowRecipient, escrowIdentity: undefined };
   if (!/^age1[a-z0-9]{20,}$/.test(escrow))
     throw failure('RecipientInvalid', { message: `make recovery kit: ${escrow} is not an age recipient` });
   const { privateKey, publicKey } = generateKeyPairSync('ed25519', {
@@ -50,6 +50,11 @@ export async function createRecoveryKit(of: {
     store: of.store,
   };
   return { kit, escrowIdentity };
+}
+
+async function newEscrow(): Promise<{ escrow: string; escrowIdentity: string }> {
+  const escrowIdentity = await generateX25519Identity();
+  return { escrow: await identityToRecipient(escrowIdentity), escrowIdentity };
 }
 
 /** The text of a kit's file (JSON). */

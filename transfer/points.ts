@@ -128,17 +128,16 @@ export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
   const backups = inTime.filter(({ document }) => document === undefined || !isSafetyCopy(document));
   if (point === 'latest-verified') {
     for (const entry of backups) {
-      const found = await withVerifications(of, entry);
-      if (found !== undefined && isVerified(found)) return found;
+      if (entry.document === undefined) continue;
+      const found = await withVerifications(of, entry, entry.document);
+      if (isVerified(found)) return found;
     }
     throw await noneVerified(of, backups);
   }
   const entry = point === 'latest' ? backups[0] : inTime.find(({ document }) => document?.id === point);
-  if (entry === undefined) throw await missingPoint({ ...of, chain });
-  const found = await withVerifications(of, entry);
-  if (found === undefined)
-    throw entry.failure ?? new Error(`the link ${entry.key} has neither a document nor a failure`);
-  return found;
+  if (entry === undefined) throw await missingPoint({ ...of, chain: inTime });
+  if (entry.document === undefined) throw entry.failure;
+  return await withVerifications(of, entry, entry.document);
 }
 
 /** Why no point can be used: what is wrong with the newest one says more than that there is none. */
@@ -146,17 +145,23 @@ async function noneVerified(of: PointQuestion, inTime: readonly ChainPoint[]): P
   const [newest] = inTime;
   if (newest === undefined)
     return await missingPoint({ ...of, point: 'latest', chain: inTime, code: 'PointNotVerified' });
-  if (newest.failure !== undefined && inTime.every(({ document }) => document === undefined)) return newest.failure;
-  const found = await withVerifications(of, newest);
-  const damage = found?.verifications[0]?.failure ?? undefined;
-  const doubt = found?.manifest.suspect ?? newest.failure?.message;
-  const why = damage === undefined ? doubt : `${damage.code}, ${damage.message}`;
-  const said = why === undefined ? '' : `; the newest${found === undefined ? '' : `, ${found.manifest.id}`}: ${why}`;
+  if (newest.document === undefined && inTime.every(({ document }) => document === undefined)) return newest.failure;
+  const why = await doubtOf(of, newest);
+  const said =
+    why === undefined ? '' : `; the newest${newest.document === undefined ? '' : `, ${newest.document.id}`}: ${why}`;
   const subject = releasePath(of.release);
   return failure('PointNotVerified', {
     message: `find point of ${subject}: none of ${String(inTime.length)} has passed verification${before(of.to)}${said}`,
     subject,
   });
+}
+
+/** What speaks against a point. */
+async function doubtOf(of: PointQuestion, entry: ChainPoint): Promise<string | undefined> {
+  if (entry.document === undefined) return entry.failure.message;
+  const [newest] = (await withVerifications(of, entry, entry.document)).verifications;
+  if (newest?.failure) return `${newest.failure.code}, ${newest.failure.message}`;
+  return entry.document.suspect ?? entry.failure?.message;
 }
 
 /**
@@ -170,10 +175,8 @@ export async function missingPoint(
   const subject = releasePath(release);
   const isAny = point === 'latest';
   const orphan = await pointWithoutManifest(store, release, isAny ? undefined : point);
-  const gap = isAny
-    ? undefined
-    : chain.find(({ document, failure: wrong }) => document === undefined && wrong !== undefined);
-  const said = gap?.failure === undefined ? '' : `; ${gap.failure.message}`;
+  const gap = isAny ? undefined : chain.flatMap((entry) => (entry.document === undefined ? [entry.failure] : []))[0];
+  const said = gap === undefined ? '' : `; ${gap.message}`;
   if (orphan !== undefined && to === undefined) {
     return failure('ManifestMissing', {
       message: `find point of ${subject}: ${orphan} has objects and no manifest${said}`,
@@ -210,10 +213,9 @@ function before(to: string | undefined): string {
 /** A point whose manifest can be trusted. A replaced predecessor says nothing against the point itself. */
 async function withVerifications(
   of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName },
-  entry: ChainPoint,
-): Promise<FoundPoint | undefined> {
-  const { key, sha256, document: manifest } = entry;
-  if (manifest === undefined) return undefined;
+  { key, sha256 }: ChainPoint,
+  manifest: Manifest,
+): Promise<FoundPoint> {
   return { key, sha256, manifest, verifications: await readVerifications({ ...of, point: manifest.id }) };
 }
 

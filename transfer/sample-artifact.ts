@@ -41,14 +41,9 @@ export async function sampleArtifact(
 /** So many of the places, each as likely as the others, in their order. */
 function choose(places: readonly FramePlace[], count: number): FramePlace[] {
   const left = [...places];
-  for (let at = 0; at < count; at += 1) {
-    const other = at + randomInt(left.length - at);
-    const [one, two] = [left[at], left[other]];
-    if (one === undefined || two === undefined) break;
-    left[at] = two;
-    left[other] = one;
-  }
-  return left.slice(0, count).sort((one, other) => one.segment - other.segment || one.frame - other.frame);
+  const chosen: FramePlace[] = [];
+  while (chosen.length < count) chosen.push(...left.splice(randomInt(left.length), 1));
+  return chosen.sort((one, other) => one.segment - other.segment || one.frame - other.frame);
 }
 
 async function assertSize(store: Store, { key, storedBytes }: Segment, title: string): Promise<void> {

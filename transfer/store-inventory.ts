@@ -87,7 +87,7 @@ export async function countUploads(
   const prefix = `points/${releasePath(release)}/`;
   const counts = new Map<string, number>();
   for (const key of await store.listOpenUploads(prefix, { begunBefore })) {
-    const id = key.slice(prefix.length).split('/')[0] ?? '';
+    const id = key.slice(prefix.length).replace(/\/.*$/s, '');
     counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   return counts;

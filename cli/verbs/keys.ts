@@ -78,7 +78,7 @@ export const keys: Verb = (program) => {
               release: title,
               point: null,
               opens: false,
-              problem: newest.failure?.message ?? 'its manifest cannot be read',
+              problem: newest.failure.message,
             });
           else {
             const problem = await readBytes({ store, artifact: newest.document.plan, identity: kit.identity }).then(

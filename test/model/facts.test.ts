@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareFacts, describeDifferences, describeTotals, matchesPath } from '../../model/facts.ts';
+import { compareFacts, describeDifferences, describeTotals, kindsOfPath, matchesPath } from '../../model/facts.ts';
 import type { CompareRule } from '../../model/recovery-plan.ts';
 
 describe('matchesPath', () => {
@@ -17,6 +17,7 @@ describe('matchesPath', () => {
     ['table/public.*/rows', 'table/publicXorders/rows', false],
     ['a+b/(c)', 'a+b/(c)', true],
     ['a', 'ab', false],
+    ['a', 'ba', false],
   ])('%s fits %s: %s', (pattern, path, fits) => {
     expect(matchesPath(pattern, path)).toBe(fits);
   });
@@ -46,6 +47,11 @@ describe('compareFacts', () => {
         { path: 'd', before: null, after: 4 },
       ],
     });
+  });
+
+  it('goes through the paths in their order', () => {
+    const { differences } = compareFacts({ c: 1, a: 1 }, { b: 1 }, []);
+    expect(differences.map(({ path }) => path)).toEqual(['a', 'b', 'c']);
   });
 
   it('takes a number for no text', () => {
@@ -130,6 +136,30 @@ describe('describeDifferences', () => {
 
     expect(text).toBe('1 of 1 facts differ: db…/table…/rows was 120, is 119');
   });
+
+  it('tells of five, of what is missing, and of the beginning of a digest', () => {
+    const before = Object.fromEntries(Array.from({ length: 7 }, (_, at) => [`file/${String(at)}`, at]));
+    const text = describeDifferences(compareFacts(before, { ...before, 'file/0': 'x'.repeat(99) }, []));
+    expect(text).toBe(`1 of 7 facts differ: file was 0, is ${'x'.repeat(24)}`);
+    expect(describeDifferences(compareFacts(before, {}, []))).toBe(
+      `7 of 7 facts differ: ${[0, 1, 2, 3, 4].map((at) => `file was ${String(at)}, is missing`).join('; ')}`,
+    );
+  });
+});
+
+describe('kindsOfPath', () => {
+  it.each([
+    ['database/shop/extension/pgcrypto', 'database…/extension'],
+    ['largeobject/17/count', 'largeobject…/count'],
+    ['keys/session:1/type', 'keys…/type'],
+    ['file/etc/passwd/ttl', 'file…/ttl'],
+    ['values/password', 'values'],
+    ['vhosts/shop/users/alice', 'vhosts…/users'],
+    ['series/up/silence', 'series…/silence'],
+    ['hunter2', ''],
+  ])('leaves of %s: %s', (path, kinds) => {
+    expect(kindsOfPath(path)).toBe(kinds);
+  });
 });
 
 describe('describeTotals', () => {
@@ -138,5 +168,12 @@ describe('describeTotals', () => {
       '118 tables, 3,100,000 rows, 1 files',
     );
     expect(describeTotals({ largeObjects: 2 }, 3)).toBe('2 large objects');
+    expect(describeTotals({ keys: 1_000, rows: 999_999 }, 3)).toBe('999,999 rows, 1,000 keys');
+  });
+
+  it('has an order of what says most, and leaves the others as they are', () => {
+    const order = 'tables rows series samples silences keys queues messages files users settings other more'.split(' ');
+    const totals = Object.fromEntries([...order.slice(0, 11).reverse(), 'other', 'more'].map((name) => [name, 1]));
+    expect(describeTotals(totals, 99)).toBe(order.map((name) => `1 ${name}`).join(', '));
   });
 });

@@ -75,6 +75,13 @@ describe('objectivesMet', () => {
     expect(objectivesMet([{ outcome: 'complete', rpo: met, rto: unmeasured, downtime: missed }])).toBe(false);
   });
 
+  it('counts what is partial by its figures, and takes nothing else that did not end well', () => {
+    expect(objectivesMet([{ outcome: 'partial', rpo: met, rto: met }])).toBe(true);
+    expect(objectivesMet([{ outcome: 'partial', rpo: met, rto: missed }])).toBe(false);
+    for (const outcome of ['failed', 'refused', 'cancelled'] as const)
+      expect(objectivesMet([{ outcome, rpo: met, rto: met }])).toBe(false);
+  });
+
   it('is false where a release failed beside one that met them', () => {
     expect(
       objectivesMet([

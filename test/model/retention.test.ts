@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type JudgedPoint, judgeRetention, Keep, keepOf, Retention } from '../../model/retention.ts';
+import {
+  Hold,
+  isHeld,
+  type JudgedPoint,
+  judgeRetention,
+  Keep,
+  keepOf,
+  Retention,
+  Tombstone,
+} from '../../model/retention.ts';
 
 const now = new Date('2026-11-28T12:00:00Z');
 
@@ -58,14 +67,43 @@ describe('judgeRetention', () => {
       '2026-11-27T01:10:00Z',
       '2026-11-27T02:10:00Z',
     );
-    expect(Object.keys(kept(judged, { hourly: 2 }))).toHaveLength(2);
-    expect(Object.keys(kept(judged, { monthly: 2 }))).toEqual(['2025-06-01T00:00:00Z', '2026-11-27T02:10:00Z']);
-    expect(Object.keys(kept(judged, { yearly: 3 }))).toHaveLength(3);
+    const reasons = (keep: Partial<Keep>): string[] =>
+      Object.values(kept(judged, keep)).map((each) => each.at(-1) ?? '');
+    expect(reasons({ hourly: 2 })).toEqual(['hourly 2026-11-27T01', 'hourly 2026-11-27T02']);
+    expect(reasons({ monthly: 2 })).toEqual(['monthly 2025-06', 'monthly 2026-11']);
+    expect(reasons({ yearly: 3 })).toEqual(['yearly 2024', 'yearly 2025', 'yearly 2026']);
   });
 
   it('keeps everything that is young', () => {
     const judged = points('2026-11-26T11:59:00Z', '2026-11-26T12:01:00Z', '2026-11-28T11:00:00Z');
     expect(Object.keys(kept(judged, { all: '2d' }))).toEqual(['2026-11-26T12:01:00Z', '2026-11-28T11:00:00Z']);
+  });
+
+  it('takes a point of exactly that age for young no more', () => {
+    const judged = points(
+      '2026-11-26T12:00:00Z',
+      ['2026-11-26T12:00:00.001Z', { usable: false }],
+      '2026-11-28T11:00:00Z',
+    );
+    expect(Object.keys(kept(judged, { all: '2d' }, '1m'))).toEqual([
+      '2026-11-26T12:00:00.001Z',
+      '2026-11-28T11:00:00Z',
+    ]);
+    const other = points(['2026-11-26T12:00:00Z', { usable: false }], '2026-11-28T11:00:00Z');
+    expect(kept(other, {}, '2d')).not.toHaveProperty('2026-11-26T12:00:00Z');
+  });
+
+  it('goes by the clock within a day, also where the clock was put back', () => {
+    const judged = points(
+      '2026-11-27T10:00:00Z',
+      '2026-11-28T10:00:00Z',
+      ['2026-11-28T01:00:00Z', { restored: true }],
+      '2026-11-01T01:00:00Z',
+    );
+    const reasons = kept(judged, { daily: 2 });
+    expect(reasons['2026-11-28T10:00:00Z']).toEqual(['daily 2026-11-28']);
+    expect(reasons['2026-11-28T01:00:00Z']).toEqual(['newest that was restored']);
+    expect(reasons['2026-11-01T01:00:00Z']).toEqual(['newest usable', 'last 1']);
   });
 
   it('keeps the newest usable point, however old, and what is newer than it', () => {
@@ -145,5 +183,85 @@ describe('keepOf', () => {
     expect(Retention.safeParse({ dayly: 7 }).success).toBe(false);
     expect(Retention.safeParse({ last: 0 }).success).toBe(false);
     expect(Retention.safeParse({ tiers: { '5': {} } }).success).toBe(false);
+  });
+});
+
+describe('Retention', () => {
+  it('keeps two days, three points, and what is not usable for two weeks, where nothing is said', () => {
+    const none = { hourly: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+    expect(Retention.parse({})).toEqual({ all: '2d', last: 3, ...none, others: '14d', grace: '1d', tiers: {} });
+    expect(Retention.parse({ tiers: { '4': {} } }).tiers).toEqual({ '4': { all: '2d', last: 3, ...none } });
+  });
+
+  it.each(['hourly', 'daily', 'weekly', 'monthly', 'yearly'])('takes a whole number of %s points', (line) => {
+    expect(Retention.safeParse({ [line]: 1 }).success).toBe(true);
+    for (const wrong of [-1, 1.5]) expect(Retention.safeParse({ [line]: wrong }).success).toBe(false);
+  });
+
+  it('knows four tiers', () => {
+    for (const tier of ['1', '2', '3', '4']) expect(Retention.safeParse({ tiers: { [tier]: {} } }).success).toBe(true);
+    expect(Retention.safeParse({ tiers: { '': {} } }).success).toBe(false);
+    expect(Retention.safeParse({ tiers: { '1': { others: '1d' } } }).success).toBe(false);
+  });
+});
+
+describe('isHeld', () => {
+  it('counts a hold until its instant, and one without an end for ever', () => {
+    expect(isHeld({ until: null }, now)).toBe(true);
+    expect(isHeld({ until: '2026-11-28T12:00:00.001Z' }, now)).toBe(true);
+    expect(isHeld({ until: '2026-11-28T12:00:00Z' }, now)).toBe(false);
+  });
+});
+
+describe.each([
+  [
+    'Hold',
+    Hold,
+    { kind: 'Hold', point: 'p', by: 'somebody', run: null, reason: '', at: '2026-11-28T12:00:00Z', until: null },
+  ],
+  [
+    'Tombstone',
+    Tombstone,
+    {
+      kind: 'Tombstone',
+      stage: 'removing',
+      at: '2026-11-28T12:00:00Z',
+      run: { workflowId: 'w', runId: 'r' },
+      points: [{ id: 'p', manifest: { sequence: 1, sha256: 'a' } }],
+    },
+  ],
+] as const)('%s', (_, schema, fields) => {
+  const document = { apiVersion: 'lifeboat/v1', release: { cluster: 'c', namespace: 'n', name: 'r' }, ...fields };
+
+  it('is taken whole, and with nothing that is missing, foreign or of another version', () => {
+    expect(schema.safeParse(document)).toEqual({ success: true, data: document });
+    for (const field of Object.keys(document))
+      expect(schema.safeParse({ ...document, [field]: undefined }).success, field).toBe(false);
+    expect(schema.safeParse({ ...document, extra: 1 }).success).toBe(false);
+    expect(schema.safeParse({ ...document, apiVersion: 'lifeboat/v2' }).success).toBe(false);
+    expect(schema.safeParse({ ...document, at: 'yesterday' }).success).toBe(false);
+  });
+});
+
+describe('Tombstone', () => {
+  const tombstone = (stage: string, points: unknown[]): boolean =>
+    Tombstone.safeParse({
+      apiVersion: 'lifeboat/v1',
+      kind: 'Tombstone',
+      stage,
+      release: { cluster: 'c', namespace: 'n', name: 'r' },
+      at: '2026-11-28T14:00:00+02:00',
+      run: { workflowId: 'w', runId: 'r' },
+      points,
+    }).success;
+
+  it('has three stages, and at least one point with its link, or with none', () => {
+    for (const stage of ['expired', 'kept', 'removing'])
+      expect(tombstone(stage, [{ id: 'p', manifest: null }])).toBe(true);
+    expect(tombstone('', [{ id: 'p', manifest: null }])).toBe(false);
+    expect(tombstone('kept', [])).toBe(false);
+    expect(tombstone('kept', [{ id: 'p', manifest: { sequence: 0, sha256: 'a' } }])).toBe(false);
+    expect(tombstone('kept', [{ id: 'p', manifest: { sequence: 1 } }])).toBe(false);
+    expect(tombstone('kept', [{ id: 'p' }])).toBe(false);
   });
 });

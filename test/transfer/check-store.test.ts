@@ -5,6 +5,7 @@ import { commitPlatformPoint } from '../../transfer/platform-points.ts';
 import { manifestFolder, newPointId, pointPrefix } from '../../transfer/point-names.ts';
 import type { CommittedManifest } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
+import { writeTombstone } from '../../transfer/tombstones.ts';
 import { commitWithObjects, describedArtifact, release, testKit } from './test-points.ts';
 import { testStore } from './test-sources.ts';
 
@@ -98,5 +99,104 @@ describe('checkStore', () => {
     const trustedKeys = [kit.signing.publicKey];
     const found = await checkStore({ store, trustedKeys, platform: 'shop', releases: [], now: new Date() });
     expect(found.releases).toMatchObject([{ release: 'prod/data/postgresql', points: 1 }]);
+  });
+
+  it('names every object of a point of which nothing is left', async () => {
+    const { manifest } = await commitPoint(0);
+    const folder = pointPrefix(release, manifest.id);
+    for await (const { key } of store.list(`${folder}/`)) await store.delete(key);
+    const { findings } = await check();
+    expect(findings.map(({ kind, subject }) => [kind, subject.startsWith(`${folder}/`)])).toEqual(
+      Array.from({ length: 6 }, () => ['damage', true]),
+    );
+  });
+
+  it('names several objects of a repeated attempt by their folder', async () => {
+    const { manifest } = await commitPoint(0);
+    const folder = pointPrefix(release, manifest.id);
+    for (const at of ['1', '2']) await store.put(`${folder}/attempt-2/${at}`, Buffer.alloc(7));
+    expect((await check()).findings).toEqual([
+      { kind: 'leftover', subject: folder, message: '2 objects of an attempt that was repeated', bytes: 14 },
+    ]);
+  });
+
+  it('counts no removed point, and names what its removal has left', async () => {
+    const [old, kept] = [await commitPoint(0), await commitPoint(1)];
+    const { id, sequence } = old.manifest;
+    await writeTombstone({
+      ...{ store, kit },
+      tombstone: {
+        ...{ stage: 'removing', release, at: '2026-11-25T10:00:00Z', run: { workflowId: 'w', runId: 'r' } },
+        points: [{ id, manifest: { sequence, sha256: old.sha256 } }],
+      },
+    });
+    const folder = pointPrefix(release, id);
+    const found = await check(new Date(Date.now() + 2 * day));
+    expect(found.releases).toMatchObject([
+      { points: 1, newest: kept.manifest.id, storedBytes: kept.manifest.storedBytes },
+    ]);
+    expect(found.findings).toMatchObject([
+      { kind: 'leftover', subject: folder, message: 'it expired, and its removal was not finished' },
+    ]);
+    expect(found.findings[0]?.bytes).toBeGreaterThan(1_000);
+    for await (const { key } of store.list(`${folder}/`)) await store.delete(key);
+    expect((await check(new Date(Date.now() + 2 * day))).findings).toEqual([]);
+  });
+
+  it('names uploads that did not end once they are a day old', async () => {
+    const id = newPointId();
+    const writer = store.openWriter(`${pointPrefix(release, id)}/data`);
+    await writer.write(Buffer.alloc(10));
+    expect((await check()).findings).toEqual([]);
+    expect((await check(new Date(Date.now() + day + 60_000))).findings).toEqual([
+      { kind: 'leftover', subject: pointPrefix(release, id), message: '1 uploads that did not end', bytes: 0 },
+    ]);
+    await writer.abort();
+  });
+
+  it('names what is wrong with the chain of platform points', async () => {
+    await store.put('platforms/shop/0000000001.json', Buffer.from('{'));
+    expect((await check()).findings).toEqual([
+      {
+        kind: 'damage',
+        subject: 'platforms/shop/0000000001.json',
+        message: 'read platform point platforms/shop/0000000001.json: it is not JSON',
+        bytes: 0,
+      },
+    ]);
+  });
+
+  it('goes by the newest platform point, and by releases in the order of their names', async () => {
+    const first = await commitPoint(0);
+    const second = await commitPoint(1);
+    const entry = { tier: 1, requires: [] };
+    const none = { ...entry, release: { ...release, name: 'mysql' }, point: null };
+    for (const { manifest, sha256 } of [{ ...first, sha256: 'f'.repeat(64) }, second])
+      await commitPlatformPoint({
+        ...{ store, kit },
+        draft: {
+          ...{ id: newPointId(), platform: 'shop', skewSeconds: 0, complete: true, configSha256: 'b'.repeat(64) },
+          config: describedArtifact('platforms/shop', 'config', 10),
+          releases: [
+            none,
+            {
+              ...{ ...entry, release },
+              point: {
+                id: manifest.id,
+                sequence: manifest.sequence,
+                manifestSha256: sha256,
+                capturedAt: manifest.capturedAt,
+              },
+            },
+          ],
+        },
+      });
+    await store.put('manifests/prod/data/mysql/notes.txt', Buffer.from('x'));
+    const found = await check();
+    expect(found.findings).toEqual([]);
+    expect(found.releases.map((each) => [each.release, each.points, each.newest])).toEqual([
+      ['prod/data/mysql', 0, null],
+      ['prod/data/postgresql', 2, second.manifest.id],
+    ]);
   });
 });

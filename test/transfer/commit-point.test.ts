@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { failure } from '../../model/failures.ts';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import { commitPoint } from '../../transfer/commit-point.ts';
 import { pointPrefix } from '../../transfer/point-names.ts';
-import { readChain } from '../../transfer/points.ts';
+import { type CommittedManifest, commitManifest, readChain } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
 import { describedArtifact, draftAt, release, testKit } from './test-points.ts';
 import { sha256, testStore } from './test-sources.ts';
@@ -54,5 +55,53 @@ describe('commitPoint', () => {
     };
     await commitPoint({ store: stale, kit, draft: attempt(1) });
     await expectGuideOfManifest();
+  });
+
+  /** A store in which something happens right after the first RESTORE.md was written. */
+  function whenGuideIsWritten(happens: () => Promise<void>): Store {
+    let happened = false;
+    return {
+      ...store,
+      put: async (key, bytes, options) => {
+        await store.put(key, bytes, options);
+        if (happened || !key.endsWith('/RESTORE.md')) return;
+        happened = true;
+        await happens();
+      },
+    };
+  }
+
+  it('takes the point of another attempt for its own that wrote and committed between its writing and reading', async () => {
+    const others = [draftAt(1), draftAt(2)];
+    let theirs: CommittedManifest | undefined;
+    const raced = whenGuideIsWritten(async () => {
+      for (const other of others) await commitManifest({ store, kit, draft: other });
+      theirs = await commitPoint({ store, kit, draft: attempt(2) });
+      await commitManifest({ store, kit, draft: draftAt(3) });
+    });
+    expect(await commitPoint({ store: raced, kit, draft: attempt(1) })).toEqual(theirs);
+    const links = await readChain({ store, trustedKeys: [kit.signing.publicKey], release });
+    expect(links.filter(({ document }) => document?.id === draft.id)).toHaveLength(1);
+  });
+
+  it('commits nothing where its RESTORE.md is another one and nobody has committed', async () => {
+    const rotten = whenGuideIsWritten(() => store.put(`${prefix}/RESTORE.md`, Buffer.from('rot')));
+    await expect(commitPoint({ store: rotten, kit, draft: attempt(1) })).rejects.toMatchObject({
+      code: 'ArtifactDigestMismatch',
+    });
+    expect(await readChain({ store, trustedKeys: [kit.signing.publicKey], release })).toEqual([]);
+  });
+
+  it('takes no other failure for a race, though the point is committed', async () => {
+    await commitPoint({ store, kit, draft: attempt(1) });
+    for (const error of [failure('StoreDenied', { message: 'put: denied' }), new Error('a defect')]) {
+      const broken: Store = { ...store, put: () => Promise.reject(error) };
+      await expect(commitPoint({ store: broken, kit, draft: attempt(2) })).rejects.toBe(error);
+    }
+  });
+
+  it('names the instant of its commit', async () => {
+    const now = new Date('2026-11-28T12:00:00.000Z');
+    expect((await commitPoint({ store, kit, draft, now })).manifest.committedAt).toBe(now.toISOString());
   });
 });

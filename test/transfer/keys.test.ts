@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import {
@@ -24,6 +25,10 @@ describe('createRecoveryKit', () => {
   it('makes two recipients, and gives the escrow identity apart from the kit', async () => {
     const { kit: made, escrowIdentity } = await createRecoveryKit({ platform: 'shop', store });
     expect(made.recipients).toHaveLength(2);
+    expect(made).toMatchObject({ apiVersion: 'lifeboat/v1', kind: 'RecoveryKit', platform: 'shop', store });
+    expect(Math.abs(Date.parse(made.createdAt) - Date.now())).toBeLessThan(60_000);
+    expect(await parseRecoveryKit(formatRecoveryKit(made))).toEqual(made);
+    expect(formatRecoveryKit(made)).toMatch(/^\{\n {2}"apiVersion"[^]*\}\n$/);
     expect(escrowIdentity).toMatch(/^AGE-SECRET-KEY-1/);
     expect(formatRecoveryKit(made)).not.toContain(escrowIdentity);
   });
@@ -36,9 +41,12 @@ describe('createRecoveryKit', () => {
     });
     expect(made.recipients[1]).toBe(other.recipients[0]);
     expect(escrowIdentity).toBeUndefined();
-    await expect(createRecoveryKit({ platform: 'shop', store, escrowRecipient: 'age1' })).rejects.toMatchObject({
-      code: 'RecipientInvalid',
-    });
+    for (const escrowRecipient of ['', 'age1', `x${other.recipients[0] ?? ''}`, `${other.recipients[0] ?? ''} x`])
+      await expect(createRecoveryKit({ platform: 'shop', store, escrowRecipient })).rejects.toMatchObject({
+        code: 'RecipientInvalid',
+      });
+    const now = new Date('2026-11-28T12:00:00.000Z');
+    expect((await createRecoveryKit({ platform: 'shop', store, now })).kit.createdAt).toBe(now.toISOString());
   });
 });
 
@@ -113,5 +121,47 @@ describe('factsDigest', () => {
     expect(factsDigest(kit, { a: 1, b: 'x' })).toBe(factsDigest(kit, { b: 'x', a: 1 }));
     expect(factsDigest(kit, { a: 1 })).not.toBe(factsDigest(kit, { a: 2 }));
     expect(factsDigest(kit, { a: 1 })).not.toBe(factsDigest(other, { a: 1 }));
+  });
+});
+
+describe('openSigned, by keys of another kind', () => {
+  it('counts no signature that is not ed25519, though it fits and its key is trusted', () => {
+    const pair = generateKeyPairSync('ed448');
+    const privateKey = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const signed = signDocument({ signing: { privateKey, publicKey } }, { a: 1 });
+    expect(() => openSigned(signed, [publicKey], 'x')).toThrow(
+      expect.objectContaining({ code: 'SignatureInvalid', message: 'open x: the signature does not fit' }),
+    );
+  });
+
+  it('trusts nobody where nobody is named', () => {
+    expect(() => openSigned(signDocument(kit, {}), [], 'x')).toThrow(
+      expect.objectContaining({ code: 'SignerUnknown', subject: 'x' }),
+    );
+  });
+});
+
+describe('canonicalBytes', () => {
+  it('orders the keys, and has nothing for what is not JSON', () => {
+    expect(canonicalBytes({ b: 1, a: [true, null] }).toString()).toBe('{"a":[true,null],"b":1}');
+    expect(() => canonicalBytes(undefined)).toThrow('only JSON has a canonical form');
+  });
+});
+
+describe('keys that were made before', () => {
+  const seed = Buffer.from(Array.from({ length: 32 }, (_, at) => at));
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  const signing = {
+    privateKey: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    publicKey: createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString(),
+  };
+
+  it('give the same fingerprint and the same digest of facts for ever', () => {
+    expect(keyFingerprint(signing.publicKey)).toBe('SHA256:oFCDfYUHBYLM9zlLCYiEfMMSy4glm4lImfbyOc8XkaU');
+    expect(factsDigest({ signing }, { 'db/app/table/orders/rows': 120, name: 'ä' })).toBe(
+      '927b6343036aba5b521727471e50bb8b8dbe1b80395ed6e36e0ee27b38a80f36',
+    );
   });
 });

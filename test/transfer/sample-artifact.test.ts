@@ -117,4 +117,103 @@ describe('sampleArtifact', () => {
     const other = await createRecoveryKit({ platform: 'other', store: { url: 'file:///none', region: 'us-east-1' } });
     await expect(sample(1, other.kit.identity)).rejects.toMatchObject({ code: 'KeyMissing' });
   });
+
+  it('reads as many different frames as it says, in their order, and tells how far it is', async () => {
+    await write(randomBytes(1_000_000));
+    const ranges: { key: string; offset: number }[] = [];
+    const watched: Store = {
+      ...store,
+      read: (key, range) => {
+        if (range !== undefined && range.offset > 0) ranges.push({ key, offset: range.offset });
+        return store.read(key, range);
+      },
+    };
+    const progress: number[] = [];
+    const onProgress = (bytes: number): void => {
+      progress.push(bytes);
+    };
+    for (let round = 0; round < 10; round += 1) {
+      ranges.length = 0;
+      progress.length = 0;
+      const read = await sampleArtifact({
+        ...{ store: watched, artifact, identity: made.kit.identity },
+        ...{ share: 0.5, onProgress },
+      });
+      expect(read).toMatchObject({ frames: 10, ofFrames: 20 });
+      expect(progress).toHaveLength(10);
+      expect(progress).toEqual([...progress].sort((one, other) => one - other));
+      expect(progress.at(-1)).toBe(read.storedBytes);
+      const places = ranges.map(({ key, offset }) => `${key} ${String(offset).padStart(9, '0')}`);
+      expect(places).toEqual([...places].sort());
+    }
+  });
+
+  it('gives each frame its turn, the first and the last too', async () => {
+    await write(randomBytes(200_000));
+    const [{ key, storedBytes } = { key: '', storedBytes: 0 }] = artifact.segments;
+    const seen = new Set<number>();
+    const watched: Store = {
+      ...store,
+      read: (of, range) => {
+        if (of === key && range !== undefined && range.offset > 0) seen.add(range.offset);
+        return store.read(of, range);
+      },
+    };
+    for (let round = 0; round < 60; round += 1)
+      await sampleArtifact({ store: watched, artifact, identity: made.kit.identity, share: 0.3 });
+    expect(Math.max(...seen)).toBeLessThan(storedBytes);
+    // Four frames in chunks of 64 KiB begin in the first to the third chunk, and each of these was read.
+    expect(seen.size).toBeGreaterThanOrEqual(3);
+  });
+
+  it('says what is wrong with the size of an object', async () => {
+    await write(randomBytes(300_000));
+    const [first = '', second = ''] = artifact.segments.map((segment) => segment.key);
+    const bytes = await store.get(second);
+    const sizes = (size: number) =>
+      `sample artifact db.dump: segment 2 (${second}) has ${String(size)} of ${String(bytes.byteLength)} bytes`;
+    await store.put(second, Buffer.concat([bytes, Buffer.from('x')]));
+    await expect(sample(0.01)).rejects.toMatchObject({
+      code: 'ArtifactDigestMismatch',
+      message: sizes(bytes.byteLength + 1),
+      subject: second,
+    });
+    await store.put(second, bytes.subarray(1));
+    await expect(sample(0.01)).rejects.toMatchObject({
+      code: 'ArtifactTruncated',
+      message: sizes(bytes.byteLength - 1),
+      subject: second,
+    });
+    await store.delete(first);
+    await expect(sample(0.01)).rejects.toMatchObject({
+      code: 'ObjectNotFound',
+      message: `sample artifact db.dump: segment 1: ${first} is not in ${store.address}`,
+      subject: first,
+    });
+  });
+
+  it('stops when it is cancelled, also before the first frame of a segment', async () => {
+    await write(randomBytes(500_000));
+    const cancel = new AbortController();
+    const read = sampleArtifact({
+      ...{ store, artifact, identity: made.kit.identity, share: 1, signal: cancel.signal },
+      onProgress: () => {
+        cancel.abort(new Error('cancelled by a test'));
+      },
+    });
+    await expect(read).rejects.toThrow('cancelled by a test');
+    const heads: string[] = [];
+    const watched: Store = {
+      ...store,
+      head: (key) => {
+        heads.push(key);
+        return store.head(key);
+      },
+    };
+    const signal = AbortSignal.abort(new Error('cancelled by a test'));
+    await expect(
+      sampleArtifact({ store: watched, artifact, identity: made.kit.identity, share: 1, signal }),
+    ).rejects.toThrow('cancelled by a test');
+    expect(heads).toEqual([]);
+  });
 });

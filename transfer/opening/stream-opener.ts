@@ -168,7 +168,7 @@ class SegmentOpener {
   /** An earlier frame says more than a later one. */
   #fail(error: unknown, frame: number): void {
     if (this.problem !== undefined && this.problem.frame <= frame) return;
-    const text = error instanceof Error ? error.message : String(error);
+    const { message: text } = error as Error;
     this.problem = {
       noIdentity: error instanceof AgeError && error.problem === 'no identity fits',
       text,

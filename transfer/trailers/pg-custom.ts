@@ -26,8 +26,8 @@ export function pgCustomCheck(): TrailerCheck {
 function* walkArchive(): Steps {
   const head = yield* take(11, 'the header of the archive');
   if (head.toString('latin1', 0, 5) !== 'PGDMP') return cut('it does not begin as an archive of pg_dump');
-  const version = (head[5] ?? 0) * 100 + (head[6] ?? 0);
-  const sizes: Sizes = { int: head[8] ?? 0, offset: head[9] ?? 0 };
+  const version = head.readUInt8(5) * 100 + head.readUInt8(6);
+  const sizes: Sizes = { int: head.readUInt8(8), offset: head.readUInt8(9) };
   if (head[10] !== customFormat) return cut('it is not an archive in the custom format');
   if (version < oldestVersion || version > newestVersion) {
     return {

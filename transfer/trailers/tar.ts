@@ -37,7 +37,7 @@ function* walkMembers(): Steps {
       return yield* restIsZero();
     }
     if (!checksumFits(header)) return cut('a tar header is damaged');
-    const type = String.fromCharCode(header[156] ?? 0);
+    const type = String.fromCharCode(header.readUInt8(156));
     const size = numberField(header.subarray(124, 136));
     if (size === undefined) return cut('a tar header states no size');
     if (type === 'x') {
@@ -84,11 +84,11 @@ function checksumFits(header: Buffer): boolean {
 
 /** Octal digits, or a big-endian number whose first bit is set (GNU, for 8 GiB and more). */
 function numberField(field: Buffer): number | undefined {
-  if (((field[0] ?? 0) & 0x80) !== 0) {
+  if ((field.readUInt8(0) & 0x80) !== 0) {
     const value = field.reduce((sum, byte, index) => sum * 256 + (index === 0 ? byte & 0x7f : byte), 0);
     return Number.isSafeInteger(value) ? value : undefined;
   }
-  const digits = /^[ \0]*([0-7]*)[ \0]*/.exec(field.toString('latin1'))?.[1];
+  const digits = /^[ \0]*([0-7]*)(?:[ \0]|$)/.exec(field.toString('latin1'))?.[1];
   return digits === undefined ? undefined : Number.parseInt(digits === '' ? '0' : digits, 8);
 }
 

@@ -5,19 +5,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Crc64 } from '../../../transfer/trailers/crc64.ts';
-import type { TrailerRule, TrailerVerdict } from '../../../transfer/trailers/trailer.ts';
-import { trailerCheck } from '../../../transfer/trailers/trailer-check.ts';
+import type { TrailerRule } from '../../../transfer/trailers/trailer.ts';
 import { missingTools, testFolder } from '../test-sources.ts';
+import { verdictOf } from './verdict-of.ts';
 
 const fixture = (name: string): Buffer => readFileSync(join(import.meta.dirname, 'fixtures', name));
 const pgCustom: TrailerRule = { kind: 'pg-custom-toc' };
-
-function verdictOf(bytes: Buffer, rule: TrailerRule, chunkBytes = 1_000): TrailerVerdict {
-  const check = trailerCheck(rule);
-  for (let offset = 0; offset < bytes.byteLength; offset += chunkBytes)
-    check.update(bytes.subarray(offset, offset + chunkBytes));
-  return check.end();
-}
 
 function expectCutEverywhere(bytes: Buffer, rule: TrailerRule, whole: number = bytes.byteLength): void {
   for (let length = 0; length < whole; length += 1) {
