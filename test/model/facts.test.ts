@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareFacts, describeDifferences, describeTotals, kindsOfPath, matchesPath } from '../../model/facts.ts';
+import {
+  compareFacts,
+  describeDifferences,
+  describeTotals,
+  Facts,
+  kindsOfPath,
+  matchesPath,
+} from '../../model/facts.ts';
 import type { CompareRule } from '../../model/recovery-plan.ts';
 
 describe('matchesPath', () => {
@@ -66,6 +73,8 @@ describe('compareFacts', () => {
     expect(compareFacts({ 'sequence/a': 5 }, {}, rules).equal).toBe(false);
     expect(compareFacts({}, { 'sequence/a': 5 }, rules).equal).toBe(false);
     expect(compareFacts({ 'sequence/a': 'x' }, { 'sequence/a': 'y' }, rules).equal).toBe(false);
+    expect(compareFacts({ 'sequence/a': 5 }, { 'sequence/a': '9' }, rules).equal).toBe(false);
+    expect(compareFacts({ 'sequence/a': '5' }, { 'sequence/a': 9 }, rules).equal).toBe(false);
     expect(compareFacts({ other: 5 }, { other: 9 }, rules).equal).toBe(false);
   });
 
@@ -124,6 +133,16 @@ describe('compareFacts', () => {
   });
 });
 
+describe('Facts', () => {
+  it('are figures and digests by their paths', () => {
+    expect(Facts.parse({ 'table/a/rows': 1, 'table/a/digest': 'x' })).toEqual({
+      'table/a/rows': 1,
+      'table/a/digest': 'x',
+    });
+    for (const wrong of [null, true, ['x'], {}]) expect(Facts.safeParse({ a: wrong }).success).toBe(false);
+  });
+});
+
 describe('describeDifferences', () => {
   it('names kinds and figures, never a table, key or file', () => {
     const comparison = compareFacts(
@@ -173,7 +192,7 @@ describe('describeTotals', () => {
 
   it('has an order of what says most, and leaves the others as they are', () => {
     const order = 'tables rows series samples silences keys queues messages files users settings other more'.split(' ');
-    const totals = Object.fromEntries([...order.slice(0, 11).reverse(), 'other', 'more'].map((name) => [name, 1]));
+    const totals = Object.fromEntries(['other', 'more', ...order.slice(0, 11).reverse()].map((name) => [name, 1]));
     expect(describeTotals(totals, 99)).toBe(order.map((name) => `1 ${name}`).join(', '));
   });
 });

@@ -76,7 +76,10 @@ describe('judgeRetention', () => {
 
   it('keeps everything that is young', () => {
     const judged = points('2026-11-26T11:59:00Z', '2026-11-26T12:01:00Z', '2026-11-28T11:00:00Z');
-    expect(Object.keys(kept(judged, { all: '2d' }))).toEqual(['2026-11-26T12:01:00Z', '2026-11-28T11:00:00Z']);
+    expect(kept(judged, { all: '2d' })).toEqual({
+      '2026-11-26T12:01:00Z': ['younger than 2d'],
+      '2026-11-28T11:00:00Z': ['younger than 2d', 'newest usable', 'last 1'],
+    });
   });
 
   it('takes a point of exactly that age for young no more', () => {
@@ -149,6 +152,15 @@ describe('judgeRetention', () => {
       '2026-11-20T03:00:00Z',
       '2026-11-28T11:00:00Z',
     ]);
+  });
+
+  it('keeps one point of a day of which none is whole', () => {
+    const lacks = { lacks: 1 };
+    const judged = points(['2026-11-20T01:00:00Z', lacks], ['2026-11-20T02:00:00Z', lacks], '2026-11-28T11:00:00Z');
+    expect(kept(judged, { daily: 2 })).toEqual({
+      '2026-11-20T02:00:00Z': ['daily 2026-11-20'],
+      '2026-11-28T11:00:00Z': ['newest usable', 'last 1', 'daily 2026-11-28'],
+    });
   });
 
   it('keeps what is held, and the newest that was restored', () => {

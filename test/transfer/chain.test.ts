@@ -157,7 +157,7 @@ describe('readLinks', () => {
       'deep/0000000003.json',
     ])
       await store.put(`links/${name}`, Buffer.from('x'));
-    await store.put('links-2/0000000009.json', Buffer.from('x'));
+    for (const folder of ['links-2', 'other']) await store.put(`${folder}/0000000009.json`, Buffer.from('x'));
     expect(await listSequences(store, 'links')).toEqual([1, 2]);
     expect(await links()).toHaveLength(2);
   });
@@ -196,8 +196,10 @@ describe('readLink', () => {
   it('knows a newer format from one of its own', async () => {
     await put(1, null, { formatVersion: 1 });
     expect((await link(1)).failure).toBeUndefined();
-    await put(1, null, { formatVersion: 'two' });
-    expect((await link(1)).failure).toBeUndefined();
+    for (const formatVersion of ['two', '2', null]) {
+      await put(1, null, { formatVersion });
+      expect((await link(1)).failure).toBeUndefined();
+    }
     await put(1, null, { formatVersion: 2 });
     expect((await link(1)).failure).toMatchObject({
       code: 'ManifestNewer',

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { failure } from '../../model/failures.ts';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
+import { linkKey } from '../../transfer/chain.ts';
 import { commitPoint } from '../../transfer/commit-point.ts';
-import { pointPrefix } from '../../transfer/point-names.ts';
+import { manifestFolder, pointPrefix } from '../../transfer/point-names.ts';
 import { type CommittedManifest, commitManifest, readChain } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
 import { describedArtifact, draftAt, release, testKit } from './test-points.ts';
@@ -77,7 +78,8 @@ describe('commitPoint', () => {
     const raced = whenGuideIsWritten(async () => {
       for (const other of others) await commitManifest({ store, kit, draft: other });
       theirs = await commitPoint({ store, kit, draft: attempt(2) });
-      await commitManifest({ store, kit, draft: draftAt(3) });
+      const { manifest } = await commitManifest({ store, kit, draft: draftAt(3) });
+      await store.put(linkKey(manifestFolder(release), manifest.sequence), Buffer.from('rubbish'));
     });
     expect(await commitPoint({ store: raced, kit, draft: attempt(1) })).toEqual(theirs);
     const links = await readChain({ store, trustedKeys: [kit.signing.publicKey], release });

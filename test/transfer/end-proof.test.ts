@@ -72,7 +72,8 @@ describe('proveEnd', () => {
     [127, 'no space left on device', 'DiskFull'],
     [128, 'something else', 'DumpFailed'],
   ])('tells by exit %i and %j what was wrong with the command: %s', (exitCode, lastLine, code) => {
-    expect(() => proveEnd(end({ exitCode, lastLine }))).toThrow(expect.objectContaining({ code }));
+    const message = `capture db.dump: exit ${String(exitCode)}, ${lastLine}`;
+    expect(() => proveEnd(end({ exitCode, lastLine }))).toThrow(expect.objectContaining({ code, message }));
   });
 
   it('demands the proofs of the plan, and names those that are missing', () => {

@@ -11,6 +11,7 @@ import {
   type ManifestDraft,
   missingPoint,
   readChain,
+  readLivePoints,
 } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
 import { writeTombstone } from '../../transfer/tombstones.ts';
@@ -103,6 +104,14 @@ describe('findPoint', () => {
     });
   });
 
+  it('passes over a link that cannot be read, whatever is asked for', async () => {
+    const [id = ''] = await commit(draftAt(0), draftAt(1));
+    await store.put(keyOf(2), Buffer.from('{'));
+    expect((await find(id)).manifest.id).toBe(id);
+    expect((await find('latest-verified', '2026-11-24T10:00:00Z')).manifest.id).toBe(id);
+    await expect(find('latest', '2026-11-24T10:00:00Z')).rejects.toMatchObject({ code: 'ManifestInvalid' });
+  });
+
   it('gives no point whose removal has begun, and one that has only expired', async () => {
     const [id = '', newest] = await commit(draftAt(0), draftAt(1));
     const { manifest, sha256 } = await find(id);
@@ -117,7 +126,9 @@ describe('findPoint', () => {
       });
     await bury('expired', '2026-11-25T10:00:00Z');
     expect((await find(id)).manifest.id).toBe(id);
+    expect((await readLivePoints(asked())).chain.map(({ sequence }) => sequence)).toEqual([2, 1]);
     await bury('removing', '2026-11-26T10:00:00Z');
+    expect((await readLivePoints(asked())).chain.map(({ sequence }) => sequence)).toEqual([2]);
     await expect(find(id)).rejects.toMatchObject({ code: 'PointExpired', subject: id });
     expect((await find('latest')).manifest.id).toBe(newest);
     await store.delete(keyOf(1));
@@ -195,8 +206,9 @@ describe('missingPoint', () => {
     const gap = `read manifest ${keyOf(2)}: it is missing from its chain`;
     expect((await missing(second)).message).toMatch(new RegExp(`^${title} no ${second}, it has .*; ${gap}$`));
     expect((await missing('latest')).message).not.toContain(gap);
-    await store.put(`${pointPrefix(release, second)}/data`, Buffer.from('x'));
     await store.put(`${pointPrefix(release, first)}/data`, Buffer.from('x'));
+    expect(await missing(second)).toMatchObject({ code: 'PointUnknown' });
+    await store.put(`${pointPrefix(release, second)}/data`, Buffer.from('x'));
     expect(await missing(second)).toMatchObject({
       code: 'ManifestMissing',
       subject: 'prod/data/postgresql',

@@ -44,6 +44,7 @@ describe('createRecoveryKit', () => {
     for (const escrowRecipient of ['', 'age1', `x${other.recipients[0] ?? ''}`, `${other.recipients[0] ?? ''} x`])
       await expect(createRecoveryKit({ platform: 'shop', store, escrowRecipient })).rejects.toMatchObject({
         code: 'RecipientInvalid',
+        message: `make recovery kit: ${escrowRecipient} is not an age recipient`,
       });
     const now = new Date('2026-11-28T12:00:00.000Z');
     expect((await createRecoveryKit({ platform: 'shop', store, now })).kit.createdAt).toBe(now.toISOString());

@@ -47,10 +47,12 @@ function* walkMembers(): Steps {
       continue;
     }
     if (type === 'S') yield* skipSparseMaps(header);
-    const dataBytes = withoutData.has(type) ? 0 : (paxSize ?? size);
-    yield* skip(dataBytes + padding(dataBytes), 'a member of the tar archive');
     // names too long for a header (L, K) and global headers (g) stand before the member that a pax size is meant for
-    if (!['L', 'K', 'g'].includes(type)) paxSize = undefined;
+    const isMember = !['L', 'K', 'g'].includes(type);
+    const memberBytes = withoutData.has(type) ? 0 : (paxSize ?? size);
+    const dataBytes = isMember ? memberBytes : size;
+    yield* skip(dataBytes + padding(dataBytes), 'a member of the tar archive');
+    if (isMember) paxSize = undefined;
   }
 }
 
@@ -89,7 +91,7 @@ function numberField(field: Buffer): number | undefined {
     return Number.isSafeInteger(value) ? value : undefined;
   }
   const digits = /^[ \0]*([0-7]*)(?:[ \0]|$)/.exec(field.toString('latin1'))?.[1];
-  return digits === undefined ? undefined : Number.parseInt(digits === '' ? '0' : digits, 8);
+  return digits === undefined ? undefined : Number(`0o0${digits}`);
 }
 
 /** Record by record: a name or an attribute may hold what looks like one. */
@@ -98,7 +100,7 @@ function paxSizeOf(records: Buffer): number | undefined {
   for (let at = 0; at < records.byteLength; ) {
     const space = records.indexOf(0x20, at);
     const length = Number(records.toString('latin1', at, space));
-    if (space === -1 || !(length > 0)) return size;
+    if (!(length > 0)) return size;
     const found = /^size=([0-9]+)\n$/.exec(records.toString('latin1', space + 1, at + length))?.[1];
     if (found !== undefined) size = Number(found);
     at += length;

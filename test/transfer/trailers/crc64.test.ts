@@ -2,6 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { Crc64 } from '../../../transfer/trailers/crc64.ts';
 
 describe('Crc64', () => {
+  it('has the check value of CRC-64/Redis', () => {
+    const crc = new Crc64();
+    crc.update(Buffer.from('123456789'));
+    expect(crc.value).toBe(0xe9c6d914c4b8d9can);
+  });
+
   it('is zero only where both halves are', () => {
     const crc = new Crc64();
     expect(crc.isZero).toBe(true);

@@ -13,6 +13,10 @@ describe('json', () => {
     });
   });
 
+  it('takes no bytes that are not UTF-8', () => {
+    expect(verdictOf(Buffer.from([0x22, 0xff, 0x22]), { kind: 'json' })).toMatchObject({ end: 'cut' });
+  });
+
   it('says nothing of what is too large to be parsed', () => {
     expect(verdictOf(spaces(limit), { kind: 'json' }, limit / 4)).toEqual({ end: 'whole' });
     expect(verdictOf(spaces(limit + 1), { kind: 'json' }, limit / 4)).toEqual({

@@ -103,8 +103,11 @@ describe('pg-custom-toc, part by part', () => {
   });
 
   it('reads an entry with dependencies, and one without', () => {
-    for (const dependencies of [[], ['1'], ['1', '22', '', '333']])
-      expect(verdict({ entries: [{ id: 7, dependencies }, { id: 8 }], blocks: [data(7), data(8)] })).toEqual(whole);
+    for (const minor of [12, 13, 14, 15, 16])
+      for (const dependencies of [[], ['1'], ['1', '22', '', '333']]) {
+        const entries = [{ id: 7, dependencies }, { id: 8 }];
+        expect(verdict({ version: [1, minor], entries, blocks: [data(7), data(8)] })).toEqual(whole);
+      }
   });
 
   it.each([4, 5, 6, 7, 8])('reads integers and offsets of %i bytes', (bytes) => {

@@ -69,7 +69,7 @@ describe('tar, header by header', () => {
   it.each(['1', '2', '3', '4', '5', '6'])(
     'expects no data behind a member of type %s, whatever size it states',
     (type) => {
-      expect(tar(header({ type, size: 1_024 }), member(1), end)).toEqual(whole);
+      expect(tar(header({ type, size: 9_999 }), member(1), end)).toEqual(whole);
     },
   );
 
@@ -81,7 +81,7 @@ describe('tar, header by header', () => {
   it('reads a size of 8 GiB and more, as GNU writes it', () => {
     const big = Buffer.alloc(12);
     big[0] = 0x80;
-    big.writeUIntBE(1_025, 6, 6);
+    big.writeUIntBE(1_200, 6, 6);
     expect(tar(header({ size: big }), Buffer.alloc(1_536, 'x'), end)).toEqual(whole);
     big.writeUIntBE(8 * 1024 ** 3, 6, 6);
     expect(tar(header({ size: big }), end)).toEqual(cut('it ends inside a member of the tar archive'));
@@ -89,7 +89,7 @@ describe('tar, header by header', () => {
   });
 
   it('reads octal digits with zeros, spaces or nothing around them, and nothing else', () => {
-    for (const text of ['00000002001', '   2001 \0\0\0\0', '2001', '\0 2001\0'])
+    for (const text of ['00000002001', '000000002001', '   2001 \0\0\0\0', '2001', '\0 2001\0'])
       expect(tar(header({ size: Buffer.from(text.padEnd(12, '\0')) }), Buffer.alloc(1_536, 'x'), end)).toEqual(whole);
     expect(tar(header({ size: Buffer.alloc(12) }), end)).toEqual(whole);
     for (const text of ['rubbish', '2001x', '20019', '-1', '0x10'])
@@ -102,8 +102,8 @@ describe('tar, header by header', () => {
     const data = Buffer.alloc(2_048, 'x');
     expect(tar(pax('13 size=2000\n'), header({ size: 1 }), data, member(1), end)).toEqual(whole);
     for (const type of ['L', 'K', 'g'])
-      expect(tar(pax('13 size=2000\n'), header({ type, size: 1 }), Buffer.alloc(512), header(), data, end).end).toBe(
-        'cut',
+      expect(tar(pax('13 size=2000\n'), header({ type, size: 1 }), Buffer.alloc(512), header(), data, end)).toEqual(
+        whole,
       );
     expect(tar(pax('13 size=2000\n'), pax('9 path=a\n'), header({ size: 1 }), data, end)).toEqual(whole);
     expect(tar(pax('9 path=a\n', 'g'), header({ size: 2_000 }), data, end)).toEqual(whole);
@@ -120,7 +120,7 @@ describe('tar, header by header', () => {
       '13 size=2000\n-5 size=1\n',
     ])
       expect(tar(pax(records), header({ size: 1 }), data, end), records).toEqual(whole);
-    for (const records of ['14 size=2000x\n', '14 xsize=2000\n', '', 'rubbish', '13size=2000\n'])
+    for (const records of ['11 size=1x\n', '11 xsize=1\n', '11 size=1\nx', '', 'rubbish', '10size=1\n'])
       expect(tar(pax(records), header({ size: 2_000 }), data, end), records).toEqual(whole);
   });
 
