@@ -11,7 +11,7 @@ export default {
       'test/cli/exit-code.test.ts',
       'test/activities/compare-target.test.ts',
       'test/transfer/trailers/!(trailer-check).test.ts',
-      'test/transfer/{end-proof,frame,frame-cutter,segment-reader}.test.ts',
+      'test/transfer/{end-proof,frame,frame-cutter,opening}.test.ts',
       'test/transfer/{read-artifact,read-bytes,read-packed,file-keys,sample-artifact}.test.ts',
       'test/transfer/{keys,signed-documents,component-records}.test.ts',
       'test/transfer/{commit-point,chain,points,find-point,verifications,check-store,store-inventory}.test.ts',

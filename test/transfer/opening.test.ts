@@ -5,11 +5,12 @@ import type { Artifact, Segment } from '../../model/recovery-point.ts';
 import { newAgeFile, sealAgeFile } from '../../transfer/age-stream.ts';
 import { packFrame } from '../../transfer/frame.ts';
 import { openArtifact } from '../../transfer/opening/open-artifact.ts';
+import { StreamOpener } from '../../transfer/opening/stream-opener.ts';
 import type { Store } from '../../transfer/store.ts';
 import type { StreamEngine } from '../../transfer/threads/stream-threads.ts';
 import { memoryStore } from '../models/memory-store.ts';
 import { testKit } from './test-points.ts';
-import { sha256 } from './test-sources.ts';
+import { sha256, testStore } from './test-sources.ts';
 
 const frameBytes = 1_000;
 let engine: StreamEngine;
@@ -213,5 +214,26 @@ describe.each(['inline', 'threads'] as const)('openArtifact, of one segment (%s)
     expect((await read(segment, file, { signal })).error).toMatchObject({ message: 'cancelled by a test' });
     const alive = new AbortController().signal;
     expect((await read(segment, file, { signal: alive, expected })).error).toBeUndefined();
+  });
+});
+
+describe('openArtifact', () => {
+  it('chooses by itself where a stream is opened', async () => {
+    for (const size of [1_000, 3_000_000]) {
+      const store = testStore();
+      const plain = randomBytes(size);
+      const { segment, file } = await makeOf(plain);
+      await store.put(segment.key, file);
+      const of = { store, artifact: artifactOf(segment, plain), identity: kit.identity };
+      const { given, error } = await collect(openArtifact(of, 'plain'));
+      expect(error).toBeUndefined();
+      expect(Buffer.concat(given).equals(plain)).toBe(true);
+    }
+  });
+});
+
+describe('StreamOpener', () => {
+  it('opens nothing before a segment was begun', () => {
+    expect(() => new StreamOpener('plain').stored()).toThrow('no segment was begun');
   });
 });

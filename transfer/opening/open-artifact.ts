@@ -3,7 +3,7 @@ import type { Artifact, Segment } from '../../model/recovery-point.ts';
 import type { AgeIdentity } from '../age-identity.ts';
 import type { PlainSums } from '../packing/stream-packer.ts';
 import type { Store } from '../store.ts';
-import { type StreamEngine, shortBytes, threadsPay } from '../threads/stream-threads.ts';
+import { engineFor, type StreamEngine } from '../threads/stream-threads.ts';
 import { type OpenedFrame, type Problem, type Stored, StreamOpener, type Wanted } from './stream-opener.ts';
 import { type Opened, openOnThread, type SegmentSource } from './thread-opener.ts';
 
@@ -26,7 +26,7 @@ export type ArtifactToOpen = {
  */
 export async function* openArtifact(of: ArtifactToOpen, wanted: Wanted): AsyncGenerator<OpenedFrame, void> {
   const { artifact, signal } = of;
-  const { engine = artifact.storedBytes > shortBytes && threadsPay() ? 'threads' : 'inline' } = of;
+  const { engine = engineFor(artifact.storedBytes) } = of;
   const open = engine === 'threads' ? openOnThread : openInline;
   for await (const next of open(segmentSources(of), wanted)) {
     signal?.throwIfAborted();

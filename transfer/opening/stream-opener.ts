@@ -165,9 +165,8 @@ class SegmentOpener {
     }
   }
 
-  /** An earlier frame says more than a later one. */
+  /** What comes of frames that were read before is of an earlier one, which says more. */
   #fail(error: unknown, frame: number): void {
-    if (this.problem !== undefined && this.problem.frame <= frame) return;
     const { message: text } = error as Error;
     this.problem = {
       noIdentity: error instanceof AgeError && error.problem === 'no identity fits',

@@ -1,4 +1,4 @@
-import { type StreamEngine, shortBytes, threadsPay } from '../threads/stream-threads.ts';
+import { engineFor, type StreamEngine } from '../threads/stream-threads.ts';
 import { type Packer, type PackerOutput, type PackingRules, type PlainSums, StreamPacker } from './stream-packer.ts';
 import { ThreadPacker } from './thread-packer.ts';
 
@@ -7,7 +7,7 @@ export function openPacker(rules: PackingRules, output: PackerOutput, engine?: S
   const threaded = (): Packer => new ThreadPacker(rules, output);
   if (engine === 'threads') return threaded();
   const inline = (): Packer => new StreamPacker(rules, output);
-  return engine === 'inline' || !threadsPay() ? inline() : new LengthPacker(inline, threaded);
+  return engine === 'inline' || engineFor(Infinity) === 'inline' ? inline() : new LengthPacker(inline, threaded);
 }
 
 /** Keeps the beginning of a stream until it is known whether it is a short one. */
@@ -30,7 +30,7 @@ class LengthPacker implements Packer {
     }
     this.#kept.push(disposable ? chunk : new Uint8Array(chunk));
     this.#keptBytes += chunk.byteLength;
-    if (this.#keptBytes > shortBytes) await this.#handOver(this.#long());
+    if (engineFor(this.#keptBytes) === 'threads') await this.#handOver(this.#long());
   }
 
   async end(): Promise<PlainSums> {

@@ -5,13 +5,13 @@ import type { Begin, FromThread, ToThread } from './messages.ts';
 /** Where a stream is packed or opened: on this thread, or beside it. */
 export type StreamEngine = 'inline' | 'threads';
 
-/** A stream that is shorter than this is handled where it is: to hand it over would cost more. */
-export const shortBytes = 1024 * 1024;
+/** A stream that is not longer than this is handled where it is: to hand it over would cost more. */
+const shortBytes = 1024 * 1024;
 const mostThreads = 4;
 
-/** One processor has nothing to gain by a second thread. */
-export function threadsPay(): boolean {
-  return availableParallelism() > 1;
+/** Where a stream of so many bytes is handled. One processor has nothing to gain by a second thread. */
+export function engineFor(bytes: number): StreamEngine {
+  return bytes > shortBytes && availableParallelism() > 1 ? 'threads' : 'inline';
 }
 
 /** Who is told what a thread says of a stream, and that the stream failed there or the thread is gone. */
