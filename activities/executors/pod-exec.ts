@@ -14,14 +14,18 @@ export const keptStderr = 64 * 1024;
  * what was written, taken beside the command. The command's output goes to `tee`, which writes it to the original
  * stdout (descriptor 3) and to sha256sum. Where the container lacks these tools, only the exit code is proven.
  * Where it has zstd too, the bytes are packed for their way: less than half of them cross the kubelet and the API server,
- * which are slower than the compressor. The first line of stdout says which.
- * It stays a moment longer than its last word: of a connection that the server closes while kubectl pings it, kubectl
- * loses what it has not read yet, and says "connection reset by peer".
+ * which are slower than the compressor. The first line of stdout says which, the last one that there is no more.
+ * It stays until its reader says that the last line arrived, or is gone: of a connection that the server closes kubectl
+ * loses what it has not read yet, up to 30 MB where it is read more slowly than the command writes, and may end with 0.
  */
 const proveOutput = `
-n=$1; shift
+n=$1; input=$2; shift 2
+exec 5<&0
+fed() {
+  if [ "$input" = 0 ]; then "$@" </dev/null 5<&-; else head -c "$input" <&5 | "$@" 5<&-; fi
+}
 proven() {
-  { "$@"; printf '\\n%s rc=%s\\n' "$n" "$?" >&2; } | tee /dev/fd/3 | sha256sum | { read -r h rest; printf '\\n%s sha256=%s\\n' "$n" "$h" >&2; }
+  { fed "$@"; printf '\\n%s rc=%s\\n' "$n" "$?" >&2; } | tee /dev/fd/3 | sha256sum | { read -r h rest; printf '\\n%s sha256=%s\\n' "$n" "$h" >&2; }
 }
 if command -v sha256sum >/dev/null 2>&1 && command -v tee >/dev/null 2>&1 && ( : >/dev/fd/1 ) 2>/dev/null; then
   if command -v zstd >/dev/null 2>&1; then
@@ -33,8 +37,9 @@ if command -v sha256sum >/dev/null 2>&1 && command -v tee >/dev/null 2>&1 && ( :
   fi
 else
   printf '%s plain\\n' "$n"
-  "$@"; rc=$?; printf '\\n%s rc=%s\\n' "$n" "$rc" >&2
+  fed "$@"; rc=$?; printf '\\n%s rc=%s\\n' "$n" "$rc" >&2
 fi
+printf '\\n%s end\\n' "$n" && read -r _ <&5
 sleep 0.2 2>/dev/null || :`;
 
 /** The same for what a command reads: the digest of the bytes that arrived in the pod, and the command's exit code. */
@@ -111,12 +116,17 @@ export function streamFromPod(
   command: readonly string[],
   signal?: AbortSignal,
   onLine?: (line: string) => boolean,
-  input?: string,
+  input = '',
 ): ByteSource {
   const nonce = `lifeboat-${randomBytes(12).toString('hex')}`;
   const child = startProcess({
     file: access.kubectl,
-    args: execArgs(access, at, ['sh', '-c', proveOutput, 'sh', nonce, ...command], input !== undefined),
+    args: execArgs(
+      access,
+      at,
+      ['sh', '-c', proveOutput, 'sh', nonce, String(Buffer.byteLength(input)), ...command],
+      true,
+    ),
     signal,
   });
   let stderr = '';
@@ -127,8 +137,9 @@ export function streamFromPod(
     const kept = lines.filter((line) => onLine?.(line) !== true);
     if (kept.length > 0) stderr = `${stderr}${kept.join('\n')}\n`.slice(-keptStderr);
   });
-  child.stdin.end(input);
-  const stream = openPodStream(child.stdout, nonce);
+  child.stdin.on('error', () => undefined);
+  child.stdin.write(input);
+  const stream = openPodStream(child.stdout, nonce, () => child.stdin.end('\n'));
   return {
     bytes: stream.bytes,
     cancel: () => {
@@ -138,6 +149,7 @@ export function streamFromPod(
     },
     end: async (): Promise<EndReport> => {
       stream.drop();
+      child.stdin.end();
       const { exitCode } = await child.ended;
       signal?.throwIfAborted();
       stderr += partial;

@@ -59,7 +59,8 @@ export function openPodSession(
 
 function sessionFailure(at: PodAddress, stderr: string): Error {
   const line = lastLine(stderr);
-  if (/executable file not found|not found in \$PATH|no such file or directory/i.test(stderr)) {
+  // Not the missing socket of a server that starts.
+  if (/executable file not found|not found in \$PATH|no such file or directory: unknown/i.test(stderr)) {
     return failure('CaptureToolMissing', { message: `open session in ${at.pod}: ${line}` });
   }
   if (/Access denied|password authentication failed|NOAUTH|WRONGPASS/i.test(stderr)) {

@@ -1,4 +1,4 @@
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 
 const unpackedChunkBytes = 1024 * 1024;
@@ -14,10 +14,12 @@ export type PodStream = {
 };
 
 /**
- * Takes the header off a stream from a pod, `<nonce> zstd` or `<nonce> plain` and a line feed, and unpacks what follows. A
- * stream without it has no bytes. One that breaks ends, and its proof decides: what was hashed in the pod is not what came.
+ * Takes the header off a stream from a pod, `<nonce> zstd` or `<nonce> plain` and a line feed, and unpacks what follows, up to
+ * its last line, `<nonce> end`. A stream without a header has no bytes. One that breaks ends, and its proof decides: what was
+ * hashed in the pod is not what came.
+ * @param onWhole - called when the last line is here
  */
-export function openPodStream(stdout: Readable, nonce: string): PodStream {
+export function openPodStream(stdout: Readable, nonce: string, onWhole: () => void): PodStream {
   let problem: string | undefined;
   // What a process wrote before anybody reads is thrown away, unless somebody waits for it.
   const waiting = (): void => undefined;
@@ -35,16 +37,13 @@ export function openPodStream(stdout: Readable, nonce: string): PodStream {
         return;
       }
       if (rest.byteLength > 0) stdout.unshift(rest);
-      if (encoding === 'plain') {
-        yield* stdout as AsyncIterable<Uint8Array>;
-        return;
-      }
-      const unpacker = createZstdDecompress({ chunkSize: unpackedChunkBytes });
-      pipeline(stdout, unpacker, (error) => {
+      const packed = withoutLastLine(Buffer.from(`\n${nonce} end\n`), onWhole);
+      const bytes = encoding === 'plain' ? packed : createZstdDecompress({ chunkSize: unpackedChunkBytes });
+      pipeline(bytes === packed ? [stdout, packed] : [stdout, packed, bytes], (error) => {
         if (error instanceof Error) problem = error.message;
       });
       try {
-        yield* unpacker as AsyncIterable<Uint8Array>;
+        yield* bytes as AsyncIterable<Uint8Array>;
       } catch (error) {
         problem = error instanceof Error ? error.message : String(error);
       }
@@ -83,4 +82,28 @@ async function nextChunk(stdout: Readable): Promise<Buffer | undefined> {
       for (const event of ['readable', 'end', 'close', 'error']) stdout.on(event, done);
     });
   }
+}
+
+/** Passes everything on but the last line, which it holds back as far as it is here. */
+function withoutLastLine(line: Buffer, onWhole: () => void): Transform {
+  let held: Buffer = Buffer.alloc(0);
+  return new Transform({
+    transform(chunk: Buffer, _, done) {
+      const bytes = held.byteLength === 0 ? chunk : Buffer.concat([held, chunk]);
+      const end = bytes.byteLength - beginningAtEnd(bytes, line);
+      held = bytes.subarray(end);
+      if (held.byteLength === line.byteLength) onWhole();
+      done(null, bytes.subarray(0, end));
+    },
+    flush(done) {
+      done(null, held.byteLength === line.byteLength ? undefined : held);
+    },
+  });
+}
+
+/** How many of the last bytes a line could begin with. */
+function beginningAtEnd(bytes: Buffer, line: Buffer): number {
+  for (let count = Math.min(bytes.byteLength, line.byteLength); count > 0; count -= 1)
+    if (bytes.subarray(bytes.byteLength - count).equals(line.subarray(0, count))) return count;
+  return 0;
 }

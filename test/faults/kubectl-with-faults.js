@@ -23,10 +23,14 @@ function wrap(at, text) {
 /** Passes this many bytes of the real stdout on and swallows the rest; the end looks clean. */
 function cutStdout(keepStderr) {
   let left = cutAfterBytes;
-  const child = spawn(kubectl, args, { stdio: ['inherit', 'pipe', keepStderr ? 'inherit' : 'ignore'] });
+  const child = spawn(kubectl, args, { stdio: ['pipe', 'pipe', keepStderr ? 'inherit' : 'ignore'] });
+  child.stdin.on('error', () => undefined);
+  process.stdin.pipe(child.stdin);
   child.stdout.on('data', (chunk) => {
     if (left > 0) process.stdout.write(chunk.subarray(0, left));
     left -= chunk.length;
+    // the reader in the worker will never say that it has the last line
+    if (left < 0) child.stdin.end();
   });
   follow(child);
 }

@@ -68,7 +68,7 @@ describe('streamFromPod', () => {
     ['cut', 'head -c 40000'],
     ['cut within its first line', 'head -c 20'],
     ['without their first line', 'tail -c +70; head -c 300000 /dev/zero'],
-    ['damaged', `(head -c 30000; head -c 10 /dev/zero; tail -c +11)`],
+    ['damaged', `(head -c 30000; head -c 10 /dev/zero; head -c 10 >/dev/null; cat)`],
   ])('ends where the packed bytes are %s, and their digest contradicts', async (_, fault) => {
     const access = await localKubectl({ before: `"$@" | ${fault}; exit 0` });
     const source = streamFromPod(access, localPod, ['sh', '-c', 'seq 1 300000']);
@@ -88,6 +88,47 @@ describe('streamFromPod', () => {
 
     expect(bytes.subarray(0, 4).toString()).toBe('1\n2\n');
     expect(await source.end()).toMatchObject({ exitCode: 0, digestSha256: sha256(bytes) });
+  });
+
+  it('is whole though kubectl is slow and loses what it has not passed on when the command ends', async () => {
+    const losing = `
+      const { spawn } = require('node:child_process');
+      const [file, ...args] = process.argv.slice(1);
+      const child = spawn('sh', ['-c', '"$@" | cat', 'sh', file, ...args], { stdio: ['inherit', 'pipe', 'inherit'] });
+      child.once('exit', () => process.exit(0));
+      let waiting = Buffer.alloc(0);
+      child.stdout.on('data', (chunk) => { waiting = Buffer.concat([waiting, chunk]); });
+      setInterval(() => {
+        process.stdout.write(waiting.subarray(0, 65536));
+        waiting = waiting.subarray(65536);
+      }, 100);`;
+    const access = await localKubectl({
+      before: `exec '${process.execPath}' -e "$(cat <<'E'\n${losing}\nE\n)" -- "$@"`,
+    });
+    const source = streamFromPod(access, localPod, ['head', '-c', '1000000', '/dev/urandom']);
+    const bytes = await drain(source.bytes);
+
+    expect(bytes.byteLength).toBe(1_000_000);
+    expect(await source.end()).toMatchObject({ exitCode: 0, statusSeen: true, digestSha256: sha256(bytes) });
+  });
+
+  it('gives the command its input and nothing else', async () => {
+    const given = streamFromPod(await localKubectl(), localPod, ['cat'], undefined, undefined, 'two\nlines\n');
+    expect((await drain(given.bytes)).toString()).toBe('two\nlines\n');
+    expect(await given.end()).toMatchObject({ exitCode: 0, digestSha256: sha256('two\nlines\n') });
+
+    const none = streamFromPod(await localKubectl(), localPod, ['cat']);
+    expect((await drain(none.bytes)).byteLength).toBe(0);
+    expect(await none.end()).toMatchObject({ exitCode: 0, digestSha256: sha256('') });
+  });
+
+  it('passes on what looks like its last line and is none', async () => {
+    const script =
+      'for n in 1 2 3; do printf "\\n"; sleep 0.05; printf "lifeboat-"; sleep 0.05; done; printf "\\nlifeboat-0 end\\n"';
+    const source = streamFromPod(await localKubectl(), localPod, ['sh', '-c', script]);
+
+    expect((await drain(source.bytes)).toString()).toBe(`${'\nlifeboat-'.repeat(3)}\nlifeboat-0 end\n`);
+    await source.end();
   });
 
   it('ends when it is cancelled before anybody has read it', async () => {
@@ -246,14 +287,22 @@ describe('openPodSession', () => {
     await session.close();
   });
 
-  it('says why the process ended', async () => {
+  it.each([
+    ['ERROR 1045 (28000): Access denied', 'CredentialMismatch'],
+    ['exec: "psql": stat /usr/bin/psql: no such file or directory: unknown', 'CaptureToolMissing'],
+    // of a server that starts
+    [
+      'psql: error: connection to server on socket "/run/.s.PGSQL.5432" failed: No such file or directory',
+      'DumpFailed',
+    ],
+  ])('says why the process ended: %s', async (said, code) => {
     const session = openPodSession(
       await localKubectl(),
       localPod,
-      ['sh', '-c', 'echo "ERROR 1045 (28000): Access denied" >&2; exit 1'],
+      ['sh', '-c', 'echo "$1" >&2; exit 1', 'sh', said],
       (line) => line,
     );
 
-    await expect(session.ask('SELECT 1;')).rejects.toMatchObject({ code: 'CredentialMismatch' });
+    await expect(session.ask('SELECT 1;')).rejects.toMatchObject({ code });
   });
 });
