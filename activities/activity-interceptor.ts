@@ -6,6 +6,12 @@ import { LifeboatFailure } from '../model/failures.ts';
 /** How often an activity says that it lives; the heartbeat timeouts are several times this. */
 const beatEveryMs = 4_000;
 
+/**
+ * Between the attempts where the pod went away: its successor is often there at once, and takes a minute where its volume
+ * has to move. After that, and for every other failure, as the proxy of the activity says.
+ */
+const successorAfterMs = [1_000, 4_000, 15_000, 40_000] as const;
+
 const doing = new WeakMap<Context, { doing: string; bytes: number | null }>();
 
 /** Says what the running activity is at; shown in the Temporal UI as its heartbeat. */
@@ -29,11 +35,13 @@ export class ActivityInterceptor implements ActivityInboundCallsInterceptor {
       if (error instanceof CompleteAsyncError || error instanceof CancelledFailure) throw error;
       if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
       if (error instanceof LifeboatFailure) {
+        const nextRetryDelay = error.code === 'PodGone' ? successorAfterMs[context.info.attempt - 1] : undefined;
         throw ApplicationFailure.create({
           type: error.code,
           message: error.message,
           nonRetryable: !error.retryable,
           details: [error.view()],
+          ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
         });
       }
       throw error;
