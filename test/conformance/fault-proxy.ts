@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: 'flip-bit' }
   /** The request reaches the server late. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The request reaches the server once this is resolved. */
+  | { readonly kind: 'hold'; readonly until: Promise<void> }
   /** Nobody answers. */
   | { readonly kind: 'silence' };
 
@@ -46,7 +48,12 @@ export async function startFaultProxy(
       incoming.once('end', () => outgoing.writeHead(fault.status, fault.headers).end(fault.body));
       return;
     }
-    if (fault?.kind === 'delay') setTimeout(pass, fault.ms, target, incoming, outgoing, fault);
+    const late = (): void => {
+      // a client that went away meanwhile would never end its request
+      if (!incoming.destroyed) pass(target, incoming, outgoing, fault);
+    };
+    if (fault?.kind === 'delay') setTimeout(late, fault.ms);
+    else if (fault?.kind === 'hold') void fault.until.then(late);
     else pass(target, incoming, outgoing, fault);
   });
   server.on('connection', (socket) => {

@@ -33,6 +33,8 @@ export type FaultsGround = Ground & {
   storedKeys(): Promise<string[]>;
   /** Everything that a failed run must leave as it was. */
   state(): Promise<State>;
+  /** Runs SQL in the database of the shop. */
+  psql(sql: string): Promise<string>;
   /** Runs a command in the Redis pod with its password. */
   redis(args: readonly string[]): Promise<string>;
 };
@@ -110,6 +112,7 @@ export async function openFaultsGround(name: string, options: Partial<SettingOpt
     store,
     objectFile: (key) => join(layout(ground.sandbox.directory).store, bucket.hostname, bucket.pathname, key),
     storedKeys,
+    psql: async (sql) => await runSql(ground, 'shop', sql),
     redis,
     state: async () => {
       const [cluster, postgresql, keys, redisKeys, locks] = await Promise.all([
@@ -135,25 +138,10 @@ export async function openFaultsGround(name: string, options: Partial<SettingOpt
 async function serverState(ground: Ground): Promise<string[]> {
   const sql = `SELECT 'up since ' || pg_postmaster_start_time() UNION ALL SELECT application_name || ' is left' FROM pg_stat_activity WHERE application_name IN ('pg_dump', 'pg_restore')
 UNION ALL SELECT 'analyst ' || rolconnlimit FROM pg_roles WHERE rolname = 'analyst'`;
-  return (
-    await ground.kubectl([
-      'exec',
-      '-n',
-      ground.namespace,
-      'postgresql-0',
-      '-c',
-      'postgresql',
-      '--',
-      'psql',
-      '-XAtq',
-      '-U',
-      'postgres',
-      '-d',
-      'template1',
-      '-c',
-      sql,
-    ])
-  )
-    .trim()
-    .split('\n');
+  return (await runSql(ground, 'template1', sql)).split('\n');
+}
+
+async function runSql(ground: Ground, database: string, sql: string): Promise<string> {
+  const pod = ['exec', '-n', ground.namespace, 'postgresql-0', '-c', 'postgresql'];
+  return (await ground.kubectl([...pod, '--', 'psql', '-XAtq', '-U', 'postgres', '-d', database, '-c', sql])).trim();
 }
