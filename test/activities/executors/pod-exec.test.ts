@@ -1,3 +1,5 @@
+// long because each proof of a stream through kubectl has its case, and they share one stand-in of kubectl
+
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, symlink } from 'node:fs/promises';
