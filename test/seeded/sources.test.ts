@@ -19,7 +19,10 @@ import { expectFailure, expectInvariants, rejectionOf } from './invariants.ts';
 const mib = 1024 * 1024;
 const inPipes = 512 * 1024;
 const trailer = '-- Dump completed';
-/** Hands on what is said to have arrived, in the place of what the command wrote, behind the first line of the stream. */
+/**
+ * Hands on what is said to have arrived, in the place of what the command wrote, behind the first line of the stream. Its last
+ * line does not arrive, so that nobody says that it did: the command is not kept waiting for that.
+ */
 const plainRelay = 'IFS= read -r first; echo "${first% *} plain"; cat >/dev/null; cat "$ARRIVED"';
 
 let kit: RecoveryKit;
@@ -57,7 +60,7 @@ export PLAIN=${file('plain', of.plain ?? '')} ARRIVED=${file('arrived', of.arriv
 while [ "$1" != -- ]; do shift; done; shift
 set -m
 relay() { ${of.relay ?? 'cat'}; }
-{ "$@" ${of.mute === true ? '2>/dev/null' : ''} | { sh -c 'echo $PPID' > ${join(folder, 'pid')}; relay; }; exit \${PIPESTATUS[1]}; } &
+{ "$@" ${of.arrived === undefined ? '' : '</dev/null'} ${of.mute === true ? '2>/dev/null' : ''} | { sh -c 'echo $PPID' > ${join(folder, 'pid')}; relay; }; exit \${PIPESTATUS[1]}; } &
 trap 'kill -9 -- -$!; exit 143' TERM
 wait $!
 `,
