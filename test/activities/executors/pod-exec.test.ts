@@ -1,5 +1,3 @@
-// long because each proof of a stream through kubectl has its case, and they share one stand-in of kubectl
-
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, symlink } from 'node:fs/promises';
@@ -10,7 +8,6 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { readPodClock, runInPod, streamFromPod, streamToPod } from '../../../activities/executors/pod-exec.ts';
-import { openPodSession } from '../../../activities/executors/pod-session.ts';
 import { localKubectl, localPod } from '../local-kubectl.ts';
 
 async function drain(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -277,34 +274,5 @@ describe('readPodClock', () => {
     const instant = await readPodClock(await localKubectl(), localPod);
 
     expect(Math.abs(Date.now() - Date.parse(instant))).toBeLessThan(5_000);
-  });
-});
-
-describe('openPodSession', () => {
-  it('answers question after question in one process', async () => {
-    const session = openPodSession(await localKubectl(), localPod, ['sh'], (line) => `echo ${line}`);
-
-    expect(await session.ask('x=5; echo one; echo two')).toEqual(['one', 'two']);
-    expect(await session.ask('echo $x')).toEqual(['5']);
-    await session.close();
-  });
-
-  it.each([
-    ['ERROR 1045 (28000): Access denied', 'CredentialMismatch'],
-    ['exec: "psql": stat /usr/bin/psql: no such file or directory: unknown', 'CaptureToolMissing'],
-    // of a server that starts
-    [
-      'psql: error: connection to server on socket "/run/.s.PGSQL.5432" failed: No such file or directory',
-      'DumpFailed',
-    ],
-  ])('says why the process ended: %s', async (said, code) => {
-    const session = openPodSession(
-      await localKubectl(),
-      localPod,
-      ['sh', '-c', 'echo "$1" >&2; exit 1', 'sh', said],
-      (line) => line,
-    );
-
-    await expect(session.ask('SELECT 1;')).rejects.toMatchObject({ code });
   });
 });
