@@ -26,9 +26,18 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Programs of other people that the bench may run, and how each says its version. */
+const tools = { zstd: '--version', age: '--version', rclone: 'version', restic: 'version' } as const;
+export type BenchTool = keyof typeof tools;
+export const benchTools = Object.keys(tools) as BenchTool[];
+
 /** Installs the tools of the contenders, starts the server and writes a dump of so many megabytes. */
-export async function openBenchGround(megabytes: number, seed: number): Promise<BenchGround> {
-  await aptInstall(['zstd', 'age', 'rclone', 'restic']);
+export async function openBenchGround(
+  megabytes: number,
+  seed: number,
+  needed: readonly BenchTool[],
+): Promise<BenchGround> {
+  await aptInstall(needed);
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-bench-'));
   const [accessKeyId, secretAccessKey, bucket] = ['bench', randomBytes(18).toString('hex'), 'bench'];
   const server = await startOwnObjectStore(
@@ -76,14 +85,8 @@ export function machineName(): string {
 }
 
 /** The versions of what takes part. */
-export async function versions(): Promise<Record<string, string>> {
-  const first = async (file: string, args: readonly string[]): Promise<string> =>
-    (await run(file, args)).split('\n')[0]?.trim() ?? '';
-  return {
-    node: process.version,
-    zstd: await first('zstd', ['--version']),
-    age: await first('age', ['--version']),
-    rclone: await first('rclone', ['version']),
-    restic: await first('restic', ['version']),
-  };
+export async function versions(needed: readonly BenchTool[]): Promise<Record<string, string>> {
+  const said: Record<string, string> = { node: process.version };
+  for (const tool of needed) said[tool] = (await run(tool, [tools[tool]])).split('\n')[0]?.trim() ?? '';
+  return said;
 }

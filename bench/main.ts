@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { contenders, type Ground } from './contenders.ts';
-import { machineName, note, openBenchGround, versions } from './ground.ts';
+import { benchTools, machineName, note, openBenchGround, versions } from './ground.ts';
 import { type Cost, measure } from './measure.ts';
 import { describeResults, type Results, type Row } from './results.ts';
 
@@ -10,12 +10,12 @@ import { describeResults, type Results, type Row } from './results.ts';
  * people use for the same, on the same seeded data and the same S3 server, in rounds that take turns.
  */
 const options = readOptions();
-const ground = await openBenchGround(options.megabytes, options.seed);
+const ground = await openBenchGround(options.megabytes, options.seed, benchTools);
 try {
   const results: Results = {
     at: new Date().toISOString(),
     machine: machineName(),
-    versions: await versions(),
+    versions: await versions(benchTools),
     bytes: ground.bytes,
     rounds: options.rounds,
     rows: await takeTurns(ground, ground.bytes),
