@@ -81,8 +81,8 @@ async function ofOneStream(): Promise<Limit[]> {
       name: 'processor time of a verification',
       ...{ unit: '× cat | zstd -1 -T2 | cat', value: cpu('verify') / cpu('reference'), goal: undefined, gate: 1.6 },
     },
-    { name: 'memory of a backup', unit: 'MiB', value: peak(costs.backup), goal: 240, gate: 260 },
-    { name: 'memory of a verification', unit: 'MiB', value: peak(costs.verify), goal: 240, gate: 260 },
+    { name: 'memory of a backup', unit: 'MiB', value: peak(costs.backup), goal: 240, gate: 280 },
+    { name: 'memory of a verification', unit: 'MiB', value: peak(costs.verify), goal: 240, gate: 280 },
   ];
 }
 
