@@ -29,6 +29,7 @@ import { readFileKeys } from '../transfer/file-keys.ts';
 import { readArtifact, readPacked } from '../transfer/read-artifact.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import { rclone, rcloneEnv } from './contenders.ts';
+import { note } from './ground.ts';
 import { measure } from './measure.ts';
 import { median } from './results.ts';
 
@@ -45,9 +46,6 @@ const { values } = parseArgs({
   },
 });
 const [megabytes, rounds] = [Number(values.megabytes), Number(values.rounds)];
-const note = (line: string): void => {
-  process.stderr.write(`${line}\n`);
-};
 const namespace = 'bench-cluster';
 const release = { chart: 'postgresql', namespace, name: 'postgresql' };
 const found = await readSandbox();

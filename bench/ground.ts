@@ -10,6 +10,7 @@ import { run } from '../sandbox/run.ts';
 import { findTool } from '../workers/tools/find-tool.ts';
 import { type Ground, rcloneEnv } from './contenders.ts';
 import { writeDump } from './data.ts';
+import type { Circumstances } from './results.ts';
 
 /** Where the contenders run: an S3 server of its own, keys and a dump. */
 export type BenchGround = Ground & {
@@ -79,14 +80,12 @@ export async function openBenchGround(
   };
 }
 
-/** `2 × AMD EPYC`, as the kernel names it. */
-export function machineName(): string {
-  return `${String(cpus().length)} × ${cpus()[0]?.model ?? 'unknown'}`;
-}
-
-/** The versions of what takes part. */
-export async function versions(needed: readonly BenchTool[]): Promise<Record<string, string>> {
+/** Now, this machine, `2 × AMD EPYC` as the kernel names it, and the versions of what takes part. */
+export async function circumstances(
+  needed: readonly BenchTool[],
+): Promise<Pick<Circumstances, 'at' | 'machine' | 'versions'>> {
   const said: Record<string, string> = { node: process.version };
   for (const tool of needed) said[tool] = (await run(tool, [tools[tool]])).split('\n')[0]?.trim() ?? '';
-  return said;
+  const machine = `${String(cpus().length)} × ${cpus()[0]?.model ?? 'unknown'}`;
+  return { at: new Date().toISOString(), machine, versions: said };
 }

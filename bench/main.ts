@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { contenders, type Ground } from './contenders.ts';
-import { benchTools, machineName, note, openBenchGround, versions } from './ground.ts';
+import { benchTools, circumstances, note, openBenchGround } from './ground.ts';
 import { type Cost, measure } from './measure.ts';
 import { describeResults, type Results, type Row } from './results.ts';
 
@@ -13,9 +13,7 @@ const options = readOptions();
 const ground = await openBenchGround(options.megabytes, options.seed, benchTools);
 try {
   const results: Results = {
-    at: new Date().toISOString(),
-    machine: machineName(),
-    versions: await versions(benchTools),
+    ...(await circumstances(benchTools)),
     bytes: ground.bytes,
     rounds: options.rounds,
     rows: await takeTurns(ground, ground.bytes),

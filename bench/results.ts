@@ -3,15 +3,17 @@ import type { Cost } from './measure.ts';
 /** What one contender took in each counted round. */
 export type Row = { readonly what: string; readonly name: string; readonly costs: readonly Cost[] };
 
-/** A whole run of the bench. */
-export type Results = {
+/** When, where and with what a bench ran. */
+export type Circumstances = {
   readonly at: string;
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly bytes: number;
   readonly rounds: number;
-  readonly rows: readonly Row[];
 };
+
+/** A whole run of the bench. */
+export type Results = Circumstances & { readonly rows: readonly Row[] };
 
 /** The middle of some values; of two in the middle their mean. */
 export function median(values: readonly number[]): number {
@@ -21,7 +23,8 @@ export function median(values: readonly number[]): number {
 }
 
 /** The results as a table in Markdown: medians, lowest and highest speed, and the ratio to the first of its kind. */
-export function describeResults({ at, machine, versions, bytes, rounds, rows }: Results): string {
+export function describeResults({ rows, ...circumstances }: Results): string {
+  const { bytes } = circumstances;
   const speed = ({ wallMs }: Cost): number => bytes / 1e3 / wallMs;
   const lines = rows.map(({ what, name, costs }) => {
     const first = rows.find((row) => row.what === what);
@@ -33,13 +36,19 @@ export function describeResults({ at, machine, versions, bytes, rounds, rows }: 
     const range = `${Math.min(...speeds).toFixed(0)}–${Math.max(...speeds).toFixed(0)}`;
     return `| ${what} | \`${name.replaceAll('|', '\\|')}\` | ${own.toFixed(0)} | ${range} | ${ratio.toFixed(2)} | ${cpu.toFixed(2)} | ${peak.toFixed(0)} |`;
   });
+  const head = [
+    '| | command | MB/s | lowest–highest | × the first | CPU-s/GB | peak MiB |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+  ];
+  return describe(circumstances, [...head, ...lines]);
+}
+
+function describe({ at, machine, versions, bytes, rounds }: Circumstances, table: readonly string[]): string {
   return [
     `${at}, ${machine}, ${(bytes / 1e6).toFixed(0)} MB, ${String(rounds)} rounds`,
     ...Object.entries(versions).map(([name, version]) => `${name}: ${version}`),
     '',
-    '| | command | MB/s | lowest–highest | × the first | CPU-s/GB | peak MiB |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
-    ...lines,
+    ...table,
   ].join('\n');
 }
 
@@ -55,26 +64,16 @@ export type Limit = {
 };
 
 /** The limits as a table in Markdown. */
-export function describeLimits(of: {
-  readonly at: string;
-  readonly machine: string;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly megabytes: number;
-  readonly rounds: number;
-  readonly limits: readonly Limit[];
-}): string {
+export function describeLimits({
+  limits,
+  ...circumstances
+}: Circumstances & { readonly limits: readonly Limit[] }): string {
   const number = (value: number | undefined): string =>
     value === undefined ? '' : value.toFixed(value < 10 ? 2 : 0).replace(/\.00$/, '');
-  const lines = of.limits.map(({ name, unit, value, goal, gate }) => {
+  const lines = limits.map(({ name, unit, value, goal, gate }) => {
     const isMet = goal === undefined ? '' : value <= goal ? 'met' : 'missed';
     return `| ${name} | ${number(value)} | ${unit.replaceAll('|', '\\|')} | ${number(goal)} | ${isMet} | ${number(gate)} |`;
   });
-  return [
-    `${of.at}, ${of.machine}, ${String(of.megabytes)} MB, ${String(of.rounds)} rounds`,
-    ...Object.entries(of.versions).map(([name, version]) => `${name}: ${version}`),
-    '',
-    '| | measured | | goal, at most | | gate |',
-    '| --- | --- | --- | --- | --- | --- |',
-    ...lines,
-  ].join('\n');
+  const head = ['| | measured | | goal, at most | | gate |', '| --- | --- | --- | --- | --- | --- |'];
+  return describe(circumstances, [...head, ...lines]);
 }

@@ -13,7 +13,7 @@ export function ownsBuffer(chunk: Uint8Array): chunk is Uint8Array<ArrayBuffer> 
  * Gives the memory of a buffer back at once: nobody may use any part of it afterwards. Left to the collector it lies there until
  * 64 MiB or more have come together, and what is asked for meanwhile is new memory, each page of which the kernel has to empty.
  */
-export function release({ buffer }: Uint8Array): void {
+export function release({ buffer }: { readonly buffer: ArrayBufferLike }): void {
   // what is marked is a pool of many small ones
   if (buffer instanceof ArrayBuffer && buffer.byteLength >= smallBytes && !isMarkedAsUntransferable(buffer))
     buffer.transfer(0);

@@ -103,7 +103,9 @@ function withoutLastLine(line: Buffer, onWhole: () => void): Transform {
 
 /** How many of the last bytes a line could begin with. */
 function beginningAtEnd(bytes: Buffer, line: Buffer): number {
-  for (let count = Math.min(bytes.byteLength, line.byteLength); count > 0; count -= 1)
-    if (bytes.subarray(bytes.byteLength - count).equals(line.subarray(0, count))) return count;
-  return 0;
+  const first = line.readUInt8(0);
+  let at = bytes.indexOf(first, Math.max(0, bytes.byteLength - line.byteLength));
+  while (at !== -1 && !bytes.subarray(at).equals(line.subarray(0, bytes.byteLength - at)))
+    at = bytes.indexOf(first, at + 1);
+  return at === -1 ? 0 : bytes.byteLength - at;
 }

@@ -13,6 +13,24 @@ const day = 24 * 60 * 60 * 1_000;
 let store: Store;
 let kit: RecoveryKit;
 
+const entry = { tier: 1, requires: [] };
+
+type PlatformReleases = Parameters<typeof commitPlatformPoint>[0]['draft']['releases'];
+
+/** A platform point that names this point of the release, and others before it. */
+async function commitPlatform({ manifest, sha256 }: CommittedManifest, others: PlatformReleases = []): Promise<void> {
+  const { id, sequence, capturedAt } = manifest;
+  const point = { id, sequence, manifestSha256: sha256, capturedAt };
+  await commitPlatformPoint({
+    ...{ store, kit },
+    draft: {
+      ...{ id: newPointId(), platform: 'shop', skewSeconds: 0, complete: true, configSha256: 'b'.repeat(64) },
+      config: describedArtifact('platforms/shop', 'config', 10),
+      releases: [...others, { ...entry, release, point }],
+    },
+  });
+}
+
 async function commitPoint(minute: number): Promise<CommittedManifest> {
   return await commitWithObjects(store, kit, minute);
 }
@@ -56,20 +74,7 @@ describe('checkStore', () => {
     await commitPoint(0);
     await commitPoint(1);
     const newest = await commitPoint(2);
-    const { id, sequence, capturedAt } = newest.manifest;
-    await commitPlatformPoint({
-      ...{ store, kit },
-      draft: {
-        ...{ id: newPointId(), platform: 'shop', skewSeconds: 0, complete: true, configSha256: 'b'.repeat(64) },
-        config: describedArtifact('platforms/shop', 'config', 10),
-        releases: [
-          {
-            ...{ release, tier: 1, requires: [] },
-            point: { id, sequence, manifestSha256: newest.sha256, capturedAt },
-          },
-        ],
-      },
-    });
+    await commitPlatform(newest);
     const folder = manifestFolder(release);
     await store.delete(`${folder}/0000000001.json`);
     await store.delete(`${folder}/0000000003.json`);
@@ -169,28 +174,9 @@ describe('checkStore', () => {
   it('goes by the newest platform point, and by releases in the order of their names', async () => {
     const first = await commitPoint(0);
     const second = await commitPoint(1);
-    const entry = { tier: 1, requires: [] };
     const none = { ...entry, release: { ...release, name: 'mysql' }, point: null };
-    for (const { manifest, sha256 } of [{ ...first, sha256: 'f'.repeat(64) }, second])
-      await commitPlatformPoint({
-        ...{ store, kit },
-        draft: {
-          ...{ id: newPointId(), platform: 'shop', skewSeconds: 0, complete: true, configSha256: 'b'.repeat(64) },
-          config: describedArtifact('platforms/shop', 'config', 10),
-          releases: [
-            none,
-            {
-              ...{ ...entry, release },
-              point: {
-                id: manifest.id,
-                sequence: manifest.sequence,
-                manifestSha256: sha256,
-                capturedAt: manifest.capturedAt,
-              },
-            },
-          ],
-        },
-      });
+    await commitPlatform({ ...first, sha256: 'f'.repeat(64) }, [none]);
+    await commitPlatform(second, [none]);
     await store.put('manifests/prod/data/mysql/notes.txt', Buffer.from('x'));
     const found = await check();
     expect(found.findings).toEqual([]);

@@ -28,6 +28,7 @@ export async function* openArtifact(of: ArtifactToOpen, wanted: Wanted): AsyncGe
   const { artifact, signal } = of;
   const { engine = engineFor(artifact.storedBytes) } = of;
   const open = engine === 'threads' ? openOnThread : openInline;
+  let opened = 0;
   for await (const next of open(segmentSources(of), wanted)) {
     signal?.throwIfAborted();
     switch (next.kind) {
@@ -35,10 +36,11 @@ export async function* openArtifact(of: ArtifactToOpen, wanted: Wanted): AsyncGe
         yield next.frame;
         break;
       case 'stored':
-        assertStored(artifact, next.segment, next.stored);
+        assertStored(artifact, opened, next.stored);
         break;
       case 'opened':
-        if (next.opened.problem !== undefined) throw unreadable(artifact, next.segment, next.opened.problem);
+        if (next.problem !== undefined) throw unreadable(artifact, opened, next.problem);
+        opened += 1;
         break;
       case 'end':
         assertWhole(artifact, next.sums);
@@ -51,10 +53,10 @@ async function* openInline(sources: Iterable<SegmentSource>, wanted: Wanted): As
   for (const { segment, identity, bytes } of sources) {
     opener.begin(segment, identity);
     for await (const chunk of bytes) for (const frame of await opener.add(chunk)) yield { kind: 'frame', frame };
-    yield { kind: 'stored', segment, stored: opener.stored() };
+    yield { kind: 'stored', stored: opener.stored() };
     const { frames, problem } = await opener.rest();
     for (const frame of frames) yield { kind: 'frame', frame };
-    yield { kind: 'opened', segment, opened: { problem } };
+    yield { kind: 'opened', problem };
   }
   yield { kind: 'end', sums: opener.sums() };
 }
@@ -82,10 +84,9 @@ async function* untilAborted(
 }
 
 /** Compares an object with what was written. */
-function assertStored(artifact: Artifact, segment: Segment, { storedBytes, storedSha256, problem }: Stored): void {
+function assertStored(artifact: Artifact, index: number, { storedBytes, storedSha256, problem }: Stored): void {
   const noticed = problem === undefined ? '' : `, first noticed at frame ${String(problem.frame)}: ${problem.text}`;
-  const subject = segment.key;
-  const title = `${titleOf(artifact, segment)} (${subject})`;
+  const { segment, subject, title } = place(artifact, index);
   if (storedBytes < segment.storedBytes)
     throw failure('ArtifactTruncated', {
       message: `${title} has ${String(storedBytes)} of ${String(segment.storedBytes)} bytes${noticed}`,
@@ -93,12 +94,11 @@ function assertStored(artifact: Artifact, segment: Segment, { storedBytes, store
     });
   if (storedBytes !== segment.storedBytes || storedSha256 !== segment.storedSha256)
     throw failure('ArtifactDigestMismatch', { message: `${title} is not what was written${noticed}`, subject });
-  if (problem !== undefined) throw unreadable(artifact, segment, problem);
+  if (problem !== undefined) throw unreadable(artifact, index, problem);
 }
 
-function unreadable(artifact: Artifact, segment: Segment, problem: Problem): LifeboatFailure {
-  const subject = segment.key;
-  const title = `${titleOf(artifact, segment)} (${subject})`;
+function unreadable(artifact: Artifact, index: number, problem: Problem): LifeboatFailure {
+  const { subject, title } = place(artifact, index);
   if (problem.noIdentity)
     return failure('KeyMissing', { message: `${title}: the identity given is none of its recipients`, subject });
   return failure('ArtifactUnreadable', {
@@ -118,6 +118,10 @@ function assertWhole({ name, ...captured }: Artifact, { plainBytes, plainSha256 
     });
 }
 
-function titleOf({ name, segments }: Artifact, segment: Segment): string {
-  return `read artifact ${name}: segment ${String(segments.indexOf(segment) + 1)}`;
+/** A segment by its number from 0, and what messages call it. */
+function place({ name, segments }: Artifact, index: number): { segment: Segment; subject: string; title: string } {
+  // no engine speaks of more segments than it was given
+  const segment = segments[index] as Segment;
+  const subject = segment.key;
+  return { segment, subject, title: `read artifact ${name}: segment ${String(index + 1)} (${subject})` };
 }

@@ -1,6 +1,6 @@
 import { SharedLimit } from '../shared-limit.ts';
 import { InOrder } from '../threads/in-order.ts';
-import type { FromOpenedStream, ToOpenedStream } from '../threads/messages.ts';
+import type { FromOpenedStream, Line, ToOpenedStream } from '../threads/messages.ts';
 import { type OpenedFrame, StreamOpener, type Wanted } from './stream-opener.ts';
 
 /** Frames of all streams of a thread that are on their way to who uses them. */
@@ -8,22 +8,16 @@ const framesAhead = new SharedLimit(2, 1);
 /** Less than this is copied: a small buffer may be a part of one that cannot be moved. */
 const movedBytes = 64 * 1024;
 
-/** How a stream on a thread answers. */
-export type Line = {
-  readonly say: (message: FromOpenedStream, moved?: ArrayBuffer[]) => void;
-  readonly fail: (error: unknown) => void;
-};
-
 /** A stream that is opened on this thread for another one, in order. */
 export class OpenedStream {
-  readonly #line: Line;
+  readonly #line: Line<FromOpenedStream>;
   readonly #opener: StreamOpener;
   readonly #work: InOrder;
   readonly #leave = framesAhead.enter();
   #ahead = 0;
   #onUsed: (() => void) | undefined;
 
-  constructor(wanted: Wanted, line: Line) {
+  constructor(wanted: Wanted, line: Line<FromOpenedStream>) {
     this.#line = line;
     this.#opener = new StreamOpener(wanted);
     this.#work = new InOrder(line.fail);
@@ -69,7 +63,7 @@ export class OpenedStream {
     if (stored.problem !== undefined) return;
     const { frames, problem } = await this.#opener.rest();
     await this.#give(frames);
-    this.#line.say({ kind: 'opened', opened: { problem } });
+    this.#line.say({ kind: 'opened', problem });
   }
 
   async #give(frames: readonly OpenedFrame[]): Promise<void> {
@@ -80,7 +74,7 @@ export class OpenedStream {
         });
       this.#ahead += 1;
       const moved = bytes.byteLength < movedBytes ? new Uint8Array(bytes) : bytes;
-      this.#line.say({ kind: 'frame', plainBytes, bytes: moved }, [moved.buffer as ArrayBuffer]);
+      this.#line.say({ kind: 'frame', frame: { plainBytes, bytes: moved } }, [moved.buffer as ArrayBuffer]);
     }
   }
 }

@@ -17,7 +17,7 @@ export type Wanted = 'plain' | 'packed' | 'nothing';
 export type SegmentShape = Pick<Segment, 'plainBytes' | 'frameBytes' | 'frames'>;
 
 /** A frame that was authenticated and checked: the bytes that are wanted of it. */
-export type OpenedFrame = { readonly plainBytes: number; readonly bytes: Buffer };
+export type OpenedFrame<Bytes extends Uint8Array = Buffer> = { readonly plainBytes: number; readonly bytes: Bytes };
 
 /** Why a segment did not open, and at which frame. Whether its stored bytes are the written ones decides what it means. */
 export type Problem = { readonly noIdentity: boolean; readonly text: string; readonly frame: number };
@@ -29,9 +29,6 @@ export type Stored = {
   readonly storedSha256: string;
   readonly problem: Problem | undefined;
 };
-
-/** What became of a segment once its last frames were given. */
-export type OpenedSegment = { readonly problem: Problem | undefined };
 
 const nothing = Buffer.alloc(0);
 
@@ -65,7 +62,7 @@ export class StreamOpener {
     return this.#segment.stored();
   }
 
-  async rest(): Promise<OpenedSegment & { readonly frames: OpenedFrame[] }> {
+  async rest(): Promise<{ readonly frames: OpenedFrame[]; readonly problem: Problem | undefined }> {
     const frames = this.#take(await this.#segment.ready(0));
     return { frames, problem: this.#segment.problem };
   }

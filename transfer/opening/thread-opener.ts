@@ -4,7 +4,7 @@ import { ownsBuffer, release } from '../buffers.ts';
 import type { PlainSums } from '../packing/stream-packer.ts';
 import type { FromOpenedStream, ToOpenedStream } from '../threads/messages.ts';
 import { beginOnThread, type ThreadStream } from '../threads/stream-threads.ts';
-import type { OpenedFrame, OpenedSegment, Stored, Wanted } from './stream-opener.ts';
+import type { OpenedFrame, Problem, Stored, Wanted } from './stream-opener.ts';
 
 /** Stored bytes go over in blocks of this size, so many of a stream at once: each message wakes the other thread. */
 const blockBytes = 512 * 1024;
@@ -17,12 +17,12 @@ export type SegmentSource = {
   readonly bytes: AsyncIterable<Uint8Array>;
 };
 
-/** What comes of a stream, in order. */
+/** What comes of a stream, segment by segment and in order. */
 export type Opened =
   | { readonly kind: 'frame'; readonly frame: OpenedFrame }
   /** All stored bytes of the segment were seen; its last frames follow, and what became of it. */
-  | { readonly kind: 'stored'; readonly segment: Segment; readonly stored: Stored }
-  | { readonly kind: 'opened'; readonly segment: Segment; readonly opened: OpenedSegment }
+  | { readonly kind: 'stored'; readonly stored: Stored }
+  | { readonly kind: 'opened'; readonly problem: Problem | undefined }
   | { readonly kind: 'end'; readonly sums: PlainSums };
 
 /**
@@ -49,7 +49,6 @@ export async function* openOnThread(sources: Iterable<SegmentSource>, wanted: Wa
 class ThreadStreamOfSegments {
   readonly #stream: ThreadStream<ToOpenedStream>;
   readonly #heard: Opened[] = [];
-  readonly #segments: Segment[] = [];
   readonly #free: ArrayBuffer[] = [];
   #made = 0;
   #failed: { readonly error: unknown } | undefined;
@@ -76,7 +75,6 @@ class ThreadStreamOfSegments {
     try {
       for (const { segment, identity, bytes } of sources) {
         const { plainBytes, frameBytes, frames } = segment;
-        this.#segments.push(segment);
         this.#stream.tell({ kind: 'segment', segment: { plainBytes, frameBytes, frames }, identity });
         await this.#feedBytes(bytes);
         if (this.#closed) return;
@@ -106,7 +104,7 @@ class ThreadStreamOfSegments {
   close(): void {
     this.#closed = true;
     this.#stream.close();
-    for (const block of this.#free.splice(0)) release(new Uint8Array(block));
+    for (const block of this.#free.splice(0)) release({ buffer: block });
     this.#onFree?.();
   }
 
@@ -149,40 +147,12 @@ class ThreadStreamOfSegments {
   }
 
   #hear(message: FromOpenedStream): void {
-    switch (message.kind) {
-      case 'free':
-        this.#free.push(message.block);
-        this.#onFree?.();
-        return;
-      case 'frame': {
-        const { plainBytes, bytes } = message;
-        this.#put({
-          kind: 'frame',
-          frame: { plainBytes, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) },
-        });
-        return;
-      }
-      case 'stored':
-        this.#put({ kind: 'stored', segment: this.#current, stored: message.stored });
-        return;
-      case 'opened':
-        this.#put({ kind: 'opened', segment: this.#current, opened: message.opened });
-        this.#segments.shift();
-        return;
-      case 'end':
-        this.#put({ kind: 'end', sums: message.sums });
+    if (message.kind === 'free') {
+      this.#free.push(message.block);
+      this.#onFree?.();
+      return;
     }
-  }
-
-  /** The oldest segment that is not opened yet. */
-  get #current(): Segment {
-    const [segment] = this.#segments;
-    if (segment === undefined) throw new Error('the thread speaks of a segment that it was not given');
-    return segment;
-  }
-
-  #put(opened: Opened): void {
-    this.#heard.push(opened);
+    this.#heard.push(message.kind === 'frame' ? { kind: 'frame', frame: asBuffer(message.frame) } : message);
     this.#onHeard?.();
   }
 
@@ -191,4 +161,9 @@ class ThreadStreamOfSegments {
     this.#onHeard?.();
     this.#onFree?.();
   }
+}
+
+/** A buffer comes out of another thread as plain bytes. */
+function asBuffer({ plainBytes, bytes }: OpenedFrame<Uint8Array>): OpenedFrame {
+  return { plainBytes, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
 }

@@ -2,7 +2,7 @@ import type { AgeFile } from '../age-stream.ts';
 import { release } from '../buffers.ts';
 import { SharedLimit } from '../shared-limit.ts';
 import { InOrder } from '../threads/in-order.ts';
-import type { FromPackedStream, ToPackedStream } from '../threads/messages.ts';
+import type { FromPackedStream, Line, ToPackedStream } from '../threads/messages.ts';
 import { type PackingRules, type SegmentSums, StreamPacker } from './stream-packer.ts';
 
 /** Packed bytes travel in blocks of this size, so many of all streams of a thread at once. */
@@ -13,15 +13,9 @@ const framesInFlight = new SharedLimit(2, 0);
 /** How often room is told of. */
 const tellBytes = 512 * 1024;
 
-/** How a stream on a thread answers. */
-export type Line = {
-  readonly say: (message: FromPackedStream, moved?: ArrayBuffer[]) => void;
-  readonly fail: (error: unknown) => void;
-};
-
 /** A stream that is packed on this thread for another one, in order; what comes out is collected in blocks. */
 export class PackedStream {
-  readonly #line: Line;
+  readonly #line: Line<FromPackedStream>;
   readonly #packer: StreamPacker;
   readonly #work: InOrder;
   readonly #leaves = [blocks.enter(), framesInFlight.enter()];
@@ -34,7 +28,7 @@ export class PackedStream {
   #onFree: (() => void) | undefined;
   #onAge: ((file: AgeFile) => void) | undefined;
 
-  constructor(rules: PackingRules, line: Line) {
+  constructor(rules: PackingRules, line: Line<FromPackedStream>) {
     this.#line = line;
     this.#work = new InOrder(line.fail);
     this.#packer = new StreamPacker(rules, {
@@ -62,7 +56,7 @@ export class PackedStream {
       case 'free':
         if (this.#ended || this.#made > blocks.share) {
           this.#made -= 1;
-          release(new Uint8Array(message.block));
+          release({ buffer: message.block });
           return;
         }
         this.#free.push(message.block);
@@ -72,7 +66,7 @@ export class PackedStream {
         this.#work.then(async () => {
           this.#line.say({ kind: 'end', sums: await this.#packer.end() });
           this.close();
-          for (const block of this.#free.splice(0)) release(new Uint8Array(block));
+          for (const block of this.#free.splice(0)) release({ buffer: block });
         });
     }
   }

@@ -1,5 +1,5 @@
 import type { AgeIdentity } from '../age-identity.ts';
-import type { OpenedSegment, SegmentShape, Stored, Wanted } from '../opening/stream-opener.ts';
+import type { OpenedFrame, Problem, SegmentShape, Stored, Wanted } from '../opening/stream-opener.ts';
 import type { PackingRules, PlainSums, SegmentSums } from '../packing/stream-packer.ts';
 
 /*
@@ -34,11 +34,17 @@ export type ToOpenedStream =
 
 export type FromOpenedStream =
   | { readonly kind: 'free'; readonly block: ArrayBuffer }
-  | { readonly kind: 'frame'; readonly plainBytes: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'frame'; readonly frame: OpenedFrame<Uint8Array> }
   /** All stored bytes of the segment were seen; its last frames follow, and what became of it. */
   | { readonly kind: 'stored'; readonly stored: Stored }
-  | { readonly kind: 'opened'; readonly opened: OpenedSegment }
+  | { readonly kind: 'opened'; readonly problem: Problem | undefined }
   | { readonly kind: 'end'; readonly sums: PlainSums };
+
+/** How a stream on a thread answers. */
+export type Line<Message> = {
+  readonly say: (message: Message, moved?: ArrayBuffer[]) => void;
+  readonly fail: (error: unknown) => void;
+};
 
 /** What begins a stream on a thread. */
 export type Begin =

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { OpenedStream } from '../opening/opened-stream.ts';
 import { PackedStream } from '../packing/packed-stream.ts';
-import type { Begin, FromThread, ToThread } from './messages.ts';
+import type { Begin, FromOpenedStream, FromPackedStream, FromThread, Line, ToThread } from './messages.ts';
 
 /*
  * A thread that packs and opens the streams of its process. It is there for the main thread's sake: hashing, sealing and, above
@@ -19,11 +19,11 @@ function say(message: FromThread, moved: ArrayBuffer[] = []): void {
 const streams = new Map<number, { hear(message: never): void; close(): void }>();
 
 function begin(stream: number, how: Begin): void {
-  const line = {
-    say: (message: Extract<FromThread, { kind: 'says' }>['message'], moved?: ArrayBuffer[]): void => {
+  const line: Line<FromPackedStream | FromOpenedStream> = {
+    say: (message, moved) => {
       say({ kind: 'says', stream, message }, moved);
     },
-    fail: (error: unknown): void => {
+    fail: (error) => {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
       say({ kind: 'failed', stream, message });
     },
