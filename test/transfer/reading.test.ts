@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
+import { zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { failure } from '../../model/failures.ts';
 import type { Artifact } from '../../model/recovery-point.ts';
 import { createRecoveryKit } from '../../transfer/keys.ts';
-import { readArtifact } from '../../transfer/read-artifact.ts';
+import { readArtifact, readPacked } from '../../transfer/read-artifact.ts';
 import type { Store } from '../../transfer/store.ts';
 import { writeArtifact } from '../../transfer/write-artifact.ts';
 import { bytesOf, bytesSource, testStore } from './test-sources.ts';
@@ -75,6 +76,13 @@ describe.each(['inline', 'threads'] as const)('reading an artifact (%s)', (engin
     const rest = await bytesOf(reading);
     expect(rest.equals(plain.subarray(mib))).toBe(true);
     expect(seen).toEqual({ bytes: artifact.storedBytes, open: 0 });
+  });
+
+  it('gives large frames as they are stored', async () => {
+    const plains: Buffer[] = [];
+    for await (const frame of readPacked({ store, artifact, identity, engine })) plains.push(zstdDecompressSync(frame));
+
+    expect(Buffer.concat(plains).equals(plain)).toBe(true);
   });
 
   it('ends its reading of the store when nobody wants more', async () => {
