@@ -18,12 +18,12 @@ const suites = {
   alone: ['test/alone/*.test.ts'],
 };
 
-/** Files at once, by suite: they wait for servers. What replaces the shared Temporal server, or is timed, runs alone. */
+/** Files at once, by suite: they wait for servers. What is timed, or acts on all that is in the cluster, runs alone. */
 const filesAtOnce: Readonly<Record<string, number>> = {
   seeded: 2,
-  conformance: 4,
-  faults: 4,
-  e2e: 4,
+  conformance: 5,
+  faults: 5,
+  e2e: 5,
   charts: 1,
   alone: 1,
 };
@@ -31,6 +31,7 @@ const filesAtOnce: Readonly<Record<string, number>> = {
 /** Files of more than four minutes, the longest first: one that begins last is waited for by all processors. */
 const longest = [
   'faults/blue-green',
+  'e2e/demo',
   'e2e/drill',
   'faults/drill-failures',
   'e2e/mover',
@@ -60,8 +61,7 @@ export default defineConfig({
       test: {
         name,
         include,
-        // the processes that the suite `alone` starts may outlive it
-        ...(name === 'alone' ? {} : { globalSetup: ['test/temporary-folder.ts'] }),
+        globalSetup: ['test/temporary-folder.ts'],
         ...(name === 'unit' || name === 'workflows'
           ? { testTimeout: 60_000, hookTimeout: 120_000, isolate: false }
           : { maxWorkers: filesAtOnce[name] ?? 1, testTimeout: 600_000, hookTimeout: 900_000 }),

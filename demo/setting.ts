@@ -30,6 +30,9 @@ export type SettingOptions = {
   readonly releaseOverrides?: Readonly<Record<string, Partial<Platform['releases'][number]>>>;
 };
 
+/** What lifeboat.yaml calls the cluster. */
+export const clusterName = 'sandbox';
+
 const charts = join(import.meta.dirname, '..', 'charts');
 
 /** Makes the folder, the bucket, the recovery kit (by `lifeboat keys create`) and lifeboat.yaml. */
@@ -67,7 +70,7 @@ export async function makeSetting(sandbox: Sandbox, directory: string, options: 
   const document = {
     apiVersion: 'lifeboat/v1',
     platform: options.platform,
-    cluster: { name: 'sandbox', context: sandbox.context },
+    cluster: { name: clusterName, context: sandbox.context },
     temporal: { address: options.temporalAddress ?? sandbox.temporal.address },
     store: { url: storeUrl, endpoint: sandbox.s3.endpoint, region: sandbox.s3.region },
     recipients: kit.recipients,

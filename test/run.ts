@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { checkMachine, installPackages } from '../sandbox/machine.ts';
 import { bringUp } from '../sandbox/sandbox.ts';
+import { type OwnTemporal, startOwnTemporal } from './e2e/own-temporal.ts';
 
 /** The suites of `npm test` in the order in which they run, what fails soonest first; those of one round side by side. */
 const rounds: readonly (readonly string[])[] = [
@@ -70,6 +71,7 @@ const rows: string[] = checked ? [...inCheck].map((name) => `${name.padEnd(nameW
 const skipped: string[] = [];
 let failed = 0;
 let sandbox: Awaited<ReturnType<typeof bringUp>> | undefined;
+let temporal: OwnTemporal | undefined;
 let reason: string | undefined;
 for (const round of chosen) {
   const name = round.join(' + ');
@@ -77,7 +79,10 @@ for (const round of chosen) {
   const since = Date.now();
   if (needsSandbox && sandbox === undefined && reason === undefined) {
     try {
-      sandbox = await bringUp({}, progress);
+      // Temporal is the tests' own: the demo, one of them, replaces the sandbox's.
+      sandbox = await bringUp({ temporal: false }, progress);
+      temporal = await startOwnTemporal();
+      sandbox = { ...sandbox, temporal: { address: temporal.address, ui: temporal.ui } };
       rows.push(`${'sandbox'.padEnd(nameWidth)}  ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
@@ -96,6 +101,7 @@ for (const round of chosen) {
     `${name.padEnd(nameWidth)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
   );
 }
+await temporal?.close();
 process.stdout.write(`\n${rows.join('\n')}\n`);
 for (const line of skipped) process.stdout.write(`SKIPPED ${line}\n`);
 process.stdout.write(

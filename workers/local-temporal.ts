@@ -31,6 +31,8 @@ export async function startLocalTemporal(of: {
     String(uiPort),
     '--log-level',
     'error',
+    '--dynamic-config-value',
+    'frontend.WorkflowPauseEnabled=true',
   ];
   if (of.databaseFile !== undefined) args.push('--db-filename', of.databaseFile);
   const child = spawn(temporal, args, { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -21,7 +21,8 @@ export type HeldLock = {
 
 const annotation = 'lifeboat.dev/lock';
 
-function leaseName(release: string): string {
+/** Name of the Lease that is the lock of a release, given by its path. */
+export function leaseName(release: string): string {
   return `release-${createHash('sha256').update(release).digest('hex').slice(0, 16)}`;
 }
 

@@ -1,21 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTemporal, stopTemporal } from '../../sandbox/temporal.ts';
 import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
+import { type OwnTemporal, startOwnTemporal } from '../e2e/own-temporal.ts';
 import { approveWhenAsked, temporalClient, waitForActivity } from '../e2e/temporal-client.ts';
 
 describe('lifeboat repair', () => {
   let ground: Ground;
+  let temporal: OwnTemporal;
 
   beforeAll(async () => {
-    ground = await openGround('repaired', { temporalNamespace: 'default' });
+    temporal = await startOwnTemporal();
+    ground = await openGround('repaired', { temporalNamespace: 'default', temporal });
     await ground.startWorker();
     expect((await ground.run(['backup', ground.names.postgresql])).exitCode).toBe(0);
   });
 
   afterAll(async () => {
-    await startTemporal();
+    await temporal.start();
     await ground.close();
+    await temporal.close();
   });
 
   it('lifts the fence of a run whose worker and Temporal are gone for good', async () => {
@@ -34,7 +37,7 @@ describe('lifeboat repair', () => {
     await waitForActivity(client, started.result.workflowId, 'restoreComponent');
     await worker.stop('SIGKILL');
     await client.connection.close();
-    await stopTemporal();
+    await temporal.stop();
     expect(await clusterState(ground)).not.toEqual(before.cluster);
 
     // Without Temporal nobody can say that the run is over: what has time left is shown and kept.
@@ -52,7 +55,7 @@ describe('lifeboat repair', () => {
     ).toEqual([]);
     expect(await clusterState(ground)).toEqual(before.cluster);
 
-    await startTemporal({ database: 'fresh' });
+    await temporal.start({ fresh: true });
     const unlocked = await ground.run([
       'unlock',
       ground.names.postgresql,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TemporalAddress } from '../../sandbox/temporal.ts';
@@ -8,8 +8,8 @@ import { type LocalTemporal, startLocalTemporal } from '../../workers/local-temp
 export type OwnTemporal = TemporalAddress & {
   /** Ends the server; its database stays. */
   stop(): Promise<void>;
-  /** Starts it again at the same address where it is stopped. */
-  start(): Promise<void>;
+  /** Starts it again at the same address where it is stopped, `fresh` with an empty database. */
+  start(of?: { fresh: boolean }): Promise<void>;
   /** Ends it for good, with its database. */
   close(): Promise<void>;
 };
@@ -30,7 +30,12 @@ export async function startOwnTemporal(): Promise<OwnTemporal> {
     address,
     ui,
     stop,
-    start: async () => {
+    start: async ({ fresh } = { fresh: false }) => {
+      if (fresh) {
+        await stop();
+        await rm(directory, { recursive: true, force: true });
+        await mkdir(directory);
+      }
       running ??= await start(Number(address.split(':').at(-1)));
     },
     close: async () => {

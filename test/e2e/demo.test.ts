@@ -7,9 +7,10 @@ import type { DemoReport } from '../../demo/run-demo.ts';
 import { RecoveryKit } from '../../model/recovery-kit.ts';
 import { layout } from '../../sandbox/layout.ts';
 import { demoPlatform } from '../../sandbox/platform/release.ts';
-import { openSandbox } from '../e2e/ground.ts';
-import { replayRuns } from '../e2e/replay-runs.ts';
-import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArguments } from '../e2e/secret-watch.ts';
+import { temporalAddress } from '../../sandbox/temporal.ts';
+import { openSandbox } from './ground.ts';
+import { replayRuns } from './replay-runs.ts';
+import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArguments } from './secret-watch.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -20,8 +21,11 @@ describe('npm run demo', () => {
     const sandbox = await openSandbox();
     const secrets: WatchedSecret[] = [{ from: 'the key of the store', value: sandbox.s3.secretAccessKey }];
     const watched = watchArguments(() => secrets);
+    // The Temporal that it leaves running outlives the folder for the files of the tests.
+    const { TMPDIR: _, ...env } = process.env;
     const child = spawn('npm', ['run', '--silent', 'demo', '--', '--json', '--keep'], {
       cwd: root,
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
@@ -77,7 +81,7 @@ describe('npm run demo', () => {
     expect((await fetch(report.temporalUi ?? '')).ok).toBe(true);
 
     // The Temporal that recovered is the one that stays: the run of the platform, one of each release, and the refused one.
-    const runs = { address: sandbox.temporal.address, namespace: 'default', since: new Date(0) };
+    const runs = { address: temporalAddress.address, namespace: 'default', since: new Date(0) };
     expect(await replayRuns(runs)).toBeGreaterThanOrEqual(demoPlatform.length + 1);
 
     expect(samples).toBeGreaterThan(1_000);
