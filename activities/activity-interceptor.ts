@@ -1,16 +1,17 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError, Context } from '@temporalio/activity';
 import type { Next } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor } from '@temporalio/worker';
-import { LifeboatFailure } from '../model/failures.ts';
+import { type FailureCode, LifeboatFailure } from '../model/failures.ts';
 
 /** How often an activity says that it lives; the heartbeat timeouts are several times this. */
 const beatEveryMs = 4_000;
 
 /**
- * Between the attempts where the pod went away: its successor is often there at once, and takes a minute where its volume
- * has to move. After that, and for every other failure, as the proxy of the activity says.
+ * Between the attempts where the pod or the API server went away: a successor is often there at once, and takes a minute where a
+ * volume has to move or a control plane starts. After that, and for every other failure, as the proxy of the activity says.
  */
 const successorAfterMs = [1_000, 4_000, 15_000, 40_000] as const;
+const awaitsSuccessor: ReadonlySet<FailureCode> = new Set(['PodGone', 'ClusterUnreachable']);
 
 const doing = new WeakMap<Context, { doing: string; bytes: number | null }>();
 
@@ -35,7 +36,7 @@ export class ActivityInterceptor implements ActivityInboundCallsInterceptor {
       if (error instanceof CompleteAsyncError || error instanceof CancelledFailure) throw error;
       if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
       if (error instanceof LifeboatFailure) {
-        const nextRetryDelay = error.code === 'PodGone' ? successorAfterMs[context.info.attempt - 1] : undefined;
+        const nextRetryDelay = awaitsSuccessor.has(error.code) ? successorAfterMs[context.info.attempt - 1] : undefined;
         throw ApplicationFailure.create({
           type: error.code,
           message: error.message,

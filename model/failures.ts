@@ -40,7 +40,7 @@ export const failures = {
   // what must be there before a run
   ToolMissing: precondition('Install the named tool, or set its path; `lifeboat doctor` shows what was looked for.'),
   ToolTooOld: precondition('Install the version named in the message or a newer one.'),
-  ClusterUnreachable: precondition('Check the context and that the API server answers: kubectl --context … get nodes.'),
+  ClusterUnreachable: transient('Check the context and that the API server answers: kubectl --context … get nodes.'),
   ClusterDenied: precondition('Give the service account the rights that the plan lists, or renew the credentials.'),
   TemporalUnreachable: precondition('Start Temporal or correct its address; without one: lifeboat recover --local.'),
   WorkerMissing: precondition('Start a worker: lifeboat worker.'),

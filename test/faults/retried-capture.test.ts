@@ -26,6 +26,7 @@ describe('a capture is tried again', () => {
 
   afterEach(() => {
     refuse = () => undefined;
+    proxy.comeBack();
     ground.letGo();
   });
 
@@ -43,6 +44,21 @@ describe('a capture is tried again', () => {
     expect(waited).toHaveLength(3);
     for (const [index, ms] of waited.entries()) expect(ms).toBeGreaterThan(1_000 * 2 ** index);
     expect([...calls.values()].flat().length).toBeLessThanOrEqual(3 * callsOfAttempt + 1);
+  });
+
+  it('as every other step, where the API server is away at the beginning and in the middle of the dump', async () => {
+    proxy.goAway();
+    const back = pause(10_000).then(() => {
+      proxy.comeBack();
+    });
+    const started = await ground.backUpUntilHeldUp();
+    await back;
+    proxy.goAway();
+    ground.letGo();
+    await pause(10_000);
+    proxy.comeBack();
+
+    await ground.expectPoint(started);
   });
 
   it('four times, where the API server goes on to refuse its exec', async () => {
