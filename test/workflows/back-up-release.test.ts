@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { describe, expect, it } from 'vitest';
 import { component, config, planOf, summaryOf, untilCancelled } from './fake-activities.ts';
 import { fakes, ground, useRunGround } from './run-ground.ts';
@@ -33,6 +34,23 @@ describe('backUpRelease', () => {
       'releaseLock shop/db',
       'writeReport',
     ]);
+  });
+
+  it('has a history that does not grow with heartbeats, and by two events at most with each attempt (experiment 31)', async () => {
+    const attempts = 5;
+    fakes
+      .first('captureComponent', () => {
+        for (let beat = 0; beat < 10_000; beat += 1) Context.current().heartbeat({ bytes: beat });
+      })
+      .fail('captureComponent', 'DumpFailed', { times: attempts - 1 });
+
+    const handle = await ground.start('backUpRelease', { release: 'shop/db' });
+    const { status } = await ground.closed(handle);
+    const { events = [] } = await handle.fetchHistory();
+
+    expect(status).toBe('COMPLETED');
+    expect(fakes.only('captureComponent')).toHaveLength(attempts + 1);
+    expect(events?.length).toBeLessThanOrEqual(60 + 2 * (attempts - 1));
   });
 
   it('refuses an unknown key, does nothing, and lists the keys that are allowed', async () => {

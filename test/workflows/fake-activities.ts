@@ -243,6 +243,16 @@ export class FakeActivities {
     return this;
   }
 
+  /** Lets an activity do something first. */
+  first(name: ActivityName, work: () => void): this {
+    const before = (this.own[name] ?? well[name]) as (of: unknown) => unknown;
+    const fake = (of: unknown): unknown => {
+      work();
+      return before(of);
+    };
+    return this.on(name, fake as Fakes[typeof name]);
+  }
+
   /** Lets an activity fail, always or so many times, and then go well. */
   fail<Name extends ActivityName>(
     name: Name,
