@@ -7,9 +7,12 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import type { S3Credentials } from '../../activities/clients/s3-bucket.ts';
 import { openStore } from '../../activities/open-store.ts';
 import type { StoreConfig } from '../../model/platform.ts';
+import { aptInstall, checkMachine } from '../../sandbox/machine.ts';
 import { startOwnObjectStore } from '../../sandbox/own-object-store.ts';
 import type { Store } from '../../transfer/store.ts';
+import { fileExists } from '../../workers/tools/file-exists.ts';
 import { type FakeS3, startFakeS3 } from '../seeded/fake-s3.ts';
+import { type Radosgw, radosgwPackages, startRadosgw } from './radosgw.ts';
 
 const accessKeyId = 'lifeboat-test';
 const secretAccessKey = 'lifeboat-test-secret';
@@ -18,6 +21,8 @@ const secretAccessKey = 'lifeboat-test-secret';
 export type TestStores = {
   readonly name: string;
   readonly skipped: string | undefined;
+  /** Whether it compares checksums of parts itself. */
+  readonly checksums: boolean;
   /** A new empty store. */
   open(): Promise<Store>;
   config(): Promise<StoreConfig>;
@@ -36,6 +41,7 @@ export function filesystemStores(): TestStores {
   return {
     name: 'filesystem',
     skipped: undefined,
+    checksums: false,
     credentials: undefined,
     config,
     open: async () => openStore(await config()),
@@ -53,14 +59,51 @@ export async function s3Stores(): Promise<TestStores> {
     given === undefined && binary === undefined
       ? 'no versitygw in ~/.cache/lifeboat/tools or PATH, and LIFEBOAT_TEST_S3 is not set'
       : undefined;
-  if (skipped !== undefined) process.stderr.write(`SKIPPED: the S3 store was not tested: ${skipped}\n`);
-  const credentials = given === undefined ? { accessKeyId, secretAccessKey } : undefined;
-  let server: Promise<{ endpoint: string; stop(): Promise<void> }> | undefined;
+  if (given !== undefined)
+    return bucketStores({ name: 's3', skipped, checksums: true, credentials: undefined }, () =>
+      Promise.resolve({ endpoint: given, stop: () => Promise.resolve() }),
+    );
+  const credentials = { accessKeyId, secretAccessKey };
+  return bucketStores({ name: 's3', skipped, checksums: true, credentials }, () =>
+    startOwnObjectStore(binary ?? '', credentials),
+  );
+}
+
+/** Buckets of a radosgw: a judge from outside, which ignores checksums of parts and allows what versitygw does not. */
+export async function radosgwStores(): Promise<TestStores & Pick<Radosgw, 'makeRole'>> {
+  const credentials = { accessKeyId, secretAccessKey };
+  const skipped = await installRadosgw();
+  let server: Promise<Radosgw> | undefined;
+  const start = async (): Promise<Radosgw> => await (server ??= startRadosgw(credentials));
+  return {
+    ...bucketStores({ name: 's3 of radosgw', skipped, checksums: false, credentials }, start),
+    makeRole: async (name) => await (await start()).makeRole(name),
+  };
+}
+
+/** Why there is no radosgw, where there is none. */
+async function installRadosgw(): Promise<string | undefined> {
+  try {
+    await checkMachine();
+    if (!(await fileExists('/usr/bin/radosgw'))) await aptInstall(radosgwPackages);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Buckets of a server that is started for the first of them. */
+function bucketStores(
+  of: Pick<TestStores, 'name' | 'skipped' | 'checksums'> & {
+    credentials: Omit<S3Credentials, 'sessionToken'> | undefined;
+  },
+  start: () => Promise<{ endpoint: string; stop(): Promise<void> }>,
+): TestStores {
+  const { name, skipped, credentials } = of;
+  if (skipped !== undefined) process.stderr.write(`SKIPPED: the store ${name} was not tested: ${skipped}\n`);
+  let server: ReturnType<typeof start> | undefined;
   const config = async (): Promise<StoreConfig> => {
-    server ??=
-      given === undefined
-        ? startOwnObjectStore(binary ?? '', { accessKeyId, secretAccessKey })
-        : Promise.resolve({ endpoint: given, stop: () => Promise.resolve() });
+    server ??= start();
     const { endpoint } = await server;
     const bucket = `lifeboat-${randomUUID()}`;
     const client = new S3Client({
@@ -74,9 +117,7 @@ export async function s3Stores(): Promise<TestStores> {
     return { url: `s3://${bucket}/some/prefix`, endpoint, region: 'us-east-1' };
   };
   return {
-    name: 's3',
-    skipped,
-    credentials,
+    ...of,
     config,
     open: async () => openStore(await config(), credentials),
     stop: async () => (await server)?.stop(),
@@ -94,6 +135,7 @@ export function fakeS3Stores(): TestStores {
   return {
     name: 's3 of the fake',
     skipped: undefined,
+    checksums: true,
     credentials: { accessKeyId, secretAccessKey },
     config: async () => (await start()).config,
     open: async () => (await start()).open(),
