@@ -60,7 +60,7 @@ export function captureMover(
       const target = targetOf(backends, prefix, `${context.component.name}.${name}`);
       const indexName = `${context.component.name}.index`;
       const done = await moving(backends, context, name, command, {
-        ...{ kind: 'capture', store: await storeAccess(backends), target },
+        ...{ kind: 'capture', store: await storeAccess(backends, prefix), target },
         ...{ minimumProofs: [...minimumProofs], restoreCommand, trailer, facts, tolerated },
         ...(index === true ? { index: indexName } : {}),
       });
@@ -91,12 +91,16 @@ export function restoreMover(
       const keys = await readFileKeys({ store: backends.store, artifact, identity: backends.kit.identity });
       await moving(backends, context, name, command, {
         kind: 'restore',
-        ...{ store: await storeAccess(backends), artifact, fileKeys: keys.map((key) => key.toString('base64')) },
+        ...{
+          store: await storeAccess(backends, folderOf(artifact)),
+          artifact,
+          fileKeys: keys.map((key) => key.toString('base64')),
+        },
       });
     },
     readFacts: async ({ facts, ...command }) => {
       const target = targetOf(backends, prefix, context.component.name);
-      const job = { kind: 'read-facts' as const, store: await storeAccess(backends), target, facts };
+      const job = { kind: 'read-facts' as const, store: await storeAccess(backends, prefix), target, facts };
       const done = await moving(backends, context, 'facts', { ...command, isReadOnly: true }, job);
       if (done.facts === undefined) throw new Error(`read facts of ${target.name}: the mover names none`);
       return await takeFacts(backends, done.facts, target);
@@ -162,7 +166,17 @@ async function takeAway(
   }
 }
 
-async function storeAccess({ platform }: Backends): Promise<MoverJob['store']> {
+/** The folder that holds all of an artifact. */
+function folderOf({ name, segments }: Artifact): string {
+  const [{ key } = { key: '' }] = segments;
+  const folder = key.split('/').slice(0, -1).join('/');
+  if (folder === '' || !segments.every((segment) => segment.key.startsWith(`${folder}/`)))
+    throw new Error(`describe mover: ${name} lies in no folder of its own`);
+  return folder;
+}
+
+/** @param folder - where the mover reads and writes */
+async function storeAccess({ platform }: Backends, folder: string): Promise<MoverJob['store']> {
   const { store, mover } = platform;
   if (!store.url.startsWith('s3:'))
     throw failure('ConfigInvalid', {
@@ -170,5 +184,5 @@ async function storeAccess({ platform }: Backends): Promise<MoverJob['store']> {
     });
   const endpoint = mover?.endpoint ?? store.endpoint;
   const config: StoreConfig = { ...store, ...(endpoint === undefined ? {} : { endpoint }) };
-  return { config, credentials: await moverCredentials(store) };
+  return { config, credentials: await moverCredentials(platform, folder) };
 }

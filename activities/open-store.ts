@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url';
+import { durationMs } from '../model/duration.ts';
 import { failure } from '../model/failures.ts';
 import { type Platform, requireReplica, type StoreConfig } from '../model/platform.ts';
 import { filesystemStore } from '../transfer/filesystem-store.ts';
 import type { Store, StoreProbe } from '../transfer/store.ts';
+import { assumeRole } from './clients/mover-credentials.ts';
 import { currentCredentials, type S3Credentials } from './clients/s3-bucket.ts';
 import { openS3Store } from './clients/s3-store.ts';
 
@@ -19,11 +21,19 @@ export async function openStore(config: StoreConfig, credentials?: S3Credentials
 }
 
 /**
- * The credentials that a mover gets: its own of the environment, else those that the worker's chain gives at this moment.
- * @throws StoreDenied where there are none
+ * The credentials that a mover gets: its own of the environment, else those that the worker's chain gives at this moment; with a
+ * role in lifeboat.yaml, credentials of that, for which these ask.
+ * @param folder - of the store, where the mover reads and writes
+ * @throws StoreDenied where there are none; StoreUnreachable
  */
-export async function moverCredentials(config: StoreConfig): Promise<S3Credentials> {
-  return credentialsOf('LIFEBOAT_MOVER') ?? (await currentCredentials(config));
+export async function moverCredentials(
+  { store, mover }: Pick<Platform, 'store' | 'mover'>,
+  folder: string,
+): Promise<S3Credentials> {
+  const own = credentialsOf('LIFEBOAT_MOVER');
+  if (mover?.role === undefined) return own ?? (await currentCredentials(store));
+  const { role, sts, session } = mover;
+  return await assumeRole({ store, role, sts, seconds: durationMs(session) / 1_000, folder, as: own });
 }
 
 /** Credentials of the environment under a prefix of names. */

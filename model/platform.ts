@@ -26,6 +26,15 @@ export const MoverConfig = z.strictObject({
   endpoint: z.url().optional(),
   /** A component whose newest point, or whose stored stream, is as large as this is moved whatever its plan says: `10GiB`. */
   from: ByteSize.optional(),
+  /**
+   * ARN of a role: a mover gets credentials of it that expire, for the folder of its point alone, instead of those that ask for
+   * them. Of AWS, or of a server with an STS of its own, as Ceph and MinIO.
+   */
+  role: z.string().regex(/^arn:/, 'arn:aws:iam::ACCOUNT:role/NAME').optional(),
+  /** Address of STS; default: the store's `endpoint`, or AWS. */
+  sts: z.url().optional(),
+  /** How long the credentials of the role are good: at least as long as the largest component takes, and as the role allows. */
+  session: Duration.default('1h'),
 });
 export type MoverConfig = z.infer<typeof MoverConfig>;
 
