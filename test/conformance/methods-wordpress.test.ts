@@ -1,20 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { streamFromPod, streamToPod } from '../../activities/executors/pod-exec.ts';
+import type { PodAddress } from '../../activities/clients/kubectl.ts';
 import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
-import { type ArchiveContext, archivedPoint, extractFrom, removeFolders } from '../activities/archived-point.ts';
-import { makeOddTree } from '../activities/odd-tree.ts';
-import { differencesOf, readTreeAttributes, type TreeAttributes } from '../activities/tree-attributes.ts';
-import { bytesOf, missingTools, sha256 } from '../transfer/test-sources.ts';
+import { type ArchiveContext, archivedPoint, extractFrom } from '../activities/archived-point.ts';
+import { OddFilesInPod } from '../activities/odd-files-in-pod.ts';
+import { sha256 } from '../transfer/test-sources.ts';
 import { conform, sh } from './conform.ts';
 import { captureInMemory, restoreContextOf } from './memory-point.ts';
 import type { MethodGround, Over } from './method-ground.ts';
-
-const oddCount = process.env['LIFEBOAT_FULL'] === '1' ? 100_000 : 2_000;
-const lacksAttributes = missingTools('attributes of files in a volume', 'setfattr', 'getfattr', 'setfacl', 'getfacl');
 
 const mysql = 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD exec mariadb --protocol=socket -uroot -N -B';
 
@@ -79,63 +74,23 @@ async function extractUpload(ground: MethodGround, bound: BoundPlan, workload: B
   expect(readdirSync(join(to, 'wp-content', 'uploads', '2026', '06'))).toEqual(['random.bin']);
 }
 
-const oddFolder = '/var/www/html/odd-files';
-
-/** Into the volume by tar, captured, damaged, restored; what is there is fetched by tar before and after. */
 async function carryOddFiles(ground: MethodGround, bound: BoundPlan, workload: BoundWorkload): Promise<void> {
-  const [made, before, after] = ['made', 'before', 'after'].map((name) =>
-    mkdtempSync(join(tmpdir(), `lifeboat-odd-${name}-`)),
-  ) as [string, string, string];
+  const directory = '/var/www/html/odd-files';
+  const pod = async (): Promise<PodAddress> => await ground.podOf(workload);
+  const odd = new OddFilesInPod({ access: ground.backends.access, pod, directory });
   try {
-    makeOddTree({ directory: made, count: oddCount, seed: 5, attributes: !lacksAttributes, own: true });
-    await sh(ground, workload, `rm -rf ${oddFolder}; mkdir ${oddFolder}`);
-    await pushTree(ground, workload, made);
-    await pullTree(ground, workload, before);
-    const over: Over = { options: { mountPath: oddFolder }, component: { executor: 'helper-pod' } };
+    await odd.put();
+    const over: Over = { options: { mountPath: directory }, component: { executor: 'helper-pod' } };
     const context = ground.context(bound, 'files', `odd-${String(Date.now())}`, over);
     const method = ground.method(bound, 'files');
     const point = await captureInMemory(method, context);
     expect(point.captured.notes).toEqual([]);
-    await sh(
-      ground,
-      workload,
-      `chmod -R u+rwx ${oddFolder}; rm -rf ${oddFolder}/deep ${oddFolder}/*x*; echo x >${oddFolder}/new`,
-    );
+    await odd.damage();
 
     await method.restore(restoreContextOf(context, point));
 
-    await pullTree(ground, workload, after);
-    const read = (directory: string): TreeAttributes =>
-      readTreeAttributes({ directory, attributes: !lacksAttributes, skip: ['.lifeboat-generation'] });
-    expect(differencesOf(read(before), read(after))).toEqual([]);
-    expect(differencesOf(withoutOwners(read(made)), withoutOwners(read(after)))).toEqual([]);
+    await odd.expectBack();
   } finally {
-    await sh(ground, workload, `chmod -R u+rwx ${oddFolder}; rm -rf ${oddFolder}`);
-    removeFolders([made, before, after]);
+    await odd.remove();
   }
-}
-
-function withoutOwners(tree: TreeAttributes): TreeAttributes {
-  return new Map(
-    [...tree].map(([path, is]) => [
-      path,
-      is.replace(/^(type .*?) owner [0-9]+:[0-9]+/s, '$1').replace(/^# (owner|group): .*\n/gm, ''),
-    ]),
-  );
-}
-
-const tarFlags = ['--xattrs', '--acls', '--numeric-owner'];
-
-async function pushTree(ground: MethodGround, workload: BoundWorkload, directory: string): Promise<void> {
-  const local = spawn('tar', ['-C', directory, ...tarFlags, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const command = ['tar', '-C', oddFolder, ...tarFlags, '-xpf', '-'];
-  await streamToPod(ground.backends.access, await ground.podOf(workload), command, local.stdout, {});
-}
-
-async function pullTree(ground: MethodGround, workload: BoundWorkload, directory: string): Promise<void> {
-  const command = ['tar', '-C', oddFolder, ...tarFlags, '-cf', '-', '.'];
-  const source = streamFromPod(ground.backends.access, await ground.podOf(workload), command);
-  const tar = await bytesOf(source.bytes);
-  expect(await source.end()).toMatchObject({ exitCode: 0, digestSha256: sha256(tar) });
-  execFileSync('tar', ['-C', directory, ...tarFlags, '--warning=no-timestamp', '-xpf', '-'], { input: tar });
 }
