@@ -1,5 +1,6 @@
 import { createCipheriv } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { mkdir, open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 const blockBytes = 1024 * 1024;
 
@@ -42,4 +43,25 @@ export async function writeDump(file: string, megabytes: number, seed: number): 
     await handle.close();
   }
   return blocks * blockBytes;
+}
+
+const filesOfFolder = 200;
+const largestFile = 6_000;
+
+/**
+ * Makes a directory of `count` small files, as a spool of mail has them: up to 6 kB, most much smaller, half text and half random.
+ * Same seed, same files. @returns the bytes of all of them
+ */
+export async function writeTree(directory: string, count: number, seed: number): Promise<number> {
+  const chance = keystream(seed);
+  let bytes = 0;
+  for (let index = 0; index < count; index += 1) {
+    const folder = join(directory, String(Math.floor(index / filesOfFolder)));
+    if (index % filesOfFolder === 0) await mkdir(folder, { recursive: true });
+    const size = Math.floor((chance(4).readUInt32LE() / 2 ** 32) ** 3 * largestFile);
+    const text = Buffer.alloc(size - Math.floor(size / 2), `Subject: ${String(index)}, about what happened\n`);
+    await writeFile(join(folder, `${String(index)}.mail`), Buffer.concat([text, chance(Math.floor(size / 2))]));
+    bytes += size;
+  }
+  return bytes;
 }

@@ -9,13 +9,12 @@ import { startOwnObjectStore } from '../sandbox/own-object-store.ts';
 import { run } from '../sandbox/run.ts';
 import { findTool } from '../workers/tools/find-tool.ts';
 import { type Ground, rcloneEnv } from './contenders.ts';
-import { writeDump } from './data.ts';
 import type { Circumstances } from './results.ts';
 
-/** Where the contenders run: an S3 server of its own, keys and a dump. */
+/** Where the contenders run: an S3 server of its own, keys and data. */
 export type BenchGround = Ground & {
   readonly endpoint: string;
-  /** Bytes of the dump. */
+  /** Bytes of the data. */
   readonly bytes: number;
   /** A line for each request that the server got. */
   readonly accessLog: string;
@@ -27,16 +26,18 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Programs of other people that the bench may run, and how each says its version. */
+/** Programs of other people that the bench may run, Debian's, and how each says its version. */
 const tools = { zstd: '--version', age: '--version', rclone: 'version', restic: 'version' } as const;
 export type BenchTool = keyof typeof tools;
 export const benchTools = Object.keys(tools) as BenchTool[];
 
-/** Installs the tools of the contenders, starts the server and writes a dump of so many megabytes. */
+/**
+ * Installs the tools of the contenders, starts the server and has the data written.
+ * @param write - writes the file or the directory of that path, and says how many bytes it has
+ */
 export async function openBenchGround(
-  megabytes: number,
-  seed: number,
   needed: readonly BenchTool[],
+  write: (path: string) => Promise<number>,
 ): Promise<BenchGround> {
   await aptInstall(needed);
   const directory = await mkdtemp(join(tmpdir(), 'lifeboat-bench-'));
@@ -53,11 +54,10 @@ export async function openBenchGround(
   );
   const identity = await generateIdentity();
   await writeFile(join(directory, 'identity'), `${identity}\n`, { mode: 0o600 });
-  note(`data: ${String(megabytes)} MB, seed ${String(seed)}`);
-  const data = join(directory, 'dump');
+  const data = join(directory, 'data');
   return {
     ...{ directory, buckets, accessLog, endpoint, data },
-    bytes: await writeDump(data, megabytes, seed),
+    bytes: await write(data),
     node: process.execPath,
     env: {
       BENCH_ENDPOINT: endpoint,
@@ -70,6 +70,7 @@ export async function openBenchGround(
       ...rcloneEnv({ endpoint, accessKeyId, secretAccessKey }),
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      BENCH_RESTIC: needed.includes('restic') ? await findTool('restic', note) : '',
       RESTIC_PASSWORD: 'bench',
       RESTIC_CACHE_DIR: join(directory, 'restic-cache'),
     },
@@ -85,7 +86,12 @@ export async function circumstances(
   needed: readonly BenchTool[],
 ): Promise<Pick<Circumstances, 'at' | 'machine' | 'versions'>> {
   const said: Record<string, string> = { node: process.version };
-  for (const tool of needed) said[tool] = (await run(tool, [tools[tool]])).split('\n')[0]?.trim() ?? '';
+  for (const tool of needed) said[`${tool} of Debian`] = await versionOf(tool, tools[tool]);
+  if (needed.includes('restic')) said['restic'] = await versionOf(await findTool('restic', note), tools.restic);
   const machine = `${String(cpus().length)} × ${cpus()[0]?.model ?? 'unknown'}`;
   return { at: new Date().toISOString(), machine, versions: said };
+}
+
+async function versionOf(program: string, argument: string): Promise<string> {
+  return (await run(program, [argument])).split('\n')[0]?.trim() ?? '';
 }

@@ -4,10 +4,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Readable } from 'node:stream';
 import { openS3Store } from '../activities/clients/s3-store.ts';
 import { Artifact } from '../model/recovery-point.ts';
-import { writeAndRelease } from '../transfer/buffers.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
 import type { Store } from '../transfer/store.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
+import { type ArchivedTree, archiveTree, extractTree, pour } from './archive.ts';
 
 /**
  * The data path of Lifeboat as a process of its own, for the bench. RECORD is the file that keeps what a verb leaves: the
@@ -15,11 +15,12 @@ import { writeArtifact } from '../transfer/write-artifact.ts';
  *
  * - `backup RECORD`: of its stdin
  * - `restore RECORD`, `verify RECORD`
+ * - `archive RECORD DIRECTORY`: of its files; `extract RECORD DIRECTORY` brings them back into an empty one and compares them
  * - `streams RECORD COUNT FILE`: so many backups of a file at once; leaves the lag of the event loop, in ms
  * - `small RECORD COUNT FILE`: backups of a file, one after the other, each read back and named by an object that is written
  *   where none is, as a manifest; leaves the ms of each, but for the first two
  */
-async function main([verb = '', record = '', count = '', file = '']: readonly string[]): Promise<void> {
+async function main([verb = '', record = '', given = '', file = '']: readonly string[]): Promise<void> {
   const store = await openS3Store(
     { url: `s3://${need('BENCH_BUCKET')}/lifeboat`, endpoint: need('BENCH_ENDPOINT'), region: 'us-east-1' },
     { accessKeyId: need('BENCH_KEY'), secretAccessKey: need('BENCH_SECRET') },
@@ -29,17 +30,29 @@ async function main([verb = '', record = '', count = '', file = '']: readonly st
       await leave(record, await backUp(store, process.stdin, 'one'));
       return;
     case 'streams':
-      await leave(record, await backUpAtOnce(store, Number(count), file));
+      await leave(record, await backUpAtOnce(store, Number(given), file));
       return;
     case 'small':
-      await leave(record, await backUpInTurn(store, Number(count), file));
+      await leave(record, await backUpInTurn(store, Number(given), file));
       return;
     case 'verify':
       await verifyArtifact({ store, artifact: await recorded(record), identity: need('BENCH_IDENTITY') });
       return;
-    case 'restore':
-      await restore(store, await recorded(record));
+    case 'restore': {
+      const [artifact, identity] = [await recorded(record), need('BENCH_IDENTITY')];
+      await pour(readArtifact({ store, artifact, identity }), process.stdout);
       return;
+    }
+    case 'archive': {
+      const prefix = `run-${String(process.pid)}/files`;
+      await leave(record, await archiveTree({ store, prefix, recipients: recipients(), directory: given }));
+      return;
+    }
+    case 'extract': {
+      const archived = JSON.parse(await readFile(record, 'utf8')) as ArchivedTree;
+      await extractTree({ store, identity: need('BENCH_IDENTITY'), archived, directory: given });
+      return;
+    }
     default:
       throw new Error(`unknown verb ${verb}`);
   }
@@ -57,7 +70,7 @@ async function backUp(store: Store, bytes: Readable, name: string): Promise<Arti
       cancel: () => bytes.destroy(),
       end: () => Promise.resolve({ exitCode: 0, statusSeen: true, trailerSeen: false }),
     },
-    recipients: [need('BENCH_RECIPIENT'), need('BENCH_ESCROW')],
+    recipients: recipients(),
     minimumProofs: ['status'],
     restoreCommand: 'cat',
   });
@@ -85,9 +98,8 @@ async function backUpInTurn(store: Store, count: number, file: string): Promise<
   return times;
 }
 
-async function restore(store: Store, artifact: Artifact): Promise<void> {
-  for await (const chunk of readArtifact({ store, artifact, identity: need('BENCH_IDENTITY') }))
-    if (!writeAndRelease(process.stdout, chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+function recipients(): string[] {
+  return [need('BENCH_RECIPIENT'), need('BENCH_ESCROW')];
 }
 
 async function recorded(record: string): Promise<Artifact> {

@@ -23,10 +23,10 @@ const { values } = parseArgs({
   },
 });
 const megabytes = Number(values.megabytes ?? 1_000);
-const rounds = Number(values.rounds ?? (values.gates ? 2 : 5));
+const rounds = Number(values.rounds ?? (values.gates ? 1 : 5));
 const mib = 2 ** 20;
 const tools: readonly BenchTool[] = values.gates ? ['zstd'] : ['zstd', 'restic'];
-const ground = await openBenchGround(megabytes, 1, tools);
+const ground = await openBenchGround(tools, async (path) => await writeDump(path, megabytes, 1));
 const { data, directory, endpoint, env } = ground;
 const record = join(directory, 'record.json');
 const lifeboat = `${ground.node} ${join(import.meta.dirname, 'lifeboat.ts')}`;
@@ -134,7 +134,7 @@ async function ofWaiting(): Promise<Limit[]> {
     await writeDump(fixed, smallest, 3);
     await measure(`${lifeboat} small ${record} 20 ${fixed}`, env);
     const own = median(JSON.parse(await readFile(record, 'utf8')) as number[]);
-    const restic = `restic -q -r s3:${endpoint}/${env['BENCH_BUCKET'] ?? ''}/small`;
+    const restic = `${env['BENCH_RESTIC'] ?? ''} -q -r s3:${endpoint}/${env['BENCH_BUCKET'] ?? ''}/small`;
     await measure(`${restic} init >/dev/null`, env);
     const theirs: number[] = [];
     for (let turn = 0; turn < rounds; turn += 1) {

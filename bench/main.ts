@@ -1,24 +1,37 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { contenders, type Ground } from './contenders.ts';
+import { type Ground, streamContenders, treeContenders } from './contenders.ts';
+import { writeDump, writeTree } from './data.ts';
 import { benchTools, circumstances, note, openBenchGround } from './ground.ts';
 import { type Cost, measure } from './measure.ts';
+import { plotResults } from './plot.ts';
 import { describeResults, type Results, type Row } from './results.ts';
 
 /**
- * `npm run bench [-- --quick] [--megabytes N] [--rounds N] [--seed N] [--json FILE]`: the data path of Lifeboat beside the tools that
- * people use for the same, on the same seeded data and the same S3 server, in rounds that take turns.
+ * `npm run bench [-- --quick] [--megabytes N | --files N] [--rounds N] [--seed N] [--json FILE] [--plot FILE.svg]`: the data path of
+ * Lifeboat beside the tools that people use for the same, on the same seeded data and the same S3 server, in rounds that take turns.
+ * With `--files` the data are so many small files in place of one stream.
  */
 const options = readOptions();
-const ground = await openBenchGround(options.megabytes, options.seed, benchTools);
+const { files } = options;
+const ground = await openBenchGround(benchTools, async (path) => {
+  note(
+    `data: ${files === undefined ? `${String(options.megabytes)} MB` : `${String(files)} files`}, seed ${String(options.seed)}`,
+  );
+  return files === undefined
+    ? await writeDump(path, options.megabytes, options.seed)
+    : await writeTree(path, files, options.seed);
+});
 try {
   const results: Results = {
     ...(await circumstances(benchTools)),
     bytes: ground.bytes,
+    ...(files === undefined ? {} : { files }),
     rounds: options.rounds,
     rows: await takeTurns(ground, ground.bytes),
   };
   process.stdout.write(`${describeResults(results)}\n`);
+  if (options.plot !== undefined) await writeFile(options.plot, plotResults(results));
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
 } finally {
   await ground.close();
@@ -26,7 +39,8 @@ try {
 
 /** Every contender once in each round, after a round that is not counted. */
 async function takeTurns(ground: Ground, bytes: number): Promise<Row[]> {
-  const rows = contenders(ground).map((contender) => ({ ...contender, costs: [] as Cost[] }));
+  const contenders = files === undefined ? streamContenders(ground) : treeContenders(ground);
+  const rows = contenders.map((contender) => ({ ...contender, costs: [] as Cost[] }));
   for (let round = 0; round <= options.rounds; round += 1) {
     for (const { what, name, before, script, costs } of rows) {
       if (before !== undefined) await measure(before, ground.env);
@@ -40,25 +54,38 @@ async function takeTurns(ground: Ground, bytes: number): Promise<Row[]> {
   return rows.map(({ what, name, costs }) => ({ what, name, costs }));
 }
 
-function readOptions(): { megabytes: number; rounds: number; seed: number; json: string | undefined } {
+type Options = {
+  readonly megabytes: number;
+  readonly files: number | undefined;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly json: string | undefined;
+  readonly plot: string | undefined;
+};
+
+function readOptions(): Options {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
       megabytes: { type: 'string' },
+      files: { type: 'string' },
       rounds: { type: 'string' },
       seed: { type: 'string' },
       json: { type: 'string' },
+      plot: { type: 'string' },
     },
   });
-  const number = (name: 'megabytes' | 'rounds' | 'seed', otherwise: number): number => {
+  const number = (name: 'megabytes' | 'files' | 'rounds' | 'seed', otherwise: number): number => {
     const given = Number(values[name] ?? otherwise);
     if (!Number.isInteger(given) || given < 1) throw new Error(`--${name}: a whole number above 0`);
     return given;
   };
   return {
     megabytes: number('megabytes', values.quick ? 200 : 1_000),
+    files: values.files === undefined ? undefined : number('files', 0),
     rounds: number('rounds', values.quick ? 2 : 5),
     seed: number('seed', 1),
     json: values.json,
+    plot: values.plot,
   };
 }

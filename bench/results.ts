@@ -9,6 +9,8 @@ export type Circumstances = {
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly bytes: number;
+  /** Where the data are files. */
+  readonly files?: number;
   readonly rounds: number;
 };
 
@@ -43,9 +45,9 @@ export function describeResults({ rows, ...circumstances }: Results): string {
   return describe(circumstances, [...head, ...lines]);
 }
 
-function describe({ at, machine, versions, bytes, rounds }: Circumstances, table: readonly string[]): string {
+function describe({ at, machine, versions, bytes, files, rounds }: Circumstances, table: readonly string[]): string {
   return [
-    `${at}, ${machine}, ${(bytes / 1e6).toFixed(0)} MB, ${String(rounds)} rounds`,
+    `${at}, ${machine}, ${files === undefined ? '' : `${String(files)} files of `}${(bytes / 1e6).toFixed(0)} MB, ${String(rounds)} rounds`,
     ...Object.entries(versions).map(([name, version]) => `${name}: ${version}`),
     '',
     ...table,

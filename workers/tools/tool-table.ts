@@ -3,7 +3,7 @@
  * program itself, which is the same whichever way it came.
  */
 
-/** A tool by the name it is asked for. `helm3`, `docker-compose` and `tctl` are only for tests. */
+/** A tool by the name it is asked for. `helm3`, `docker-compose` and `tctl` are only for tests, `restic` for the bench. */
 export type ToolName =
   | 'go'
   | 'helm'
@@ -11,6 +11,7 @@ export type ToolName =
   | 'kubectl'
   | 'docker-compose'
   | 'tctl'
+  | 'restic'
   | 'temporal'
   | 'temporal-test-server'
   | 'versitygw';
@@ -162,6 +163,19 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
         package: 'go.temporal.io/server/cmd/tools/cli',
         // Without the flag a linker of this decade refuses what its dependencies name inside the runtime.
         ldflags: '-s -w -checklinkname=0',
+      },
+    ],
+  },
+  restic: {
+    version: '0.19.1',
+    sources: [
+      {
+        way: 'go',
+        module: 'github.com/restic/restic',
+        version: 'v0.19.1',
+        sum: 'SUM',
+        package: 'github.com/restic/restic/cmd/restic',
+        ldflags: '-s -w',
       },
     ],
   },
