@@ -105,7 +105,7 @@ export async function followRun(client: Client, run: FollowedRun, terminal: Term
     if (progress !== undefined) show(progress, said, terminal, run);
     await Promise.race([
       result.catch(() => undefined),
-      new Promise((resolve) => setTimeout(resolve, terminal.live ? 500 : 1_000)),
+      new Promise((resolve) => setTimeout(resolve, terminal.live ? 500 : 2_000)),
     ]);
   }
   const last = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
