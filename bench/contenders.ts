@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import nodeFlags from '../bin/node-flags.json' with { type: 'json' };
 
 /** Where the contenders find their data and their server. */
 export type Ground = {
@@ -36,6 +37,11 @@ export function rcloneEnv(of: {
   };
 }
 
+/** The data path as a process, started as the command is. */
+export function lifeboatCommand(node: string): string {
+  return [node, ...nodeFlags, join(import.meta.dirname, 'lifeboat.ts')].join(' ');
+}
+
 /** What the scripts of all contenders are made of. */
 function partsOf({ directory, buckets, node, env }: Ground) {
   const { BENCH_RECIPIENT = '', BENCH_ESCROW = '', BENCH_ENDPOINT = '', BENCH_BUCKET = '', BENCH_RESTIC = '' } = env;
@@ -50,7 +56,7 @@ function partsOf({ directory, buckets, node, env }: Ground) {
   return {
     age: `age -r ${BENCH_RECIPIENT} -r ${BENCH_ESCROW}`,
     restics,
-    lifeboat: `${node} ${join(import.meta.dirname, 'lifeboat.ts')}`,
+    lifeboat: lifeboatCommand(node),
     record: join(directory, 'record.json'),
   };
 }

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 // Runs the command under the pinned Node: the system's own may be too old for TypeScript.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const node = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
 // In the pod of a mover there is nothing to type: what it does stands in its job.
 const entry = process.argv[2] === 'mover' ? '../workers/mover/main.ts' : '../cli/main.ts';
 const main = fileURLToPath(new URL(entry, import.meta.url));
-const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
+// A small young generation: buffers are given back by hand, and what V8 would let it grow to is memory that a long stream keeps.
+const flags = JSON.parse(readFileSync(new URL('./node-flags.json', import.meta.url), 'utf8'));
+const child = spawn(node, [...flags, main, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));

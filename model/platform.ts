@@ -18,6 +18,8 @@ export const StoreConfig = z.strictObject({
 });
 export type StoreConfig = z.infer<typeof StoreConfig>;
 
+const shortestSessionMs = 900_000;
+
 /** Pods of ours that move big data between a volume or a database and the store, without the API server. */
 export const MoverConfig = z.strictObject({
   /** An image of Lifeboat that the nodes can pull. */
@@ -34,7 +36,10 @@ export const MoverConfig = z.strictObject({
   /** Address of STS; default: the store's `endpoint`, or AWS. */
   sts: z.url().optional(),
   /** How long the credentials of the role are good: at least as long as the largest component takes, and as the role allows. */
-  session: Duration.default('1h'),
+  session: Duration.default('1h').refine(
+    (text) => durationMs(text) >= shortestSessionMs,
+    'at least 15m, as STS wants it',
+  ),
 });
 export type MoverConfig = z.infer<typeof MoverConfig>;
 

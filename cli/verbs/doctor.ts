@@ -95,6 +95,13 @@ async function look(session: Session): Promise<Finding[]> {
     async () =>
       `${(await request('read version of the API server', () => opened.kubernetes.version.getCode(), 8_000)).gitVersion} at ${opened.kubernetes.server}`,
   );
+  const { role, session: lives } = platform.mover ?? {};
+  if (role !== undefined)
+    await check('mover', async () => {
+      const { moverCredentials } = await import('../../activities/open-store.ts');
+      await moverCredentials(platform, 'doctor');
+      return `gets credentials of ${role} for ${lives ?? ''}`;
+    });
   for (const release of platformReleases(platform)) {
     await check(releaseTitle(release), async () => {
       const live = await readRelease(opened.access, release.namespace, release.name);

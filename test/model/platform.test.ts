@@ -42,6 +42,11 @@ describe('Platform', () => {
     ['a tier that there is not', { releases: [{ release: 'shop/db', tier: 5 }] }],
     ['a downtime without a unit', { releases: [{ release: 'shop/db', allowDowntime: 90 }] }],
     ['no parallelism', { parallelism: 0 }],
+    [
+      'a session of a mover that STS does not give',
+      { mover: { image: 'x', role: 'arn:aws:iam::1:role/x', session: '5m' } },
+    ],
+    ['a role that is none', { mover: { image: 'x', role: 'lifeboat-mover' } }],
   ])('refuses %s', (_what, change) => {
     expect(Platform.safeParse({ ...document(), ...change }).success).toBe(false);
   });

@@ -173,7 +173,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
         way: 'go',
         module: 'github.com/restic/restic',
         version: 'v0.19.1',
-        sum: 'SUM',
+        sum: 'h1:LQKkar5/gYxay1OCokAWPBNiLr1lTpt4fhdM4GWqSlY=',
         package: 'github.com/restic/restic/cmd/restic',
         ldflags: '-s -w',
       },
