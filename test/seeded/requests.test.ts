@@ -87,7 +87,7 @@ describe('a store whose requests fail', () => {
         return;
       }
       expect(refused).toBe(0.5);
-      expectFailure(end, ['StoreUnreachable'], /InternalError|SlowDown/);
+      expectFailure(end, ['StoreUnreachable'], /InternalError|SlowDown|HTTP 50[03]/);
       const isThere = [...fake.bucket.objects.keys()].some((key) => key.includes('/manifests/'));
       await expectInvariants({
         ...{ store: await fake.open(), kit, killed: true },
