@@ -20,7 +20,7 @@ export type Cut = {
 /** A proxy before the API server; who uses its kubeconfig goes through it. */
 export type ApiProxy = {
   readonly kubeconfig: string;
-  /** Bytes of the last upgraded connection so far. */
+  /** Bytes so far of the last upgraded connection that a cut was asked for. */
   readonly passed: { readonly down: number; readonly up: number };
   /** As an API server that is gone: every connection is closed, and each new one at once, until it is back. */
   goAway(): void;
@@ -91,7 +91,7 @@ export async function startApiProxy(
       upgraded.write(`${line} HTTP/1.1\r\n${headers.join('')}\r\n`);
       upgraded.write(head);
       const count = { down: 0, up: 0 };
-      passed = count;
+      if (refusal !== undefined) passed = count;
       const cut = (): void => {
         for (const each of [socket, upgraded])
           if (refusal?.how === 'end') each.end();

@@ -25,6 +25,7 @@ describe('a connection to a pod that is cut', () => {
   let plain: Buffer;
   /** Bytes that pass when nothing is cut, by what is done. */
   const whole = new Map<string, { down: number; up: number }>();
+  let tried = 0;
   let refused = 0;
 
   beforeAll(async () => {
@@ -52,7 +53,8 @@ describe('a connection to a pod that is cut', () => {
 
   /** Does something once without a cut, to know what it passes, and then with one that follows from the seed. */
   async function cutting(seed: Seed, what: string, work: () => Promise<boolean>): Promise<void> {
-    cut = undefined;
+    tried += 1;
+    cut = { way: 'down', afterBytes: Infinity, how: 'end' };
     if (!whole.has(what)) {
       expect(await work()).toBe(true);
       whole.set(what, { ...proxy.passed });
@@ -111,7 +113,7 @@ describe('a connection to a pod that is cut', () => {
   );
 
   it('is noticed', () => {
-    expect(refused).toBeGreaterThan(1);
+    expect(refused).toBeGreaterThan(tried / 4);
   });
 });
 
