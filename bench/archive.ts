@@ -21,16 +21,15 @@ export async function archiveTree(of: {
   readonly directory: string;
 }): Promise<ArchivedTree> {
   const { directory, ...common } = of;
-  const tar = spawn('tar', ['-C', directory, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = exitOf(tar);
+  const tar = tarOf(directory);
   const archive = gatherArchive();
   const stored = await writeArtifact({
     ...common,
     name: 'files.tar',
     source: {
-      bytes: tar.stdout as AsyncIterable<Uint8Array>,
-      cancel: () => tar.kill(),
-      end: async () => ({ exitCode: await ended, statusSeen: true, trailerSeen: false }),
+      bytes: tar.bytes,
+      cancel: tar.cancel,
+      end: async () => ({ exitCode: await tar.exitCode, statusSeen: true, trailerSeen: false }),
     },
     tap: archive.take,
     minimumProofs: ['status', 'trailer'],
@@ -59,6 +58,7 @@ export async function extractTree(of: {
   const into = spawn('tar', ['-C', directory, '-xpf', '-'], { stdio: ['pipe', 'inherit', 'inherit'] });
   const extracted = exitOf(into);
   await pour(readArtifact({ store, identity, artifact: archived.tar }), into.stdin);
+  into.stdin.end();
   if ((await extracted) !== 0) throw new Error('tar could not extract');
   const captured = JSON.parse((await readBytes({ store, identity, artifact: archived.facts })).toString()) as Facts;
   const comparison = compareFacts(captured, await factsOf(directory), []);
@@ -66,19 +66,22 @@ export async function extractTree(of: {
 }
 
 async function factsOf(directory: string): Promise<Facts> {
-  const tar = spawn('tar', ['-C', directory, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = exitOf(tar);
+  const tar = tarOf(directory);
   const archive = gatherArchive();
-  for await (const chunk of tar.stdout as AsyncIterable<Uint8Array>) archive.take(chunk);
-  if ((await ended) !== 0) throw new Error('tar could not read back');
+  for await (const chunk of tar.bytes) archive.take(chunk);
+  if ((await tar.exitCode) !== 0) throw new Error('tar could not read back');
   return archive.end().facts;
+}
+
+function tarOf(directory: string) {
+  const tar = spawn('tar', ['-C', directory, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return { bytes: tar.stdout as AsyncIterable<Uint8Array>, exitCode: exitOf(tar), cancel: () => tar.kill() };
 }
 
 /** Writes a stream at the speed of who takes it. */
 export async function pour(stream: AsyncIterable<Uint8Array>, to: Writable): Promise<void> {
   for await (const chunk of stream)
     if (!writeAndRelease(to, chunk)) await new Promise((resolve) => to.once('drain', resolve));
-  if (to !== process.stdout) to.end();
 }
 
 function exitOf(child: ReturnType<typeof spawn>): Promise<number> {

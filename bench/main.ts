@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type Ground, streamContenders, treeContenders } from './contenders.ts';
+import { type Contender, type Ground, streamContenders, treeContenders } from './contenders.ts';
 import { writeDump, writeTree } from './data.ts';
 import { benchTools, circumstances, note, openBenchGround } from './ground.ts';
 import { type Cost, measure } from './measure.ts';
@@ -13,20 +13,16 @@ import { describeResults, type Results, type Row } from './results.ts';
  * With `--files` the data are so many small files in place of one stream.
  */
 const options = readOptions();
-const { files } = options;
+const data = options.files === undefined ? ofStream(options.megabytes) : ofTree(options.files);
 const ground = await openBenchGround(benchTools, async (path) => {
-  note(
-    `data: ${files === undefined ? `${String(options.megabytes)} MB` : `${String(files)} files`}, seed ${String(options.seed)}`,
-  );
-  return files === undefined
-    ? await writeDump(path, options.megabytes, options.seed)
-    : await writeTree(path, files, options.seed);
+  note(`data: ${data.title}, seed ${String(options.seed)}`);
+  return await data.write(path);
 });
 try {
   const results: Results = {
     ...(await circumstances(benchTools)),
     bytes: ground.bytes,
-    ...(files === undefined ? {} : { files }),
+    ...(options.files === undefined ? {} : { files: options.files }),
     rounds: options.rounds,
     rows: await takeTurns(ground, ground.bytes),
   };
@@ -37,10 +33,27 @@ try {
   await ground.close();
 }
 
+/** What the contenders work on, and who they are. */
+type Data = {
+  readonly title: string;
+  /** @returns its bytes */
+  readonly write: (path: string) => Promise<number>;
+  readonly contenders: (ground: Ground) => readonly Contender[];
+};
+
+function ofStream(megabytes: number): Data {
+  const write = (path: string): Promise<number> => writeDump(path, megabytes, options.seed);
+  return { title: `${String(megabytes)} MB`, write, contenders: streamContenders };
+}
+
+function ofTree(files: number): Data {
+  const write = (path: string): Promise<number> => writeTree(path, files, options.seed);
+  return { title: `${String(files)} files`, write, contenders: treeContenders };
+}
+
 /** Every contender once in each round, after a round that is not counted. */
 async function takeTurns(ground: Ground, bytes: number): Promise<Row[]> {
-  const contenders = files === undefined ? streamContenders(ground) : treeContenders(ground);
-  const rows = contenders.map((contender) => ({ ...contender, costs: [] as Cost[] }));
+  const rows = data.contenders(ground).map((contender) => ({ ...contender, costs: [] as Cost[] }));
   for (let round = 0; round <= options.rounds; round += 1) {
     for (const { what, name, before, script, costs } of rows) {
       if (before !== undefined) await measure(before, ground.env);

@@ -1,7 +1,7 @@
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import type { StoreConfig } from '../../model/platform.ts';
-import type { S3Credentials } from './s3-bucket.ts';
+import { placeOf, type S3Credentials, withoutUndefined } from './s3-bucket.ts';
 import { s3Failure } from './s3-failure.ts';
 
 /** A role whose credentials are asked of STS: AWS's own, or that of a server which has one, as Ceph and MinIO. */
@@ -46,24 +46,21 @@ export async function assumeRole({ store, role, sts, seconds, folder, as }: Assu
   }
 }
 
-function withoutUndefined({ sessionToken, ...key }: S3Credentials) {
-  return sessionToken === undefined ? key : { ...key, sessionToken };
-}
-
 /** What is left of the rights of the role: the objects of the folder, and which there are in the bucket. */
-function sessionPolicy({ url }: StoreConfig, role: string, folder: string): object {
-  const { hostname, pathname } = new URL(url);
-  const prefix = decodeURIComponent(pathname).replace(/^\/+|\/+$/g, '');
-  const bucket = `arn:${role.split(':')[1] ?? 'aws'}:s3:::${hostname}`;
+function sessionPolicy(store: StoreConfig, role: string, folder: string): object {
+  const place = placeOf(store);
+  const bucket = `arn:${role.split(':')[1] ?? 'aws'}:s3:::${place.bucket}`;
   const objects = ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload', 'ListMultipartUploadParts'];
   const lists = ['ListBucket', 'ListBucketMultipartUploads'];
   const allow = (actions: readonly string[], resource: string): object => ({
-    ...{ Effect: 'Allow', Action: actions.map((action) => `s3:${action}`), Resource: resource },
+    Effect: 'Allow',
+    Action: actions.map((action) => `s3:${action}`),
+    Resource: resource,
   });
   return {
     Version: '2012-10-17',
     Statement: [
-      allow(objects, [bucket, ...(prefix === '' ? [] : [prefix]), folder, '*'].join('/')),
+      allow(objects, [bucket, place.folder, folder, '*'].filter((part) => part !== '').join('/')),
       allow(lists, bucket),
     ],
   };

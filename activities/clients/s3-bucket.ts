@@ -45,13 +45,18 @@ export type S3Bucket = {
   readonly data: S3Client;
 };
 
+/** The bucket that a store is in, and its folder there: empty where the store is the whole bucket. */
+export function placeOf({ url }: Pick<StoreConfig, 'url'>): { readonly bucket: string; readonly folder: string } {
+  const { hostname, pathname } = new URL(url);
+  return { bucket: hostname, folder: decodeURIComponent(pathname).replace(/^\/+|\/+$/g, '') };
+}
+
 /**
  * The clients of a bucket. Retries are the SDK's (standard mode), bounded. The SDK's own checksums are off, because some
  * servers refuse its trailers: each request is signed over the SHA-256 of its body, a part over its CRC32.
  */
 export function s3Bucket(config: StoreConfig, credentials: S3Credentials | undefined): S3Bucket {
-  const { hostname, pathname } = new URL(config.url);
-  const folder = decodeURIComponent(pathname).replace(/^\/+|\/+$/g, '');
+  const { bucket, folder } = placeOf(config);
   const common: S3ClientConfig = {
     region: config.region,
     requestChecksumCalculation: 'WHEN_REQUIRED',
@@ -68,8 +73,8 @@ export function s3Bucket(config: StoreConfig, credentials: S3Credentials | undef
       requestHandler: { connectionTimeout: connectMs, requestTimeout, throwOnRequestTimeout: true, socketTimeout: 0 },
     });
   return {
-    address: `s3://${hostname}${folder === '' ? '' : `/${folder}`}`,
-    bucket: hostname,
+    address: `s3://${bucket}${folder === '' ? '' : `/${folder}`}`,
+    bucket,
     prefix: folder === '' ? '' : `${folder}/`,
     control: client(controlAttempts, controlAnswerMs),
     data: client(dataAttempts, dataAnswerMs),
@@ -89,7 +94,8 @@ export async function currentCredentials(config: StoreConfig): Promise<S3Credent
   }
 }
 
-function withoutUndefined({ accessKeyId, secretAccessKey, sessionToken }: S3Credentials): {
+/** As the SDK takes them. */
+export function withoutUndefined({ accessKeyId, secretAccessKey, sessionToken }: S3Credentials): {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;

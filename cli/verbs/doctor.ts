@@ -95,12 +95,12 @@ async function look(session: Session): Promise<Finding[]> {
     async () =>
       `${(await request('read version of the API server', () => opened.kubernetes.version.getCode(), 8_000)).gitVersion} at ${opened.kubernetes.server}`,
   );
-  const { role, session: lives } = platform.mover ?? {};
-  if (role !== undefined)
+  const { mover } = platform;
+  if (mover?.role !== undefined)
     await check('mover', async () => {
       const { moverCredentials } = await import('../../activities/open-store.ts');
       await moverCredentials(platform, 'doctor');
-      return `gets credentials of ${role} for ${lives ?? ''}`;
+      return `gets credentials of ${mover.role ?? ''} for ${mover.session}`;
     });
   for (const release of platformReleases(platform)) {
     await check(releaseTitle(release), async () => {

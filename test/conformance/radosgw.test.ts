@@ -18,8 +18,11 @@ import { radosgwStores } from './test-stores.ts';
 const mib = 1024 * 1024;
 const stores = await radosgwStores();
 
-describeStore({ ...stores, stop: () => Promise.resolve() });
-describeS3Faults({ ...stores, stop: () => Promise.resolve() });
+/** The server is ended once, after all tests of the file. */
+const shared = { ...stores, stop: () => Promise.resolve() };
+
+describeStore(shared);
+describeS3Faults(shared);
 
 describe.skipIf(stores.skipped !== undefined)(`recovery points: ${stores.name}`, () => {
   let kit: RecoveryKit;

@@ -26,11 +26,11 @@ export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: 
   await writeFile(configuration, describeCeph({ folder, fsid, monPort, s3Port }));
   for (const kind of ['mon', 'mgr', 'osd', 'run', 'log']) await mkdir(join(folder, kind));
   const daemons: ChildProcess[] = [];
-  const start = (program: string, id: string): void => {
-    daemons.push(spawn(program, ['-c', configuration, '-f', ...id.split(' ')], { stdio: 'ignore' }));
+  const start = (program: string, ...id: readonly string[]): void => {
+    daemons.push(spawn(program, ['-c', configuration, '-f', ...id], { stdio: 'ignore' }));
   };
-  const ceph = async (args: readonly string[], input = ''): Promise<string> =>
-    await run('ceph', ['-c', configuration, '--connect-timeout', '30', ...args], { input });
+  const ceph = async (...args: readonly string[]): Promise<string> =>
+    await run('ceph', ['-c', configuration, '--connect-timeout', '30', ...args]);
   const kill = (): void => {
     // the last one first: each needs those before it to end
     for (const daemon of daemons.toReversed()) daemon.kill('SIGKILL');
@@ -51,17 +51,17 @@ export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: 
     const address = `[v1:127.0.0.1:${String(monPort)}]`;
     await run('monmaptool', ['--create', '--fsid', fsid, '--addv', 'a', address, monitors]);
     await run('ceph-mon', ['-c', configuration, '--mkfs', '-i', 'a', '--monmap', monitors]);
-    start('ceph-mon', '-i a');
-    start('ceph-mgr', '-i x');
+    start('ceph-mon', '-i', 'a');
+    start('ceph-mgr', '-i', 'x');
     const disk = randomUUID();
-    const id = (await ceph(['osd', 'new', disk])).trim();
+    const id = (await ceph('osd', 'new', disk)).trim();
     await mkdir(join(folder, 'osd', id));
     await run('ceph-osd', ['-c', configuration, '-i', id, '--mkfs', '--osd-uuid', disk]);
-    start('ceph-osd', `-i ${id}`);
-    await ceph(['osd', 'crush', 'add-bucket', 'local', 'host']);
-    await ceph(['osd', 'crush', 'move', 'local', 'root=default']);
-    await ceph(['osd', 'crush', 'add', `osd.${id}`, '1.0', 'host=local']);
-    start('radosgw', '-n client.rgw.a');
+    start('ceph-osd', '-i', id);
+    await ceph('osd', 'crush', 'add-bucket', 'local', 'host');
+    await ceph('osd', 'crush', 'move', 'local', 'root=default');
+    await ceph('osd', 'crush', 'add', `osd.${id}`, '1.0', 'host=local');
+    start('radosgw', '-n', 'client.rgw.a');
     const endpoint = `http://127.0.0.1:${String(s3Port)}`;
     await waitUntil(
       'start radosgw',

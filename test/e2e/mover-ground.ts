@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PodAddress } from '../../activities/clients/kubectl.ts';
@@ -23,6 +23,7 @@ export class MoverGround {
   readonly #namespace: string;
   readonly #closing: (() => Promise<void>)[] = [];
   #watching = true;
+  #watcher: ChildProcess | undefined;
 
   private constructor(ground: Ground, store: Store) {
     this.ground = ground;
@@ -59,6 +60,7 @@ export class MoverGround {
 
   async close(): Promise<void> {
     this.#watching = false;
+    this.#watcher?.kill();
     for (const close of this.#closing) await close();
   }
 
@@ -122,10 +124,7 @@ export class MoverGround {
     const { tools, kubeconfig } = this.ground.sandbox;
     const args = ['--kubeconfig', kubeconfig, 'get', 'pods', '-n', this.#namespace, '-o', 'name', '--watch'];
     const watch = spawn(tools.kubectl, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-    this.#closing.unshift(() => {
-      watch.kill();
-      return Promise.resolve();
-    });
+    this.#watcher = watch;
     createInterface({ input: watch.stdout }).on('line', (name) => {
       if (name.includes('lifeboat-mover-')) this.seen.add(name);
     });
