@@ -5,7 +5,7 @@ import { findTool } from '../../workers/tools/find-tool.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { expectEachRow } from './expect-each-row.ts';
 import { type Ground, openGround, type Ran } from './ground.ts';
-import { approveWhenAsked, progressOf, temporalClient } from './temporal-client.ts';
+import { approveWhenAsked, progressOf, temporalClient, untilPhase } from './temporal-client.ts';
 
 const namespace = 'e2e-blue-green';
 const release = { chart: 'postgresql', namespace, name: 'postgresql' };
@@ -45,7 +45,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
   it('rolls back with every row that was written to the new version', async () => {
     const writer = await startWriter(ground.sandbox, release);
     const workflowId = await startUpgrade('17');
-    await soaking(workflowId);
+    await untilPhase(ground, workflowId, 'soaking');
     await writes(writer);
     expect(await version(green.name)).toMatch(/^17/);
     const blueRows = (await checkWriter(ground.sandbox, release)).rows;
@@ -74,7 +74,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
     const old = await volumeOfClaim();
     const writer = await startWriter(ground.sandbox, release);
     const workflowId = await startUpgrade('18');
-    await soaking(workflowId);
+    await untilPhase(ground, workflowId, 'soaking');
     await writes(writer);
     await psql('CREATE TABLE ledger.audits (id int PRIMARY KEY); INSERT INTO ledger.audits VALUES (1)', green.name);
 
@@ -134,13 +134,6 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
     expect(started.exitCode, started.stderr).toBe(0);
     await approveWhenAsked(ground, started.result.workflowId);
     return started.result.workflowId;
-  }
-
-  async function soaking(workflowId: string): Promise<void> {
-    await expect
-      .poll(async () => (await progressOf(ground, workflowId)).phase, { timeout: 300_000, interval: 1_000 })
-      .toMatch(/^(soaking|ended)$/);
-    expect((await progressOf(ground, workflowId)).phase).toBe('soaking');
   }
 
   async function activitiesOf(workflowId: string): Promise<string[]> {

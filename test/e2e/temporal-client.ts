@@ -69,6 +69,29 @@ export async function progressOf(ground: Ground, workflowId: string): Promise<Ru
   }
 }
 
+/** Waits until a run is in a phase. @throws what it ended with where it ended before, and how far it was where time ran out */
+export async function untilPhase(
+  ground: Ground,
+  workflowId: string,
+  phase: string,
+  { withinMs = 300_000, everyMs = 200 } = {},
+): Promise<void> {
+  const client = await temporalClient(ground);
+  const handle = client.workflow.getHandle(workflowId);
+  const until = Date.now() + withinMs;
+  try {
+    for (;;) {
+      const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
+      if (progress?.phase === phase) return;
+      if (Date.now() > until || (progress !== undefined && progress.outcome !== 'running'))
+        throw new Error(`${workflowId} did not come to ${phase}: ${JSON.stringify(progress, null, 2)}`);
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  } finally {
+    await client.connection.close();
+  }
+}
+
 /** Approves the plan that the run waits with. */
 export async function approveWhenAsked(ground: Ground, workflowId: string): Promise<void> {
   const client = await temporalClient(ground);

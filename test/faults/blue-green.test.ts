@@ -4,7 +4,7 @@ import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { denyingPolicy } from '../e2e/denying-policy.ts';
 import { expectEachRow } from '../e2e/expect-each-row.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
-import { approveWhenAsked, progressOf } from '../e2e/temporal-client.ts';
+import { approveWhenAsked, untilPhase } from '../e2e/temporal-client.ts';
 
 const namespace = 'faults-blue-green';
 const release = { chart: 'postgresql', namespace, name: 'postgresql' };
@@ -40,7 +40,7 @@ describe('a blue-green upgrade that does not go on', () => {
     async (phase) => {
       const before = await state();
       const workflowId = await startUpgrade();
-      await until(workflowId, phase);
+      await untilPhase(ground, workflowId, phase);
       // From then on there is something to take away, before the run has even read what it installed.
       if (phase === 'installing green') await untilClaimed();
 
@@ -99,7 +99,7 @@ describe('a blue-green upgrade that does not go on', () => {
     const writer = await startWriter(ground.sandbox, release);
     const workflowId = await startUpgrade();
     for (const phase of ['installing green', 'rehearsing the move', 'moving', 'soaking', 'promoting']) {
-      await until(workflowId, phase);
+      await untilPhase(ground, workflowId, phase);
       await worker.stop('SIGKILL');
       worker = await ground.startWorker();
     }
@@ -117,12 +117,6 @@ describe('a blue-green upgrade that does not go on', () => {
     expect(started.exitCode, started.stderr).toBe(0);
     await approveWhenAsked(ground, started.result.workflowId);
     return started.result.workflowId;
-  }
-
-  async function until(workflowId: string, phase: string): Promise<void> {
-    await expect
-      .poll(async () => (await progressOf(ground, workflowId)).phase, { timeout: 300_000, interval: 100 })
-      .toBe(phase);
   }
 
   async function untilClaimed(): Promise<void> {

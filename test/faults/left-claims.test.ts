@@ -17,7 +17,7 @@ const claimName = 'data-redis-0';
 
 describe('a recovery of a release whose volumes outlived it', () => {
   let ground: FaultsGround;
-  let kept: { volume: string; path: string };
+  let kept = { volume: '', path: '' };
 
   beforeAll(async () => {
     ground = await openFaultsGround('left', { releases: [{ chart: 'redis', namespace, name: 'redis' }] });
@@ -25,7 +25,8 @@ describe('a recovery of a release whose volumes outlived it', () => {
     expect((await ground.run(['backup', ground.names.redis])).exitCode).toBe(0);
     await ground.redis(['SET', 'page:7', newer]);
     await promisify(execFile)(ground.sandbox.tools.helm, [
-      ...['uninstall', 'redis', '-n', namespace, '--wait'],
+      // Redis writes its file when it ends: its pod has to be gone.
+      ...['uninstall', 'redis', '-n', namespace, '--wait', '--cascade', 'foreground'],
       ...helmClusterArgs(ground.sandbox),
     ]);
     const { volume = '' } = await claim();
@@ -39,8 +40,9 @@ describe('a recovery of a release whose volumes outlived it', () => {
   });
 
   afterAll(async () => {
-    await ground.kubectl(['delete', 'persistentvolume', kept.volume, '--ignore-not-found']);
+    // The namespace goes first: its claim holds the volume.
     await ground.close();
+    if (kept.volume !== '') await ground.kubectl(['delete', 'persistentvolume', kept.volume, '--ignore-not-found']);
   });
 
   async function claim(): Promise<{ name: string; volume: string | undefined }> {
