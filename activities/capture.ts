@@ -12,7 +12,7 @@ import { commitPoint } from '../transfer/commit-point.ts';
 import { readComponentRecord, writeComponentRecord } from '../transfer/component-records.ts';
 import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../transfer/point-names.ts';
-import { readChain } from '../transfer/points.ts';
+import { newestPoint, readChain } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
 import { requireStored } from '../transfer/store-inventory.ts';
 import { writeArtifact, writeBytes } from '../transfer/write-artifact.ts';
@@ -61,9 +61,7 @@ export function createCaptureActivities(backends: Backends) {
       const bound = await bindRelease(backends, release);
       await writeRunDocument(backends, currentRun().runId, { bound, recovery: null });
       const summary = summarizeBoundPlan(bound);
-      const newest = (await readChain({ store, trustedKeys, release })).find(
-        (entry) => entry.document !== undefined,
-      )?.document;
+      const newest = (await newestPoint({ store, trustedKeys, release }))?.manifest;
       const lines = summary.components.map((component) => {
         const skipped = component.captureWhile === 'stopped' && summary.allowDowntimeMs === null;
         return `${skipped ? 'leave out' : 'capture'} ${releaseTitle(release)} ${component.name} by ${component.method}${component.captureWhile === 'stopped' ? ' (stops the service)' : ''}`;
@@ -217,9 +215,7 @@ export function createCaptureActivities(backends: Backends) {
       await verifyArtifact({ store, artifact: plan, identity: kit.identity });
       await requireStored({ store, prefix, point: of.point, artifacts: artifactsOf({ components, plan }) });
       const capturedAt = components.map((record) => record.capturedAt).sort()[0] ?? new Date().toISOString();
-      const before = (await readChain({ store, trustedKeys, release: bound.release })).find(
-        (entry) => entry.document !== undefined && entry.document.id !== of.point,
-      );
+      const before = await newestPoint({ store, trustedKeys, release: bound.release }, ({ id }) => id !== of.point);
       const { manifest } = await commitPoint({
         store,
         kit,
@@ -242,7 +238,7 @@ export function createCaptureActivities(backends: Backends) {
       return {
         id: manifest.id,
         capturedAt: manifest.capturedAt,
-        previousCapturedAt: before?.document?.capturedAt ?? null,
+        previousCapturedAt: before?.manifest.capturedAt ?? null,
         storedBytes: manifest.storedBytes,
         suspect: manifest.suspect,
       };

@@ -7,7 +7,7 @@ import type { StoreConfig } from '../model/platform.ts';
 import type { PlanComponent } from '../model/recovery-plan.ts';
 import type { Artifact, ComponentRecord } from '../model/recovery-point.ts';
 import { readFileKeys } from '../transfer/file-keys.ts';
-import { readChain } from '../transfer/points.ts';
+import { newestPoint } from '../transfer/points.ts';
 import { deleteIfAllowed } from '../transfer/remove-objects.ts';
 import type { Backends } from './backends.ts';
 import { readCapturedFacts } from './captured-facts.ts';
@@ -42,9 +42,8 @@ export async function newestRecord(
   name: string,
 ): Promise<ComponentRecord | undefined> {
   if (platform.mover?.from === undefined) return undefined;
-  const chain = await readChain({ store, trustedKeys: [kit.signing.publicKey], release: bound.release });
-  const newest = chain.find(({ document }) => document !== undefined)?.document;
-  return newest?.components.find(({ component }) => component === name);
+  const newest = await newestPoint({ store, trustedKeys: [kit.signing.publicKey], release: bound.release });
+  return newest?.manifest.components.find(({ component }) => component === name);
 }
 
 /** The mover of a capture. `keep` is given what it stored of the point. */

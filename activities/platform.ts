@@ -8,7 +8,7 @@ import type { PlatformPoint } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath, releaseTitle } from '../model/release-name.ts';
 import { commitPlatformPoint, readPlatformPoints } from '../transfer/platform-points.ts';
 import { newPointId } from '../transfer/point-names.ts';
-import { findPoint, isSafetyCopy, readChain } from '../transfer/points.ts';
+import { findPoint, isSafetyCopy, newestPoint } from '../transfer/points.ts';
 import { writeBytes } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveReleases } from './binding/bind-release.ts';
@@ -93,24 +93,22 @@ export function createPlatformActivities(backends: Backends) {
       for (const release of platformReleases(platform)) {
         const title = releaseTitle(release);
         const wanted = of.made.find((each) => each.release === title)?.point;
-        const chain = await readChain({ store, trustedKeys, release });
-        const entry = chain.find(
-          ({ document }) =>
-            document !== undefined && (wanted === undefined ? !isSafetyCopy(document) : document.id === wanted),
+        const newest = await newestPoint({ store, trustedKeys, release }, (manifest) =>
+          wanted === undefined ? !isSafetyCopy(manifest) : manifest.id === wanted,
         );
-        const tier = entry?.document?.tier ?? platformEntry(backends, release)?.tier ?? 1;
+        const tier = newest?.manifest.tier ?? platformEntry(backends, release)?.tier ?? 1;
         const requires = await bindRelease(backends, release).then(
           (bound) => bound.requires.map((path) => path.split('/').slice(1).join('/')),
           () => platformEntry(backends, release)?.requires ?? [],
         );
         const point =
-          entry?.document === undefined
+          newest === undefined
             ? null
             : {
-                id: entry.document.id,
-                sequence: entry.document.sequence,
-                manifestSha256: entry.sha256,
-                capturedAt: entry.document.capturedAt,
+                id: newest.manifest.id,
+                sequence: newest.manifest.sequence,
+                manifestSha256: newest.sha256,
+                capturedAt: newest.manifest.capturedAt,
               };
         releases.push({ release, tier, point, requires });
       }

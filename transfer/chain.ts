@@ -80,6 +80,23 @@ export async function readLinks<Document extends LinkDocument>(
   return entries.reverse();
 }
 
+/**
+ * The links of a chain, newest first, read as they are asked for: a few more than are, never all of a long chain. Nothing
+ * is compared with the link before it.
+ * @param known - links that need not be read, by their number: they are left out
+ * @throws Store*
+ */
+export async function* newestLinks<Document extends LinkDocument>(
+  of: { store: Store; trustedKeys: readonly string[] },
+  kind: ChainKind<Document>,
+  known: ReadonlyMap<number, string> = new Map(),
+): AsyncGenerator<ChainEntry<Document>> {
+  const newest = (await listSequences(of.store, kind.folder)).at(-1) ?? 0;
+  const unknown = Array.from({ length: newest }, (_, index) => newest - index).filter((number) => !known.has(number));
+  for (let first = 0, atOnce = 1; first < unknown.length; first += atOnce, atOnce = Math.min(2 * atOnce, readsAtOnce))
+    yield* await Promise.all(unknown.slice(first, first + atOnce).map((sequence) => readLink(of, kind, sequence)));
+}
+
 /** One link of a chain, by its number. @throws Store* */
 export async function readLink<Document extends LinkDocument>(
   of: { store: Store; trustedKeys: readonly string[] },

@@ -3,7 +3,7 @@ import type { RecoveryKit } from '../model/recovery-kit.ts';
 import { type Artifact, artifactsOf, Manifest, type Proof, type Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { safetyCopyTrigger } from '../model/run-names.ts';
-import { type ChainEntry, type ChainKind, listSequences, readLink, readLinks } from './chain.ts';
+import { type ChainEntry, type ChainKind, newestLinks, readLinks } from './chain.ts';
 import { appendLink, previousOf } from './chain-append.ts';
 import { manifestFolder, pointPrefix } from './point-names.ts';
 import type { Store } from './store.ts';
@@ -87,6 +87,19 @@ export function readChain(of: {
   return readLinks(of, manifestChain(of.release));
 }
 
+/**
+ * The newest point that can be read and fits. A chain of years costs no more than one of a day where the newest one fits.
+ * @throws Store*
+ */
+export async function newestPoint(
+  of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName },
+  fits: (manifest: Manifest) => boolean = () => true,
+): Promise<CommittedManifest | undefined> {
+  for await (const { document, sha256 } of newestLinks(of, manifestChain(of.release)))
+    if (document !== undefined && fits(document)) return { manifest: document, sha256 };
+  return undefined;
+}
+
 /** As `readChain`, without the points whose removal has begun: as many reads as there are points. @throws Store* */
 export async function readLivePoints(of: {
   store: Store;
@@ -94,8 +107,12 @@ export async function readLivePoints(of: {
   release: ReleaseName;
 }): Promise<{ chain: ChainPoint[]; tombstones: Tombstones }> {
   const tombstones = await readTombstones(of);
-  const known = new Map(removedPoints(tombstones).map(({ manifest }) => [manifest.sequence, manifest.sha256]));
-  return { chain: await readLinks(of, manifestChain(of.release), known), tombstones };
+  return { chain: await readLinks(of, manifestChain(of.release), removedLinks(tombstones)), tombstones };
+}
+
+/** The links of points whose removal has begun, by their number. */
+function removedLinks(tombstones: Tombstones): Map<number, string> {
+  return new Map(removedPoints(tombstones).map(({ manifest }) => [manifest.sequence, manifest.sha256]));
 }
 
 /** Which point of which release is asked for. */
@@ -116,28 +133,30 @@ export type PointQuestion = {
  */
 export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
   const { point, to } = of;
-  const { chain, tombstones } = await readLivePoints(of);
+  const tombstones = await readTombstones(of);
   if (isRemoved(tombstones, point))
     throw failure('PointExpired', {
       message: `find point ${point} of ${releasePath(of.release)}: its objects are being removed or are gone`,
       subject: point,
     });
-  const inTime = chain.filter(
-    ({ document }) => to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to),
-  );
-  const backups = inTime.filter(({ document }) => document === undefined || !isSafetyCopy(document));
-  if (point === 'latest-verified') {
-    for (const entry of backups) {
-      if (entry.document === undefined) continue;
-      const found = await withVerifications(of, entry, entry.document);
-      if (isVerified(found)) return found;
+  const isById = point !== 'latest' && point !== 'latest-verified';
+  const isInTime = ({ document }: ChainPoint): boolean =>
+    to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to);
+  const isAsked = ({ document }: ChainPoint): boolean =>
+    isById ? document?.id === point : document === undefined || !isSafetyCopy(document);
+  for await (const entry of newestLinks(of, manifestChain(of.release), removedLinks(tombstones))) {
+    if (!isInTime(entry) || !isAsked(entry)) continue;
+    if (entry.document === undefined) {
+      if (point === 'latest-verified') continue;
+      throw entry.failure;
     }
-    throw await noneVerified(of, backups);
+    const found = await withVerifications(of, entry, entry.document);
+    if (point !== 'latest-verified' || isVerified(found)) return found;
   }
-  const entry = point === 'latest' ? backups[0] : inTime.find(({ document }) => document?.id === point);
-  if (entry === undefined) throw await missingPoint({ ...of, chain: inTime });
-  if (entry.document === undefined) throw entry.failure;
-  return await withVerifications(of, entry, entry.document);
+  // None: what is wrong with the others is worth reading them all.
+  const inTime = (await readLivePoints(of)).chain.filter(isInTime);
+  if (point === 'latest-verified') throw await noneVerified(of, inTime.filter(isAsked));
+  throw await missingPoint({ ...of, chain: inTime });
 }
 
 /** Why no point can be used: what is wrong with the newest one says more than that there is none. */
@@ -246,15 +265,13 @@ async function suspectSize(of: {
   release: ReleaseName;
   storedBytes: number;
 }): Promise<string | null> {
-  const chain = manifestChain(of.release);
-  for (const sequence of (await listSequences(of.store, chain.folder)).reverse()) {
-    const { document } = await readLink({ store: of.store, trustedKeys: [of.kit.signing.publicKey] }, chain, sequence);
-    if (document === undefined || document.suspect !== null || isSafetyCopy(document)) continue;
-    return of.storedBytes * 2 < document.storedBytes
-      ? `stored ${String(of.storedBytes)} bytes, under half of the ${String(document.storedBytes)} of ${document.id}`
-      : null;
-  }
-  return null;
+  const before = await newestPoint(
+    { ...of, trustedKeys: [of.kit.signing.publicKey] },
+    (manifest) => manifest.suspect === null && !isSafetyCopy(manifest),
+  );
+  if (before === undefined || of.storedBytes * 2 >= before.manifest.storedBytes) return null;
+  const { storedBytes, id } = before.manifest;
+  return `stored ${String(of.storedBytes)} bytes, under half of the ${String(storedBytes)} of ${id}`;
 }
 
 function sumOf(artifacts: readonly Artifact[], field: 'plainBytes' | 'storedBytes'): number {

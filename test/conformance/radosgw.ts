@@ -53,6 +53,17 @@ export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: 
     await run('ceph-mon', ['-c', configuration, '--mkfs', '-i', 'a', '--monmap', monitors]);
     start('ceph-mon', '-i', 'a');
     start('ceph-mgr', '-i', 'x');
+    let refused = '';
+    await waitUntil(
+      'start ceph-mon',
+      // It listens before it takes commands.
+      () =>
+        ceph('quorum_status').catch((error: unknown) => {
+          refused = String(error);
+          return undefined;
+        }),
+      { timeoutMs: 60_000, detail: () => refused },
+    );
     const disk = randomUUID();
     const id = (await ceph('osd', 'new', disk)).trim();
     await mkdir(join(folder, 'osd', id));

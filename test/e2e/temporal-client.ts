@@ -74,7 +74,7 @@ export async function untilPhase(
   ground: Ground,
   workflowId: string,
   phase: string,
-  { withinMs = 300_000, everyMs = 200 } = {},
+  { withinMs = 300_000, everyMs = 400 } = {},
 ): Promise<void> {
   const client = await temporalClient(ground);
   const handle = client.workflow.getHandle(workflowId);

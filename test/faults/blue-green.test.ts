@@ -121,7 +121,7 @@ describe('a blue-green upgrade that does not go on', () => {
 
   async function untilClaimed(): Promise<void> {
     const claim = ['get', 'pvc', 'data-postgresql-green-0', '-n', namespace, '--ignore-not-found', '-o', 'name'];
-    await expect.poll(() => ground.kubectl(claim), { timeout: 120_000, interval: 100 }).not.toBe('');
+    await expect.poll(() => ground.kubectl(claim), { timeout: 120_000, interval: 300 }).not.toBe('');
   }
 
   async function state(): Promise<string[]> {

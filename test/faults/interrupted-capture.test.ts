@@ -32,7 +32,7 @@ describe('a capture whose worker', () => {
 
     expect(Date.now() - since).toBeLessThan(graceMs + 5_000);
     expect(await ground.ofTheDump()).toEqual(before);
-    await expect.poll(dumpers, { timeout: 5_000 }).toBe('0');
+    await expect.poll(dumpers, { timeout: 30_000, interval: 500 }).toBe('0');
     ground.letGo();
     await ground.startWorker();
     await ground.expectPoint(started);

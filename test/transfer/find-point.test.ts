@@ -10,6 +10,7 @@ import {
   isSafetyCopy,
   type ManifestDraft,
   missingPoint,
+  newestPoint,
   readChain,
   readLivePoints,
 } from '../../transfer/points.ts';
@@ -133,6 +134,51 @@ describe('findPoint', () => {
     expect((await find('latest')).manifest.id).toBe(newest);
     await store.delete(keyOf(1));
     expect((await find('latest')).manifest.id).toBe(newest);
+  });
+});
+
+describe('a long chain', () => {
+  const length = 40;
+  let ids: string[];
+  let reads: number;
+
+  beforeEach(async () => {
+    ids = await commit(...Array.from({ length }, (_, index) => draftAt(index)));
+    const of = store;
+    reads = 0;
+    store = {
+      ...of,
+      get: async (key) => {
+        if (key.startsWith('manifests/')) reads += 1;
+        return await of.get(key);
+      },
+    };
+  });
+
+  it('is not read for its newest point', async () => {
+    expect((await find('latest')).manifest.id).toBe(ids.at(-1));
+    expect((await find('latest-verified')).manifest.id).toBe(ids.at(-1));
+    expect((await newestPoint(asked()))?.manifest.id).toBe(ids.at(-1));
+    expect(reads).toBe(3);
+  });
+
+  it('is read from its newest end until the point is found', async () => {
+    expect((await find(ids.at(-6) ?? '')).manifest.id).toBe(ids.at(-6));
+    expect(reads).toBe(7);
+    reads = 0;
+    expect((await newestPoint(asked(), ({ id }) => id === ids[0]))?.manifest.id).toBe(ids[0]);
+    expect(reads).toBe(length);
+    expect(await newestPoint(asked(), () => false)).toBeUndefined();
+  });
+
+  it('costs the next point no more than a short one, whose size is measured by the newest that is good', async () => {
+    await commit(draftAt(length, 400));
+    const ofGood = reads;
+    reads = 0;
+    const [small] = await commitAll(store, kit, [draftAt(length + 1, 400)]);
+    expect(small?.manifest.suspect).toMatch(new RegExp(`of ${ids.at(-1) ?? ''}$`));
+    expect(ofGood).toBeLessThan(15);
+    expect(reads).toBeLessThan(15);
   });
 });
 

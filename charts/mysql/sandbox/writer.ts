@@ -26,7 +26,7 @@ INSERT INTO ledger_transfers VALUES ($id, $debit, $credit, $amount);
 UPDATE ledger_accounts SET balance = balance - $amount WHERE id = $debit;
 UPDATE ledger_accounts SET balance = balance + $amount WHERE id = $credit;
 COMMIT"
-  then echo "$id"; sleep 0.1; else sleep 0.2; until found=$(query "${last}"); do sleep 0.2; done; id=$found; fi
+  then echo "$id"; sleep 0.3; else sleep 0.2; until found=$(query "${last}"); do sleep 0.2; done; id=$found; fi
 done`;
 
 /** The continuous writer of the demo. */

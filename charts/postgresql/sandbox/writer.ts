@@ -23,7 +23,7 @@ INSERT INTO ledger.transfers (id, debit, credit, amount) VALUES ($id, $debit, $c
 UPDATE ledger.accounts SET balance = balance + CASE id WHEN $debit THEN -$amount ELSE $amount END WHERE id IN ($debit, $credit) AND $debit <> $credit;
 COMMIT;
 SQL
-  then echo "$id"; sleep 0.1; else sleep 0.2; until last=$(connect -c "SELECT coalesce(max(id), 0) FROM ledger.transfers"); do sleep 0.2; done; id=$last; fi
+  then echo "$id"; sleep 0.3; else sleep 0.2; until last=$(connect -c "SELECT coalesce(max(id), 0) FROM ledger.transfers"); do sleep 0.2; done; id=$last; fi
 done`;
 
 /** The continuous writer of the demo. */

@@ -25,7 +25,7 @@ export REDISCLI_AUTH="$REDIS_PASSWORD"
 while :; do
   id=$(redis-cli --no-auth-warning -h "\${HOSTNAME%-*}" EVAL "$1" 0 2>/dev/null)
   case $id in '' | *[!0-9]*) sleep 0.2 ;; *) echo "$id" ;; esac
-  sleep 0.1
+  sleep 0.3
 done`,
     'sh',
     transfer,
