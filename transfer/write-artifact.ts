@@ -143,6 +143,8 @@ function boundsOf({ name, stallMs = defaults.stallMs, signal }: ArtifactToWrite)
 
 /** Removes objects and uploads that an attempt that was killed has left. */
 async function takeAway(store: Store, folder: string): Promise<void> {
-  await store.abortOpenUploads(`${folder}/`);
-  for await (const left of store.list(`${folder}/`)) await store.delete(left.key);
+  const takeObjects = async (): Promise<void> => {
+    for await (const left of store.list(`${folder}/`)) await store.delete(left.key);
+  };
+  await Promise.all([store.abortOpenUploads(`${folder}/`), takeObjects()]);
 }

@@ -21,6 +21,7 @@ const partBytes = 8 * 1024 * 1024;
 const parts = new SharedLimit(5, 1);
 const partLimit = 10_000;
 
+type Upload = { readonly id: string; readonly checksums: boolean };
 type Part = { readonly number: number; readonly sizeBytes: number; readonly etag: string; readonly crc32: string };
 
 /**
@@ -39,7 +40,9 @@ export class S3Writer implements ObjectWriter {
   #used = 0;
   #sentParts = 0;
   #sizeBytes = 0;
-  #upload: { id: string; checksums: boolean } | undefined;
+  /** Begun with the first part that is full; the next ones are filled meanwhile. */
+  #creating: Promise<Upload> | undefined;
+  #upload: Upload | undefined;
   /** What is waited for before anything is taken back: the server may do it though nobody hears its answer. */
   #unanswered: Promise<unknown> | undefined;
   #failed: { error: unknown } | undefined;
@@ -52,7 +55,7 @@ export class S3Writer implements ObjectWriter {
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; ) {
-      if (this.#used === partBytes) await this.#sendPart();
+      if (this.#used === partBytes) this.#sendPart();
       this.#buffer ??= await this.#nextBuffer();
       const part = bytes.subarray(offset, offset + partBytes - this.#used);
       this.#buffer.set(part, this.#used);
@@ -103,7 +106,7 @@ export class S3Writer implements ObjectWriter {
 
   /** Room for the next part, once few enough are in flight. */
   async #nextBuffer(): Promise<Buffer> {
-    if (this.#upload !== undefined) this.#leave ??= parts.enter();
+    if (this.#creating !== undefined) this.#leave ??= parts.enter();
     while (this.#inFlight.size >= parts.share) await Promise.race(this.#inFlight);
     this.#throwIfFailed();
     const buffer = this.#free.pop();
@@ -112,10 +115,7 @@ export class S3Writer implements ObjectWriter {
   }
 
   /** Starts the upload of the part that is full. */
-  async #sendPart(): Promise<void> {
-    if (this.#upload === undefined) await (this.#unanswered = this.#create());
-    const upload = this.#upload;
-    if (upload === undefined) throw new Error('a part needs an upload');
+  #sendPart(): void {
     this.#cancel.signal.throwIfAborted();
     this.#throwIfFailed();
     this.#sentParts += 1;
@@ -125,7 +125,8 @@ export class S3Writer implements ObjectWriter {
     const body = buffer.subarray(0, this.#used);
     this.#buffer = undefined;
     this.#used = 0;
-    const sending = this.#uploadPart(upload, this.#sentParts, body)
+    this.#unanswered = this.#creating ??= this.#create();
+    const sending = this.#uploadPart(this.#creating, this.#sentParts, body)
       .then(
         () => {
           // One that failed is not used again: a request that was given up may still read it.
@@ -140,8 +141,8 @@ export class S3Writer implements ObjectWriter {
   }
 
   /** Servers that know no checksums of uploads answer NotImplemented; the signature still covers each part's SHA-256. */
-  async #create(): Promise<void> {
-    const create = async (checksums: boolean): Promise<void> => {
+  async #create(): Promise<Upload> {
+    const create = async (checksums: boolean): Promise<Upload> => {
       const command = new CreateMultipartUploadCommand({
         ...this.#target,
         ...(checksums ? { ChecksumAlgorithm: 'CRC32' } : {}),
@@ -151,9 +152,10 @@ export class S3Writer implements ObjectWriter {
         throw failure('StoreUnreachable', { message: `write ${this.#key}: the server gave no upload id` });
       this.#upload = { id, checksums };
       if (($metadata.attempts ?? 1) > 1) await this.#abortOthers(id);
+      return this.#upload;
     };
     try {
-      await create(true).catch((error: unknown) =>
+      return await create(true).catch((error: unknown) =>
         isS3Error(error, 'NotImplemented', 501) ? create(false) : Promise.reject(error as Error),
       );
     } catch (error) {
@@ -167,7 +169,8 @@ export class S3Writer implements ObjectWriter {
       if (key === this.#key && id !== own) await abortUpload(this.#at, key, id);
   }
 
-  async #uploadPart(upload: { id: string; checksums: boolean }, number: number, body: Buffer): Promise<void> {
+  async #uploadPart(creating: Promise<Upload>, number: number, body: Buffer): Promise<void> {
+    const upload = await creating;
     const crc32 = crc32Header(body);
     const command = new UploadPartCommand({
       ...this.#target,
@@ -188,7 +191,7 @@ export class S3Writer implements ObjectWriter {
   }
 
   async #complete(): Promise<void> {
-    await this.#sendPart();
+    this.#sendPart();
     await Promise.all(this.#inFlight);
     this.#throwIfFailed();
     const upload = this.#upload;
