@@ -22,7 +22,8 @@ type Done = Extract<MoverReport, { outcome: 'done' }>;
  * The Secret with the job and the credentials is deleted once the mover has read it.
  * Idempotent because: the pod is named by the generation, and one that an earlier attempt left is deleted first. Pod and
  * Secret are deleted again whatever happens; a mover that is told to end takes back what it stored.
- * Throws: what its job fails with, BindingFailed, ConfigInvalid, CaptureToolMissing, PodNeverReady, PodGone.
+ * Throws: what its job fails with, BindingFailed, ConfigInvalid (the image too, where it has no mover), CaptureToolMissing,
+ * PodNeverReady, PodGone.
  */
 export async function runMover(of: Moving): Promise<Done> {
   const { backends, signal } = of;
@@ -48,14 +49,12 @@ export async function runMover(of: Moving): Promise<Done> {
 async function follow({ backends, progress, signal }: Moving, pod: V1Pod, onRead: () => Promise<void>): Promise<Done> {
   const { name = '', namespace = '' } = pod.metadata ?? {};
   const { core } = backends.kubernetes;
-  const log = async (tailLines?: number): Promise<MoverLine[]> =>
-    linesOf(
-      await request(`read log of mover ${name}`, () =>
-        core.readNamespacedPodLog({
-          ...{ name, namespace, container: moverContainers.mover },
-          ...(tailLines === undefined ? {} : { tailLines }),
-        }),
-      ),
+  const log = async (tailLines?: number): Promise<string> =>
+    await request(`read log of mover ${name}`, () =>
+      core.readNamespacedPodLog({
+        ...{ name, namespace, container: moverContainers.mover },
+        ...(tailLines === undefined ? {} : { tailLines }),
+      }),
     );
   const since = Date.now();
   let hasSpoken = false;
@@ -69,7 +68,7 @@ async function follow({ backends, progress, signal }: Moving, pod: V1Pod, onRead
       const problem = startProblem(found);
       if (problem.isFinal || Date.now() - since > runsWithinMs) throw problem.failure;
     } else {
-      const said = (await log(1)).at(-1);
+      const said = linesOf(await log(1)).at(-1);
       if (said !== undefined && 'passed' in said) {
         progress(said.passed);
         if (!hasSpoken) await onRead();
@@ -80,19 +79,31 @@ async function follow({ backends, progress, signal }: Moving, pod: V1Pod, onRead
   }
 }
 
-/** What a mover that ended has to say. @throws what its job failed with; PodGone where it ended without a report */
-function judge(pod: V1Pod, mover: V1ContainerStatus, lines: readonly MoverLine[]): Done {
+/**
+ * What a mover that ended has to say.
+ * @throws what its job failed with; where it ended without a report ConfigInvalid, if its image has no mover, else PodGone
+ */
+function judge(pod: V1Pod, mover: V1ContainerStatus, log: string): Done {
   const name = pod.metadata?.name ?? '';
-  const report = reportOf(lines);
+  const report = reportOf(linesOf(log));
   if (report === undefined) {
-    const { reason = 'no reason', exitCode } = mover.state?.terminated ?? {};
-    throw failure('PodGone', {
-      message: `follow mover ${name}: it ended without a report (${reason}, exit ${String(exitCode)})`,
-    });
+    const { reason = 'no reason', exitCode, message } = mover.state?.terminated ?? {};
+    const said = message ?? lastWords(log);
+    const how = `it ended without a report (${reason}, exit ${String(exitCode)})${said === '' ? '' : `: ${said.slice(0, 300)}`}`;
+    if (exitCode === 126 || exitCode === 127 || exitCode === 128)
+      throw failure('ConfigInvalid', { message: `start mover ${name}: the image ${mover.image} has none; ${how}` });
+    throw failure('PodGone', { message: `follow mover ${name}: ${how}` });
   }
   if (report.outcome === 'done') return report;
   if (isFailureCode(report.code)) throw failure(report.code, { message: report.message });
   throw new Error(`mover ${name}: ${report.message}`);
+}
+
+/** What a process wrote about its end: its last error, else its last line. */
+function lastWords(log: string): string {
+  const lines = log.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('{'));
+  const error = lines.findLast((line) => /^\S*(error|exception)\b/i.test(line));
+  return (error ?? lines.at(-1) ?? '').trim();
 }
 
 /** The report out of its pieces; undefined where one is missing. */

@@ -43,12 +43,28 @@ describe('a mover', () => {
     worker = await ground.startWorker();
   });
 
+  it('whose image has none names it, and what became of it', async () => {
+    const before = await movers.storedKeys();
+    const image = await imageOf('mysql-0');
+    const putBack = await useImage(image);
+
+    const ran = await ground.run(['backup', wordpress]);
+
+    expect(ran.result.outcome).toBe('failed');
+    expect(ran.result.releases[0]?.failure).toMatchObject({
+      code: 'ConfigInvalid',
+      message: expect.stringMatching(
+        /the image \S+ has none; it ended without a report \(.*, exit 12[78]\): .*mover/,
+      ) as string,
+    });
+    expect(ran.result.releases[0]?.failure?.message).toContain(image.replace(/^docker\.io\/(library\/)?/, ''));
+    expect(await movers.leftovers()).toEqual([]);
+    expect(await movers.storedKeys()).toEqual(before);
+    await putBack();
+  });
+
   it('whose image is not to be had can be cancelled while it waits', async () => {
-    const text = await readFile(ground.setting.configPath, 'utf8');
-    const document = parse(text) as { mover: { image: string } };
-    document.mover.image = 'lifeboat.local/nothing:1';
-    await writeFile(ground.setting.configPath, stringify(document));
-    await ground.startWorker();
+    const putBack = await useImage('lifeboat.local/nothing:1');
 
     const started = await ground.run(['backup', wordpress, '--no-wait']);
     await movers.untilMover('Pending');
@@ -57,8 +73,7 @@ describe('a mover', () => {
 
     expect(ended.result.outcome).toBe('cancelled');
     expect(await movers.leftovers()).toEqual([]);
-    await writeFile(ground.setting.configPath, text);
-    worker = await ground.startWorker();
+    await putBack();
   });
 
   it('is quiet soon after a cancel, with nothing left', async () => {
@@ -112,6 +127,31 @@ describe('a mover', () => {
     expect(check.exitCode, check.stdout).toBe(0);
     for (const key of await strayOf(after)) expect(key).not.toContain('attempt-');
   });
+
+  /** Gives movers another image; returns what gives them their own again. */
+  async function useImage(image: string): Promise<() => Promise<void>> {
+    const text = await readFile(ground.setting.configPath, 'utf8');
+    const document = parse(text) as { mover: { image: string } };
+    document.mover.image = image;
+    await writeFile(ground.setting.configPath, stringify(document));
+    worker = await ground.startWorker();
+    return async () => {
+      await writeFile(ground.setting.configPath, text);
+      worker = await ground.startWorker();
+    };
+  }
+
+  async function imageOf(pod: string): Promise<string> {
+    return await ground.kubectl([
+      'get',
+      'pod',
+      pod,
+      '-n',
+      ground.namespace,
+      '-o',
+      'jsonpath={.spec.containers[0].image}',
+    ]);
+  }
 
   async function expectOneMore(ended: Ran, before: Manifest): Promise<Manifest> {
     expect(ended.result.outcome, ended.stderr).toBe('complete');
