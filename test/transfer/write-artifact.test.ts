@@ -192,7 +192,8 @@ describe.each(['inline', 'threads'] as const)('writeArtifact, when the end is no
     engine = packed;
   });
 
-  const plain = Buffer.concat([Buffer.from('PGDMP'), randomBytes(300_000)]);
+  // The head of an archive of version 1.16 in the custom format: by chance it would be of an unknown version, once in 256 runs.
+  const plain = Buffer.concat([Buffer.from('PGDMP\x01\x10\x00\x04\x08\x01'), randomBytes(299_994)]);
   const other = sha256(Buffer.from('other'));
 
   it.each([
