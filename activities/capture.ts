@@ -12,7 +12,7 @@ import { commitPoint } from '../transfer/commit-point.ts';
 import { readComponentRecord, writeComponentRecord } from '../transfer/component-records.ts';
 import { canonicalBytes, factsDigest } from '../transfer/keys.ts';
 import { newPointId, pointPrefix } from '../transfer/point-names.ts';
-import { newestPoint, readChain } from '../transfer/points.ts';
+import { newestPoint } from '../transfer/points.ts';
 import { readArtifact, verifyArtifact } from '../transfer/read-artifact.ts';
 import { requireStored } from '../transfer/store-inventory.ts';
 import { writeArtifact, writeBytes } from '../transfer/write-artifact.ts';
@@ -250,10 +250,8 @@ export function createCaptureActivities(backends: Backends) {
      */
     async discardPoint(of: { release: string; point: string }): Promise<void> {
       const release = resolveRelease(backends, of.release);
-      const committed = (await readChain({ store, trustedKeys, release })).some(
-        (entry) => entry.document?.id === of.point,
-      );
-      if (committed) return;
+      const committed = await newestPoint({ store, trustedKeys, release }, ({ id }) => id === of.point);
+      if (committed !== undefined) return;
       for await (const { key } of store.list(`${pointPrefix(release, of.point)}/`)) await store.delete(key);
     },
   };

@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..');
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
 const node = process.execPath;
 
-/** The longest first: two run at once. */
+/** The tests first: they take longest, and two steps run at once. */
 const steps: readonly Step[] = [
   {
     name: 'tests',

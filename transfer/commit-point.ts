@@ -1,7 +1,7 @@
 import { LifeboatFailure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Manifest } from '../model/recovery-point.ts';
-import { type CommittedManifest, commitManifest, type ManifestDraft, readChain } from './points.ts';
+import { type CommittedManifest, commitManifest, type ManifestDraft, newestPoint } from './points.ts';
 import { type GuideSubject, keepRestoreGuide, writeRestoreGuide } from './restore-guide.ts';
 import type { Store } from './store.ts';
 
@@ -39,9 +39,8 @@ async function commitWithGuide({ store, kit, draft, now }: PointToCommit): Promi
 
 /** The manifest of the point, where another attempt has committed it. */
 async function findCommitted({ store, kit, draft }: PointToCommit): Promise<CommittedManifest | undefined> {
-  const chain = await readChain({ store, trustedKeys: [kit.signing.publicKey], release: draft.release });
-  const own = chain.find(({ document }) => document?.id === draft.id);
-  return own?.document === undefined ? undefined : { manifest: own.document, sha256: own.sha256 };
+  const of = { store, trustedKeys: [kit.signing.publicKey], release: draft.release };
+  return await newestPoint(of, ({ id }) => id === draft.id);
 }
 
 function subjectOf(of: Pick<Manifest, 'release' | 'id' | 'capturedAt' | 'components' | 'plan'>): GuideSubject {

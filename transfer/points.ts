@@ -144,7 +144,8 @@ export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
     to === undefined || document === undefined || Date.parse(document.capturedAt) <= Date.parse(to);
   const isAsked = ({ document }: ChainPoint): boolean =>
     isById ? document?.id === point : document === undefined || !isSafetyCopy(document);
-  for await (const entry of newestLinks(of, manifestChain(of.release), removedLinks(tombstones))) {
+  const [chain, removed] = [manifestChain(of.release), removedLinks(tombstones)];
+  for await (const entry of newestLinks(of, chain, removed)) {
     if (!isInTime(entry) || !isAsked(entry)) continue;
     if (entry.document === undefined) {
       if (point === 'latest-verified') continue;
@@ -154,7 +155,7 @@ export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
     if (point !== 'latest-verified' || isVerified(found)) return found;
   }
   // None: what is wrong with the others is worth reading them all.
-  const inTime = (await readLivePoints(of)).chain.filter(isInTime);
+  const inTime = (await readLinks(of, chain, removed)).filter(isInTime);
   if (point === 'latest-verified') throw await noneVerified(of, inTime.filter(isAsked));
   throw await missingPoint({ ...of, chain: inTime });
 }

@@ -40,7 +40,7 @@ export class S3Writer implements ObjectWriter {
   #used = 0;
   #sentParts = 0;
   #sizeBytes = 0;
-  /** Begun with the first part that is full; the next ones are filled meanwhile. */
+  /** Begun with the first part that is full; the second one is filled meanwhile. */
   #creating: Promise<Upload> | undefined;
   #upload: Upload | undefined;
   /** What is waited for before anything is taken back: the server may do it though nobody hears its answer. */
@@ -55,7 +55,7 @@ export class S3Writer implements ObjectWriter {
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; ) {
-      if (this.#used === partBytes) this.#sendPart();
+      if (this.#used === partBytes) await this.#sendPart();
       this.#buffer ??= await this.#nextBuffer();
       const part = bytes.subarray(offset, offset + partBytes - this.#used);
       this.#buffer.set(part, this.#used);
@@ -115,7 +115,8 @@ export class S3Writer implements ObjectWriter {
   }
 
   /** Starts the upload of the part that is full. */
-  #sendPart(): void {
+  async #sendPart(): Promise<void> {
+    await this.#creating;
     this.#cancel.signal.throwIfAborted();
     this.#throwIfFailed();
     this.#sentParts += 1;
@@ -191,7 +192,7 @@ export class S3Writer implements ObjectWriter {
   }
 
   async #complete(): Promise<void> {
-    this.#sendPart();
+    await this.#sendPart();
     await Promise.all(this.#inFlight);
     this.#throwIfFailed();
     const upload = this.#upload;

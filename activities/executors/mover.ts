@@ -3,6 +3,7 @@ import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import { failure, isFailureCode } from '../../model/failures.ts';
 import { MoverLine, MoverReport } from '../../model/mover-job.ts';
 import { gone, optional, request } from '../clients/kubernetes.ts';
+import { lastLine } from '../clients/process.ts';
 import { describeMover, type MoverFor, moverContainers, moverGraceSeconds } from './mover-pod.ts';
 import { removePod, startProblem } from './own-pod.ts';
 
@@ -88,9 +89,10 @@ function judge(pod: V1Pod, mover: V1ContainerStatus, log: string): Done {
   const report = reportOf(linesOf(log));
   if (report === undefined) {
     const { reason = 'no reason', exitCode, message } = mover.state?.terminated ?? {};
-    const said = message ?? lastWords(log);
-    const how = `it ended without a report (${reason}, exit ${String(exitCode)})${said === '' ? '' : `: ${said.slice(0, 300)}`}`;
-    if (exitCode === 126 || exitCode === 127 || exitCode === 128)
+    const said = (message ?? lastWords(log)).slice(0, 300);
+    const how = `it ended without a report (${reason}, exit ${String(exitCode)})${said === '' ? '' : `: ${said}`}`;
+    // A shell says it by its exit code, a runtime by its message; what else keeps a container from starting may pass.
+    if (exitCode === 126 || exitCode === 127 || /executable file not found|no such file/.test(message ?? ''))
       throw failure('ConfigInvalid', { message: `start mover ${name}: the image ${mover.image} has none; ${how}` });
     throw failure('PodGone', { message: `follow mover ${name}: ${how}` });
   }
@@ -101,9 +103,8 @@ function judge(pod: V1Pod, mover: V1ContainerStatus, log: string): Done {
 
 /** What a process wrote about its end: its last error, else its last line. */
 function lastWords(log: string): string {
-  const lines = log.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('{'));
-  const error = lines.findLast((line) => /^\S*(error|exception)\b/i.test(line));
-  return (error ?? lines.at(-1) ?? '').trim();
+  const lines = log.split('\n').filter((line) => !line.startsWith('{'));
+  return lines.findLast((line) => /^\S*(error|exception)\b/i.test(line)) ?? lastLine(lines.join('\n'));
 }
 
 /** The report out of its pieces; undefined where one is missing. */

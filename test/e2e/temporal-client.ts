@@ -70,22 +70,17 @@ export async function progressOf(ground: Ground, workflowId: string): Promise<Ru
 }
 
 /** Waits until a run is in a phase. @throws what it ended with where it ended before, and how far it was where time ran out */
-export async function untilPhase(
-  ground: Ground,
-  workflowId: string,
-  phase: string,
-  { withinMs = 300_000, everyMs = 400 } = {},
-): Promise<void> {
+export async function untilPhase(ground: Ground, workflowId: string, phase: string): Promise<void> {
   const client = await temporalClient(ground);
   const handle = client.workflow.getHandle(workflowId);
-  const until = Date.now() + withinMs;
+  const until = Date.now() + 300_000;
   try {
     for (;;) {
       const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
       if (progress?.phase === phase) return;
       if (Date.now() > until || (progress !== undefined && progress.outcome !== 'running'))
         throw new Error(`${workflowId} did not come to ${phase}: ${JSON.stringify(progress, null, 2)}`);
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      await new Promise((resolve) => setTimeout(resolve, 400));
     }
   } finally {
     await client.connection.close();
