@@ -68,7 +68,7 @@ export async function writeArtifact(of: ArtifactToWrite): Promise<Artifact> {
   const packer = openPacker({ level, segmentBytes, frameBytes }, segments, of.engine);
   try {
     assertKey(`${folder}/0001.zst.age`);
-    await takeAway(store, folder);
+    segments.clear();
     const { plainBytes, plainSha256, endProof } = await pass(of, packer);
     const stored = await orAborted(segments.finish(), of.signal);
     of.signal?.throwIfAborted();
@@ -139,12 +139,4 @@ async function pass(
 
 function boundsOf({ name, stallMs = defaults.stallMs, signal }: ArtifactToWrite): SourceBounds {
   return { name, stallMs, signal };
-}
-
-/** Removes objects and uploads that an attempt that was killed has left. */
-async function takeAway(store: Store, folder: string): Promise<void> {
-  const takeObjects = async (): Promise<void> => {
-    for await (const left of store.list(`${folder}/`)) await store.delete(left.key);
-  };
-  await Promise.all([store.abortOpenUploads(`${folder}/`), takeObjects()]);
 }

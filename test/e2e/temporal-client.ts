@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { type Client, type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import type { RunProgress } from '../../model/progress.ts';
 import { messageNames } from '../../model/run-names.ts';
@@ -31,28 +31,64 @@ export async function makeTemporalNamespace(address: string, namespace: string):
   await connection.close();
 }
 
-/** Waits until an activity of this type runs in a run or in one of its children; `component` narrows it by its input. */
+/**
+ * Waits until an activity of this type runs in a run. Follows the history, which tells at once what was scheduled: one that
+ * takes a tenth of a second is over before a look now and then has seen it.
+ * @throws where the run ended, or the time, before one was seen to run
+ */
 export async function waitForActivity(
   client: Client,
   workflowId: string,
   activity: string,
   withinMs = 120_000,
 ): Promise<void> {
-  const until = Date.now() + withinMs;
-  for (;;) {
-    const described = await client.workflow
-      .getHandle(workflowId)
-      .describe()
-      .catch(() => undefined);
-    const pending = described?.raw.pendingActivities ?? [];
-    if (pending.some((each) => each.activityType?.name === activity && Number(each.state) === started)) return;
-    if (described !== undefined && described.status.name !== 'RUNNING')
-      throw new Error(`${workflowId} ended ${described.status.name} before ${activity} ran`);
-    if (Date.now() > until)
-      throw new Error(
-        `${activity} did not run in ${workflowId}: ${pending.map((each) => each.activityType?.name ?? '').join(', ')}`,
-      );
+  const seen = async (): Promise<boolean> => {
+    for await (const { activityTaskScheduledEventAttributes: scheduled } of eventsOf(client, workflowId))
+      if (scheduled?.activityType?.name === activity && (await startsToRun(client, workflowId, scheduled.activityId)))
+        return true;
+    return false;
+  };
+  const ran = await client.withDeadline(Date.now() + withinMs, seen).catch((error: unknown) => {
+    throw new Error(`${activity} was not seen to run in ${workflowId}`, { cause: error });
+  });
+  if (!ran) throw new Error(`${workflowId} ended before ${activity} was seen to run`);
+}
+
+/** The events of a run as they come, until it has ended; waits for a run that is not there yet. */
+async function* eventsOf(client: Client, workflowId: string) {
+  while ((await describeIfThere(client, workflowId)) === undefined)
     await new Promise((resolve) => setTimeout(resolve, 60));
+  const { namespace } = client.options;
+  let nextPageToken = new Uint8Array();
+  do {
+    const page = await client.workflowService.getWorkflowExecutionHistory({
+      namespace,
+      execution: { workflowId },
+      waitNewEvent: true,
+      nextPageToken,
+    });
+    yield* page.history?.events ?? [];
+    nextPageToken = Uint8Array.from(page.nextPageToken);
+  } while (nextPageToken.length > 0);
+}
+
+async function describeIfThere(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await client.workflow.getHandle(workflowId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a scheduled activity was seen to run, not only to be over. */
+async function startsToRun(client: Client, workflowId: string, activityId: unknown): Promise<boolean> {
+  for (;;) {
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    const pending = raw.pendingActivities?.find((each) => each.activityId === activityId);
+    if (pending === undefined) return false;
+    if (Number(pending.state) === started) return true;
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

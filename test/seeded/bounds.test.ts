@@ -16,7 +16,7 @@ import { expectFailure, expectInvariants, rejectionOf } from './invariants.ts';
 
 const mib = 1024 * 1024;
 /** Of the whole process, with the SDK, the threads, and buffers that the collector has not come to. */
-const mostMemoryBytes = 512 * mib;
+const mostMemoryBytes = 400 * mib;
 /** Read from the source and not at the server yet: frames, blocks between the threads, parts. */
 const mostAheadBytes = 96 * mib;
 

@@ -22,10 +22,21 @@ export class SegmentStore implements PackerOutput {
   readonly #opened: Opened[] = [];
   readonly #segments: Segment[] = [];
   #ended: SegmentSums | undefined;
+  #cleared: Promise<void> | undefined;
   #aborted = false;
 
   constructor(place: SegmentPlace) {
     this.#place = place;
+  }
+
+  /**
+   * Begins to take away what an attempt that was killed has left in the folder. The first write waits for it and throws
+   * what it threw; until then the source is read and packed already.
+   */
+  clear(): void {
+    this.#cleared = takeAway(this.#place);
+    // There may be no write that could hear of it.
+    this.#cleared.catch(() => undefined);
   }
 
   /** @throws RecipientInvalid */
@@ -53,6 +64,8 @@ export class SegmentStore implements PackerOutput {
   /** Takes back every segment, the published ones too; never throws. Idempotent: a second time takes what came in between. */
   async abort(): Promise<void> {
     this.#aborted = true;
+    // What it does late could hit what a next attempt has written.
+    await this.#cleared?.catch(() => undefined);
     for (const { key, writer, committed } of this.#opened) {
       await writer.abort().catch(() => undefined);
       // a commit whose answer was lost may have published it
@@ -61,7 +74,7 @@ export class SegmentStore implements PackerOutput {
   }
 
   async #openNext(): Promise<void> {
-    await this.#commitEnded();
+    await Promise.all([this.#cleared, this.#commitEnded()]);
     if (this.#aborted) throw new Error('the segments were taken back');
     const { store, folder } = this.#place;
     const key = `${folder}/${String(this.#opened.length + 1).padStart(4, '0')}.zst.age`;
@@ -82,4 +95,12 @@ export class SegmentStore implements PackerOutput {
     this.#segments.push({ key: opened.key, storedBytes, storedSha256, plainBytes, frameBytes, frames: [...frames] });
     this.#ended = undefined;
   }
+}
+
+/** Removes the objects and the uploads of a folder. */
+async function takeAway({ store, folder }: SegmentPlace): Promise<void> {
+  const takeObjects = async (): Promise<void> => {
+    for await (const left of store.list(`${folder}/`)) await store.delete(left.key);
+  };
+  await Promise.all([store.abortOpenUploads(`${folder}/`), takeObjects()]);
 }
