@@ -30,6 +30,7 @@ const changedOnTheWay = new Set([
   'XAmzContentChecksumMismatch',
   'InvalidDigest',
   'IncompleteBody',
+  'InvalidPart',
   'RequestTimeout',
 ]);
 const network = new Set([

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, waitUntil } from '../../sandbox/run.ts';
@@ -78,7 +78,8 @@ export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: 
       'start radosgw',
       async () => {
         const gone = daemons.find(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
-        if (gone !== undefined) throw new Error(`start radosgw: ${gone.spawnfile} ended: ${join(folder, 'log')}`);
+        if (gone !== undefined)
+          throw new Error(`start radosgw: ${gone.spawnfile} ended:\n${await lastLogged(folder, gone.spawnfile)}`);
         return await fetch(endpoint).then(
           () => true,
           () => undefined,
@@ -106,6 +107,18 @@ export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: 
     await stop();
     throw error;
   }
+}
+
+/** What the daemons of a program logged last; the folder goes with them. */
+async function lastLogged(folder: string, program: string): Promise<string> {
+  const logs = (await readdir(join(folder, 'log'))).filter((name) => name.startsWith(program.replace('ceph-', '')));
+  const texts = await Promise.all(logs.map(async (name) => await readFile(join(folder, 'log', name), 'utf8')));
+  return texts
+    .join('\n')
+    .split('\n')
+    .filter((line) => !/^ *-?\d+> /.test(line))
+    .slice(-40)
+    .join('\n');
 }
 
 function describeCeph(of: { folder: string; fsid: string; monPort: number; s3Port: number }): string {

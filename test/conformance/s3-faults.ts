@@ -84,7 +84,7 @@ export function describeS3Faults(stores: TestStores): void {
         { kind: 'answer', status: 200, headers: { etag: '"0123456789abcdef0123456789abcdef"' } },
         1,
         'StoreUnreachable',
-        'does not have part 2',
+        'InvalidPart',
       ],
       // Where the server compares nothing, the read-back before the manifest does.
       ...(stores.checksums

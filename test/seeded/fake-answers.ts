@@ -14,7 +14,7 @@ export type Arrived = {
   readonly request: FakeRequest;
   readonly body: Buffer;
   readonly profile: Profile;
-  /** A part is acknowledged and lost. */
+  /** A part is acknowledged and lost; a completion leaves out what was lost. */
   readonly drop: boolean;
 };
 
@@ -99,12 +99,12 @@ function listObjects({ bucket, request: { query } }: Arrived): Answer {
   );
 }
 
-function completeUpload({ bucket, request, body }: Arrived): Answer {
+function completeUpload({ bucket, request, body, drop }: Arrived): Answer {
   const parts = [...body.toString().matchAll(/<Part>(.*?)<\/Part>/gs)].map(([, part = '']) => ({
     number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
     etag: (/<ETag>(.*?)</.exec(part)?.[1] ?? '').replaceAll('&quot;', '"'),
   }));
-  const done = bucket.complete(request.query.get('uploadId') ?? '', parts);
+  const done = bucket.complete(request.query.get('uploadId') ?? '', parts, drop);
   return 'code' in done
     ? answerError(done)
     : xml('CompleteMultipartUploadResult', `<Key>${escaped(request.key)}</Key><ETag>${escaped(done.etag)}</ETag>`);

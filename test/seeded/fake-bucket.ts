@@ -45,13 +45,17 @@ export class FakeBucket {
     return kept;
   }
 
-  /** @param named - numbers and ETags of the parts, as the client lists them */
-  complete(id: string, named: readonly { number: number; etag: string }[]): Kept | Refusal {
+  /**
+   * @param named - numbers and ETags of the parts, as the client lists them
+   * @param leaveOut - what of it was lost, where it ought to be refused
+   */
+  complete(id: string, named: readonly { number: number; etag: string }[], leaveOut: boolean): Kept | Refusal {
     const upload = this.uploads.get(id);
     if (upload === undefined) return { status: 404, code: 'NoSuchUpload' };
     const parts: Kept[] = [];
     for (const [index, { number, etag }] of named.entries()) {
       const part = upload.parts.get(number);
+      if (part === undefined && leaveOut) continue;
       if (part?.etag !== etag) return { status: 400, code: 'InvalidPart' };
       if (number <= (named[index - 1]?.number ?? 0)) return { status: 400, code: 'InvalidPartOrder' };
       if (index < named.length - 1 && part.bytes.byteLength < smallestPart)

@@ -43,7 +43,7 @@ export type FakeFault =
   | { readonly kind: 'reset'; readonly afterBytes: number }
   /** The connection breaks after so many bytes of the answer. */
   | { readonly kind: 'break-answer'; readonly afterBytes: number }
-  /** A part is acknowledged and lost. */
+  /** A part is acknowledged and lost; a completion leaves out what was lost. */
   | { readonly kind: 'drop' }
   /** One bit of the body is flipped on its way to the server; with `ofAnswer` on its way back. */
   | { readonly kind: 'flip'; readonly bit: number; readonly ofAnswer?: boolean }
