@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { constants, createZstdCompress, zstdDecompress } from 'node:zlib';
 
-const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 /** Bit of the frame header descriptor (byte 4) that says that a checksum follows the data. */
 const checksumFlag = 0x04;
@@ -11,13 +10,21 @@ const slackBytes = 64 * 1024;
 /**
  * Compresses one frame, with its length and checksum in it, outside the main thread.
  * @param expectBytes - how long it will be, as far as the caller knows: room for more would only be work for the collector
+ * @returns its bytes in pieces, of one buffer where they fit into what was expected. libzstd ends a frame in a step of its own, and
+ *   to join that step's few bytes would be a copy of all the others
  */
-export function packFrame(plain: Uint8Array, level: number, expectBytes = plain.byteLength): Promise<Buffer> {
-  return compress(plain, {
+export async function packFrame(
+  plain: Uint8Array,
+  level: number,
+  expectBytes = plain.byteLength,
+): Promise<readonly Buffer[]> {
+  const compress = createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
     pledgedSrcSize: plain.byteLength,
     chunkSize: Math.min(plain.byteLength, expectBytes) + slackBytes,
   });
+  compress.end(plain);
+  return (await compress.toArray()) as Buffer[];
 }
 
 /**

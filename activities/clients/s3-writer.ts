@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -15,15 +16,15 @@ import { isS3Error, s3Failure } from './s3-failure.ts';
 
 /** Every part but the last has this size: R2 demands equal ones. */
 const partBytes = 8 * 1024 * 1024;
-/** Parts of all uploads of the process, the ones that are being filled with those in flight. */
-const parts = new SharedLimit(5, 1);
+/** Parts of all uploads of the process, the ones that are being filled with those in flight. One processor fills no more than three. */
+const parts = new SharedLimit(availableParallelism() > 1 ? 5 : 3, 1);
 const partLimit = 10_000;
 
 type Upload = { readonly id: string; readonly checksums: boolean };
 type Part = { readonly number: number; readonly sizeBytes: number; readonly etag: string; readonly crc32: string };
 
 /**
- * Writes an object to S3: one PUT up to 8 MiB, a multipart upload above, with five parts at once, fewer where others write, too.
+ * Writes an object to S3: one PUT up to 8 MiB, a multipart upload above, of several parts at once, fewer where others write, too.
  * The completion names every part with its checksum, and the server refuses one that it lost; the size of the object is compared after
  * it.
  */

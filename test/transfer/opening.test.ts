@@ -40,7 +40,7 @@ async function make(frames: readonly Buffer[], plainBytes: number, more: Partial
 async function makeOf(plain: Buffer, more: Partial<Segment> = {}): Promise<Made> {
   const frames: Buffer[] = [];
   for (let at = 0; at < Math.max(1, plain.byteLength); at += frameBytes)
-    frames.push(await packFrame(plain.subarray(at, at + frameBytes), 1));
+    frames.push(Buffer.concat(await packFrame(plain.subarray(at, at + frameBytes), 1)));
   return await make(frames, plain.byteLength, more);
 }
 

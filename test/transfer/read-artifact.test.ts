@@ -255,8 +255,10 @@ describe.each(['inline', 'threads'] as const)('readArtifact, %s, when the writer
     [
       'bytes follow the last frame',
       async () => ({
-        file: await ageFile(Buffer.concat([await packFrame(plain.subarray(0, 1_000), 1), Buffer.from('x')])),
-        frames: [(await packFrame(plain.subarray(0, 1_000), 1)).byteLength],
+        file: await ageFile(
+          Buffer.concat([Buffer.concat(await packFrame(plain.subarray(0, 1_000), 1)), Buffer.from('x')]),
+        ),
+        frames: [Buffer.concat(await packFrame(plain.subarray(0, 1_000), 1)).byteLength],
       }),
       'follow the last frame',
     ],
@@ -275,12 +277,12 @@ describe.each(['inline', 'threads'] as const)('readArtifact, %s, when the writer
   });
 
   async function framed(content: Buffer): Promise<{ file: Buffer; frames: number[] }> {
-    const packed = await packFrame(content, 1);
+    const packed = Buffer.concat(await packFrame(content, 1));
     return { file: await ageFile(packed), frames: [packed.byteLength] };
   }
 
   it('does not take a frame whose checksum is wrong', async () => {
-    const packed = await packFrame(Buffer.alloc(1_000, 'abc'), 1);
+    const packed = Buffer.concat(await packFrame(Buffer.alloc(1_000, 'abc'), 1));
     const { error } = await read(
       store,
       await forged('points/p/forged', await ageFile(flipped(packed, packed.byteLength - 1)), {

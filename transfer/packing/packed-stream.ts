@@ -79,9 +79,8 @@ export class PackedStream {
 
   async #add(chunks: readonly Uint8Array[]): Promise<void> {
     for (const chunk of chunks) {
-      await this.#packer.add(chunk);
       this.#taken += chunk.byteLength;
-      release(chunk);
+      await this.#packer.add(chunk, true);
     }
     if (this.#taken < tellBytes) return;
     this.#line.say({ kind: 'taken', bytes: this.#taken });

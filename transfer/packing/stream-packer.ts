@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type AgeFile, sealAgeFile } from '../age-stream.ts';
-import { release } from '../buffers.ts';
+import { ownsBuffer, release } from '../buffers.ts';
 import { packFrame } from '../frame.ts';
 
-/** Frames that are compressed at once, beside the one that is being filled, where the output says nothing else. */
-const framesInFlight = 2;
+/** Frames that are compressed at once, beside the one that is being filled, where the output says nothing else: on one processor. */
+const framesInFlight = 1;
 
 /** A frame compresses about as the one before it: so much more room saves most of them a second buffer. */
 const margin = 1.1;
@@ -47,7 +47,7 @@ export type Packer = {
 };
 
 type Frame = {
-  readonly packed: Promise<Buffer>;
+  readonly packed: Promise<readonly Buffer[]>;
   readonly plain: Buffer;
   readonly plainBytes: number;
   readonly lastOfSegment: boolean;
@@ -82,7 +82,7 @@ export class StreamPacker implements Packer {
     this.#output = output;
   }
 
-  async add(chunk: Uint8Array): Promise<void> {
+  async add(chunk: Uint8Array, disposable: boolean): Promise<void> {
     this.#hash.update(chunk);
     this.#plainBytes += chunk.byteLength;
     for (let offset = 0; offset < chunk.byteLength; ) {
@@ -94,6 +94,7 @@ export class StreamPacker implements Packer {
       offset += part.byteLength;
       if (part.byteLength === room) await this.#pack(this.#frame);
     }
+    if (disposable && ownsBuffer(chunk)) release(chunk);
   }
 
   /** A stream without a byte is one segment with one empty frame, which stock tools accept. */
@@ -128,18 +129,20 @@ export class StreamPacker implements Packer {
   async #sealOldest(): Promise<void> {
     const [frame] = this.#waiting;
     if (frame === undefined) return;
-    const packed = await frame.packed;
+    const pieces = await frame.packed;
+    const packedBytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
     this.#waiting.shift();
     if (this.#free.length === 0) this.#free.push(frame.plain);
     else release(frame.plain);
-    if (frame.plainBytes > 0) this.#ratio = Math.min(1, (margin * packed.byteLength) / frame.plainBytes);
+    if (frame.plainBytes > 0) this.#ratio = Math.min(1, (margin * packedBytes) / frame.plainBytes);
     const open = (this.#open ??= await this.#openSegment());
-    open.frames.push(packed.byteLength);
-    for (const sealed of open.age.update(packed)) {
-      await this.#write(open, sealed);
-      release(sealed);
-    }
-    release(packed);
+    open.frames.push(packedBytes);
+    for (const piece of pieces)
+      for (const sealed of open.age.update(piece)) {
+        await this.#write(open, sealed);
+        release(sealed);
+      }
+    for (const piece of pieces) release(piece);
     open.plainBytes += frame.plainBytes;
     if (frame.lastOfSegment) await this.#endSegment();
   }
