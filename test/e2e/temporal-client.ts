@@ -40,7 +40,7 @@ export async function waitForActivity(
   client: Client,
   workflowId: string,
   activity: string,
-  withinMs = 120_000,
+  withinMs = 300_000,
 ): Promise<void> {
   const seen = async (): Promise<boolean> => {
     for await (const { activityTaskScheduledEventAttributes: scheduled } of eventsOf(client, workflowId))
@@ -123,19 +123,24 @@ export async function untilPhase(ground: Ground, workflowId: string, phase: stri
   }
 }
 
-/** Approves the plan that the run waits with. */
+/** Approves the plan that the run waits with. @throws where it ends, or the time, before it asks */
 export async function approveWhenAsked(ground: Ground, workflowId: string): Promise<void> {
   const client = await temporalClient(ground);
   const handle = client.workflow.getHandle(workflowId);
-  for (let tries = 0; tries < 200; tries += 1) {
-    const progress = await handle.query<{ approval: { planDigest: string } | null }>('progress').catch(() => undefined);
-    if (progress !== undefined && progress.approval !== null) {
-      await handle.executeUpdate('approve', {
-        args: [{ by: 'test', reason: 'test', planDigest: progress.approval.planDigest }],
-      });
-      return;
+  const until = Date.now() + 300_000;
+  try {
+    for (;;) {
+      const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
+      if (progress !== undefined && progress.approval !== null) {
+        const { planDigest } = progress.approval;
+        await handle.executeUpdate('approve', { args: [{ by: 'test', reason: 'test', planDigest }] });
+        return;
+      }
+      if (Date.now() > until || (progress !== undefined && progress.outcome !== 'running'))
+        throw new Error(`${workflowId} never asked for an approval: ${JSON.stringify(progress, null, 2)}`);
+      await new Promise((resolve) => setTimeout(resolve, 150));
     }
-    await new Promise((resolve) => setTimeout(resolve, 150));
+  } finally {
+    await client.connection.close();
   }
-  throw new Error(`${workflowId} never asked for an approval`);
 }

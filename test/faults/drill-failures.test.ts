@@ -65,7 +65,7 @@ describe('a drill whose worker is killed', () => {
     const worker = await ground.startWorker();
     const { workflowId } = (await ground.run(['drill', redis, '--no-wait'])).result;
     const client = await temporalClient(ground);
-    await waitForActivity(client, of === 'the drill' ? workflowId : `${workflowId}/${redis}`, activity, 300_000);
+    await waitForActivity(client, of === 'the drill' ? workflowId : `${workflowId}/${redis}`, activity);
     await worker.stop('SIGKILL');
     await ground.startWorker();
 
