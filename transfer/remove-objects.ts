@@ -13,11 +13,18 @@ export async function removeObjects(of: {
   prefix: string;
   signal?: AbortSignal | undefined;
 }): Promise<number> {
-  const found: ObjectInfo[] = [];
-  for await (const object of of.store.list(of.prefix)) found.push(object);
-  await of.store.abortOpenUploads(of.prefix);
+  const both = [listAll(of.store, of.prefix), of.store.abortOpenUploads(of.prefix)] as const;
+  // Where one fails the other is waited for: done late it could hit what a next attempt writes.
+  await Promise.allSettled(both);
+  const [found] = await Promise.all(both);
   await deleteAll(of.store, found, of.signal);
   return sumSizes(found);
+}
+
+async function listAll(store: Store, prefix: string): Promise<ObjectInfo[]> {
+  const found: ObjectInfo[] = [];
+  for await (const object of store.list(prefix)) found.push(object);
+  return found;
 }
 
 /**

@@ -1,9 +1,18 @@
-import { type Client, type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  type WorkflowExecutionDescription,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import type { RunProgress } from '../../model/progress.ts';
 import { messageNames } from '../../model/run-names.ts';
+import { waitUntil } from '../../sandbox/run.ts';
 import { connectClient } from '../../workers/temporal-connection.ts';
 import type { Ground } from './ground.ts';
+
+/** How long a run may take to come to what a test waits for. */
+const patienceMs = 300_000;
 
 /** A client of the sandbox's Temporal, in the namespace of the ground. */
 export async function temporalClient(ground: Ground): Promise<Client> {
@@ -36,19 +45,14 @@ export async function makeTemporalNamespace(address: string, namespace: string):
  * takes a tenth of a second is over before a look now and then has seen it.
  * @throws where the run ended, or the time, before one was seen to run
  */
-export async function waitForActivity(
-  client: Client,
-  workflowId: string,
-  activity: string,
-  withinMs = 300_000,
-): Promise<void> {
+export async function waitForActivity(client: Client, workflowId: string, activity: string): Promise<void> {
   const seen = async (): Promise<boolean> => {
     for await (const { activityTaskScheduledEventAttributes: scheduled } of eventsOf(client, workflowId))
       if (scheduled?.activityType?.name === activity && (await startsToRun(client, workflowId, scheduled.activityId)))
         return true;
     return false;
   };
-  const ran = await client.withDeadline(Date.now() + withinMs, seen).catch((error: unknown) => {
+  const ran = await client.withDeadline(Date.now() + patienceMs, seen).catch((error: unknown) => {
     throw new Error(`${activity} was not seen to run in ${workflowId}`, { cause: error });
   });
   if (!ran) throw new Error(`${workflowId} ended before ${activity} was seen to run`);
@@ -97,49 +101,54 @@ const started = 2;
 
 /** The checklist of a run. */
 export async function progressOf(ground: Ground, workflowId: string): Promise<RunProgress> {
-  const client = await temporalClient(ground);
-  try {
-    return await client.workflow.getHandle(workflowId).query<RunProgress>(messageNames.progress);
-  } finally {
-    await client.connection.close();
-  }
+  return await onRun(ground, workflowId, async (run) => await run.query<RunProgress>(messageNames.progress));
 }
 
 /** Waits until a run is in a phase. @throws what it ended with where it ended before, and how far it was where time ran out */
 export async function untilPhase(ground: Ground, workflowId: string, phase: string): Promise<void> {
-  const client = await temporalClient(ground);
-  const handle = client.workflow.getHandle(workflowId);
-  const until = Date.now() + 300_000;
-  try {
-    for (;;) {
-      const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
-      if (progress?.phase === phase) return;
-      if (Date.now() > until || (progress !== undefined && progress.outcome !== 'running'))
-        throw new Error(`${workflowId} did not come to ${phase}: ${JSON.stringify(progress, null, 2)}`);
-      await new Promise((resolve) => setTimeout(resolve, 400));
-    }
-  } finally {
-    await client.connection.close();
-  }
+  await onRun(ground, workflowId, async (run) => {
+    await whatItShows(run, `come to ${phase}`, (progress) => (progress.phase === phase ? phase : undefined));
+  });
 }
 
-/** Approves the plan that the run waits with. @throws where it ends, or the time, before it asks */
+/** Approves the plan that the run waits with. @throws as `untilPhase` */
 export async function approveWhenAsked(ground: Ground, workflowId: string): Promise<void> {
+  await onRun(ground, workflowId, async (run) => {
+    const { planDigest } = await whatItShows(run, 'ask for an approval', ({ approval }) => approval ?? undefined);
+    await run.executeUpdate('approve', { args: [{ by: 'test', reason: 'test', planDigest }] });
+  });
+}
+
+/** What a run shows, once it does. */
+async function whatItShows<Found>(
+  run: WorkflowHandle,
+  what: string,
+  find: (progress: RunProgress) => Found | undefined,
+): Promise<Found> {
+  const about = `${run.workflowId} did not ${what}`;
+  let shown: RunProgress | undefined;
+  const tell = (): string => JSON.stringify(shown, null, 2);
+  return await waitUntil(
+    about,
+    async () => {
+      shown = await run.query<RunProgress>(messageNames.progress).catch(() => undefined);
+      const found = shown === undefined ? undefined : find(shown);
+      if (found === undefined && shown !== undefined && shown.outcome !== 'running')
+        throw new Error(`${about} before it ended: ${tell()}`);
+      return found;
+    },
+    { timeoutMs: patienceMs, detail: tell },
+  );
+}
+
+async function onRun<Result>(
+  ground: Ground,
+  workflowId: string,
+  act: (run: WorkflowHandle) => Promise<Result>,
+): Promise<Result> {
   const client = await temporalClient(ground);
-  const handle = client.workflow.getHandle(workflowId);
-  const until = Date.now() + 300_000;
   try {
-    for (;;) {
-      const progress = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
-      if (progress !== undefined && progress.approval !== null) {
-        const { planDigest } = progress.approval;
-        await handle.executeUpdate('approve', { args: [{ by: 'test', reason: 'test', planDigest }] });
-        return;
-      }
-      if (Date.now() > until || (progress !== undefined && progress.outcome !== 'running'))
-        throw new Error(`${workflowId} never asked for an approval: ${JSON.stringify(progress, null, 2)}`);
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
+    return await act(client.workflow.getHandle(workflowId));
   } finally {
     await client.connection.close();
   }

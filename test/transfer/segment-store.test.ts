@@ -26,8 +26,14 @@ function slowToList(inner: Store): { store: Store; goOn: (failed?: Error) => voi
   return { store, goOn };
 }
 
-function segmentsIn(store: Store): SegmentStore {
-  return new SegmentStore({ store, folder, recipients: [], frameBytes: 1_000 });
+/** Begins to write where an object was left, which is taken away when `goOn` is called. */
+async function writeWhileItIsCleared() {
+  const inner = testStore();
+  await inner.put(left, Buffer.from('old'));
+  const { store, goOn } = slowToList(inner);
+  const segments = new SegmentStore({ store, folder, recipients: [], frameBytes: 1_000 });
+  segments.clear();
+  return { inner, segments, written: segments.write(Buffer.from('new')), goOn };
 }
 
 /** Whether it is still pending after all that is due now has been done. */
@@ -41,13 +47,7 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
 
 describe('segments in a folder that an attempt before has left something in', () => {
   it('are not written before it is gone, and are not taken for it', async () => {
-    const inner = testStore();
-    await inner.put(left, Buffer.from('old'));
-    const { store, goOn } = slowToList(inner);
-    const segments = segmentsIn(store);
-
-    segments.clear();
-    const written = segments.write(Buffer.from('new'));
+    const { inner, segments, written, goOn } = await writeWhileItIsCleared();
     expect(await isPending(written)).toBe(true);
     goOn();
     await written;
@@ -58,11 +58,7 @@ describe('segments in a folder that an attempt before has left something in', ()
   });
 
   it('fail with what the store said when it was cleared', async () => {
-    const { store, goOn } = slowToList(testStore());
-    const segments = segmentsIn(store);
-
-    segments.clear();
-    const written = segments.write(Buffer.from('new'));
+    const { segments, written, goOn } = await writeWhileItIsCleared();
     goOn(failure('StoreDenied', { message: 'list: AccessDenied' }));
 
     await expect(written).rejects.toMatchObject({ code: 'StoreDenied' });
@@ -70,13 +66,7 @@ describe('segments in a folder that an attempt before has left something in', ()
   });
 
   it('are taken back when it is gone: later it could be what a next attempt writes', async () => {
-    const inner = testStore();
-    await inner.put(left, Buffer.from('old'));
-    const { store, goOn } = slowToList(inner);
-    const segments = segmentsIn(store);
-
-    segments.clear();
-    const written = segments.write(Buffer.from('new'));
+    const { inner, segments, written, goOn } = await writeWhileItIsCleared();
     const aborted = segments.abort();
     expect(await isPending(aborted)).toBe(true);
     goOn();

@@ -1,5 +1,6 @@
 import type { Segment } from '../../model/recovery-point.ts';
 import { type AgeFile, newAgeFile } from '../age-stream.ts';
+import { removeObjects } from '../remove-objects.ts';
 import type { ObjectWriter, Store } from '../store.ts';
 import type { PackerOutput, SegmentSums } from './stream-packer.ts';
 
@@ -22,7 +23,7 @@ export class SegmentStore implements PackerOutput {
   readonly #opened: Opened[] = [];
   readonly #segments: Segment[] = [];
   #ended: SegmentSums | undefined;
-  #cleared: Promise<void> | undefined;
+  #cleared: Promise<unknown> | undefined;
   #aborted = false;
 
   constructor(place: SegmentPlace) {
@@ -34,7 +35,8 @@ export class SegmentStore implements PackerOutput {
    * what it threw; until then the source is read and packed already.
    */
   clear(): void {
-    this.#cleared = takeAway(this.#place);
+    const { store, folder } = this.#place;
+    this.#cleared = removeObjects({ store, prefix: `${folder}/` });
     // There may be no write that could hear of it.
     this.#cleared.catch(() => undefined);
   }
@@ -95,12 +97,4 @@ export class SegmentStore implements PackerOutput {
     this.#segments.push({ key: opened.key, storedBytes, storedSha256, plainBytes, frameBytes, frames: [...frames] });
     this.#ended = undefined;
   }
-}
-
-/** Removes the objects and the uploads of a folder. */
-async function takeAway({ store, folder }: SegmentPlace): Promise<void> {
-  const takeObjects = async (): Promise<void> => {
-    for await (const left of store.list(`${folder}/`)) await store.delete(left.key);
-  };
-  await Promise.all([store.abortOpenUploads(`${folder}/`), takeObjects()]);
 }
