@@ -90,7 +90,12 @@ export default defineConfig({
         globalSetup: ['test/temporary-folder.ts'],
         ...(name === 'unit' || name === 'workflows'
           ? { testTimeout: 60_000, hookTimeout: 120_000, isolate: false }
-          : { maxWorkers: filesAtOnce[name] ?? 1, testTimeout: 600_000, hookTimeout: 900_000 }),
+          : {
+              runner: 'test/time-limit.ts',
+              maxWorkers: filesAtOnce[name] ?? 1,
+              testTimeout: 600_000,
+              hookTimeout: 900_000,
+            }),
       },
     })),
   },

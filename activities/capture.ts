@@ -56,7 +56,7 @@ export function createCaptureActivities(backends: Backends) {
     /** Binds the plan to the live release and writes `plan.json` of the run. Changes only the store. @throws RecipientInvalid */
     async bindForBackup(of: { release: string; configDigest: string | null }): Promise<BoundBackup> {
       requireConfig(backends, of.configDigest);
-      assertRecipients(recipients);
+      await assertRecipients(recipients);
       const release = resolveRelease(backends, of.release);
       const bound = await bindRelease(backends, release);
       await writeRunDocument(backends, currentRun().runId, { bound, recovery: null });

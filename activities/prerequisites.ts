@@ -108,7 +108,7 @@ export function createPrerequisiteActivities(backends: Backends) {
     });
     await check('recipients', async () => {
       await Promise.resolve();
-      assertRecipients(backends.platform.recipients);
+      await assertRecipients(backends.platform.recipients);
       return undefined;
     });
     await check('plans', async () => {

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { checkMachine, installPackages } from '../sandbox/machine.ts';
 import { bringUp } from '../sandbox/sandbox.ts';
 import { type OwnTemporal, startOwnTemporal } from './e2e/own-temporal.ts';
@@ -11,8 +14,8 @@ const rounds: readonly (readonly string[])[] = [
   ['seeded'],
   ['charts'],
   ['limits'],
-  ['e2e', 'conformance', 'faults'],
   ['alone'],
+  ['e2e', 'conformance', 'faults'],
 ];
 const nameWidth = Math.max(...rounds.map((round) => round.join(' + ').length));
 const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'models', 'workflows', 'seeded', 'charts', 'limits']);
@@ -43,14 +46,36 @@ async function runSuites(names: readonly string[], env: Record<string, string>):
   });
 }
 
-const checked = process.argv.includes('--checked');
-const asked = process.argv.slice(2).filter((argument) => argument !== '--checked');
-const known = rounds.flat();
-const unknown = asked.filter((name) => !known.includes(name));
-if (unknown.length > 0) {
-  process.stderr.write(`unknown suite ${unknown.join(', ')}; there are ${known.join(', ')}\n`);
+const usage = 'npm test -- [SUITE…] [--checked] [--within MINUTES]';
+
+function refuse(problem: string): never {
+  process.stderr.write(`${problem}: ${usage}\n`);
   process.exit(2);
 }
+
+function readArguments(): { asked: string[]; checked: boolean; within: number | undefined } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { checked: { type: 'boolean', default: false }, within: { type: 'string' } },
+    });
+    const within = values.within === undefined ? undefined : Number(values.within);
+    if (within !== undefined && !(within > 0)) refuse('--within takes minutes');
+    return { asked: positionals, checked: values.checked, within };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const started = Date.now();
+const { asked, checked, within } = readArguments();
+// Of the time that is given the last sixth is for the files that have begun.
+const lastBegin = within === undefined ? undefined : started + (within * 60_000 * 5) / 6;
+const notes = await mkdtemp(join(tmpdir(), 'lifeboat-'));
+const notRunFile = join(notes, 'not-run');
+const known = rounds.flat();
+const unknown = asked.filter((name) => !known.includes(name));
+if (unknown.length > 0) refuse(`unknown suite ${unknown.join(', ')}; there are ${known.join(', ')}`);
 const chosen = rounds
   .map((round) =>
     round.filter((name) => (asked.length === 0 || asked.includes(name)) && !(checked && inCheck.has(name))),
@@ -76,14 +101,14 @@ let reason: string | undefined;
 for (const round of chosen) {
   const name = round.join(' + ');
   const needsSandbox = !round.every((suite) => withoutSandbox.has(suite));
-  const since = Date.now();
+  const roundSince = Date.now();
   if (needsSandbox && sandbox === undefined && reason === undefined) {
     try {
       // Temporal is the tests' own: the demo, one of them, replaces the sandbox's.
       sandbox = await bringUp({ temporal: false }, progress);
       temporal = await startOwnTemporal();
       sandbox = { ...sandbox, temporal: { address: temporal.address, ui: temporal.ui } };
-      rows.push(`${'sandbox'.padEnd(nameWidth)}  ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
+      rows.push(`${'sandbox'.padEnd(nameWidth)}  ${((Date.now() - roundSince) / 60_000).toFixed(1).padStart(5)} min`);
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
       // On a machine that can run the sandbox, one that does not come up is a failure, not a reason to skip.
@@ -95,7 +120,10 @@ for (const round of chosen) {
     continue;
   }
   const suiteSince = Date.now();
-  const code = await runSuites(round, sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) });
+  const code = await runSuites(round, {
+    ...(sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) }),
+    ...(lastBegin === undefined ? {} : { LIFEBOAT_TEST_UNTIL: String(lastBegin), LIFEBOAT_TEST_NOT_RUN: notRunFile }),
+  });
   if (code !== 0) failed += 1;
   rows.push(
     `${name.padEnd(nameWidth)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
@@ -104,7 +132,11 @@ for (const round of chosen) {
 await temporal?.close();
 process.stdout.write(`\n${rows.join('\n')}\n`);
 for (const line of skipped) process.stdout.write(`SKIPPED ${line}\n`);
+const notRun = (await readFile(notRunFile, 'utf8').catch(() => '')).split('\n').filter((file) => file !== '');
+for (const file of notRun) process.stdout.write(`NOT RUN ${file}: the ${String(within)} minutes were over\n`);
+await rm(notes, { recursive: true });
 process.stdout.write(
-  `${String(chosen.length - skipped.length - failed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped\n`,
+  `${String(chosen.length - skipped.length - failed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped` +
+    `${notRun.length === 0 ? '' : `; ${String(notRun.length)} files were not run for want of time`}\n`,
 );
 process.exitCode = failed === 0 ? 0 : 1;

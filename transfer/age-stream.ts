@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
-import { Decrypter, Encrypter, type Recipient, type Stanza } from 'age-encryption';
+import type { Encrypter, Recipient, Stanza } from 'age-encryption';
 import { failure } from '../model/failures.ts';
 import type { AgeIdentity } from './age-identity.ts';
+import { loadAge } from './load-age.ts';
 
 /*
  * age v1 files (C2SP age.md): the header by age-encryption, the payload by node:crypto, which is eleven times as fast.
@@ -47,6 +48,7 @@ export type AgeSealer = {
 export async function newAgeFile(recipients: readonly string[]): Promise<AgeFile> {
   if (recipients.length === 0)
     throw failure('RecipientInvalid', { message: 'encrypt artifact: no recipient is configured' });
+  const { Encrypter } = await loadAge();
   const encrypter = new Encrypter();
   for (const recipient of recipients) addRecipient(encrypter, recipient);
   const capturing = new CapturingRecipient();
@@ -59,7 +61,8 @@ export async function newAgeFile(recipients: readonly string[]): Promise<AgeFile
 }
 
 /** Makes sure that each of `recipients` can be encrypted to. @throws RecipientInvalid */
-export function assertRecipients(recipients: readonly string[]): void {
+export async function assertRecipients(recipients: readonly string[]): Promise<void> {
+  const { Encrypter } = await loadAge();
   const encrypter = new Encrypter();
   for (const recipient of recipients) addRecipient(encrypter, recipient);
 }
@@ -266,6 +269,7 @@ export async function readFileKey(start: Buffer, identity: string): Promise<Buff
 }
 
 async function unwrapFileKey(header: Buffer, identity: AgeIdentity): Promise<Buffer> {
+  const { Decrypter } = await loadAge();
   const decrypter = new Decrypter();
   // the header's MAC does not fit the key of another file
   decrypter.addIdentity(typeof identity === 'string' ? identity : { unwrapFileKey: () => identity.fileKey });

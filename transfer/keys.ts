@@ -9,13 +9,13 @@ import {
   sign,
   verify,
 } from 'node:crypto';
-import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import canonicalize from 'canonicalize';
 import type { Facts } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
 import type { StoreConfig } from '../model/platform.ts';
 import { RecoveryKit } from '../model/recovery-kit.ts';
 import { Signed } from '../model/recovery-point.ts';
+import { loadAge } from './load-age.ts';
 
 /** A new kit; without an escrow recipient an escrow identity is made, to be kept by somebody else and not in the kit. */
 export type NewRecoveryKit = { readonly kit: RecoveryKit; readonly escrowIdentity: string | undefined };
@@ -30,6 +30,7 @@ export async function createRecoveryKit(of: {
   escrowRecipient?: string | undefined;
   now?: Date | undefined;
 }): Promise<NewRecoveryKit> {
+  const { generateX25519Identity, identityToRecipient } = await loadAge();
   const identity = await generateX25519Identity();
   const { escrow, escrowIdentity } =
     of.escrowRecipient === undefined ? await newEscrow() : { escrow: of.escrowRecipient, escrowIdentity: undefined };
@@ -53,6 +54,7 @@ export async function createRecoveryKit(of: {
 }
 
 async function newEscrow(): Promise<{ escrow: string; escrowIdentity: string }> {
+  const { generateX25519Identity, identityToRecipient } = await loadAge();
   const escrowIdentity = await generateX25519Identity();
   return { escrow: await identityToRecipient(escrowIdentity), escrowIdentity };
 }
@@ -77,7 +79,7 @@ export async function parseRecoveryKit(text: string): Promise<RecoveryKit> {
       `wrong or missing: ${[...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'its keys'))].join(', ')}`,
     );
   const kit = parsed.data;
-  const recipient = await identityToRecipient(kit.identity).catch(() => undefined);
+  const recipient = await (await loadAge()).identityToRecipient(kit.identity).catch(() => undefined);
   if (recipient === undefined || !kit.recipients.includes(recipient))
     throw invalid('its identity is none of its recipients');
   let belongs: boolean;

@@ -9,7 +9,7 @@ import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
 import { heldLocks } from '../e2e/left-runs.ts';
 
-/** What `kubectl-with-faults.js` can do. */
+/** What `kubectl-with-faults.sh` can do. */
 export type FaultName =
   | 'none'
   | 'dump tool missing'
@@ -59,7 +59,7 @@ export async function openFaultsGround(name: string, options: Partial<SettingOpt
   const faultFile = join(opened.setting.directory, 'fault');
   await writeFile(faultFile, 'none');
   const env = {
-    LIFEBOAT_KUBECTL: join(import.meta.dirname, 'kubectl-with-faults.js'),
+    LIFEBOAT_KUBECTL: join(import.meta.dirname, 'kubectl-with-faults.sh'),
     KUBECTL_WITHOUT_FAULTS: opened.sandbox.tools.kubectl,
     FAULT_FILE: faultFile,
   };
