@@ -48,9 +48,7 @@ export type AgeSealer = {
 export async function newAgeFile(recipients: readonly string[]): Promise<AgeFile> {
   if (recipients.length === 0)
     throw failure('RecipientInvalid', { message: 'encrypt artifact: no recipient is configured' });
-  const { Encrypter } = await loadAge();
-  const encrypter = new Encrypter();
-  for (const recipient of recipients) addRecipient(encrypter, recipient);
+  const encrypter = await encrypterTo(recipients);
   const capturing = new CapturingRecipient();
   encrypter.addRecipient(capturing);
   const empty = Buffer.from(await encrypter.encrypt(new Uint8Array()));
@@ -62,20 +60,19 @@ export async function newAgeFile(recipients: readonly string[]): Promise<AgeFile
 
 /** Makes sure that each of `recipients` can be encrypted to. @throws RecipientInvalid */
 export async function assertRecipients(recipients: readonly string[]): Promise<void> {
-  const { Encrypter } = await loadAge();
-  const encrypter = new Encrypter();
-  for (const recipient of recipients) addRecipient(encrypter, recipient);
+  await encrypterTo(recipients);
 }
 
-function addRecipient(encrypter: Encrypter, recipient: string): void {
-  try {
-    encrypter.addRecipient(recipient);
-  } catch (error) {
-    throw failure('RecipientInvalid', {
-      message: `encrypt artifact: ${recipient} is not an age recipient`,
-      cause: error,
-    });
-  }
+async function encrypterTo(recipients: readonly string[]): Promise<Encrypter> {
+  const { Encrypter } = await loadAge();
+  const encrypter = new Encrypter();
+  for (const recipient of recipients)
+    try {
+      encrypter.addRecipient(recipient);
+    } catch (cause) {
+      throw failure('RecipientInvalid', { message: `encrypt artifact: ${recipient} is not an age recipient`, cause });
+    }
+  return encrypter;
 }
 
 /**
