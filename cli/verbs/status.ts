@@ -4,6 +4,7 @@ import { durationMs } from '../../model/duration.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releasePath, releaseTitle } from '../../model/release-name.ts';
 import { isDefaultPoint } from '../../transfer/points.ts';
+import { type ReplicaState, readReplica, replicaCell } from '../replica-state.ts';
 import { age, table } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
 import { type ListedPoint, listPoints, proofOf } from './points.ts';
@@ -19,6 +20,8 @@ type Row = {
   rpo: string;
   proof: string;
   restored: string | null;
+  /** Where lifeboat.yaml has a replica that answers. */
+  replica?: ReplicaState;
   state: string;
 };
 
@@ -32,6 +35,12 @@ export const status: Verb = (program) => {
         const { platform, directory } = await session.platform();
         const releases = platformReleases(platform);
         const { points, problems } = await listPoints(session, releases);
+        const replica = await readReplica(
+          session,
+          releases,
+          (title) => points.find(({ release }) => release === title)?.manifest,
+        );
+        problems.push(...(replica?.problems ?? []));
         const locks = await heldLocks(
           platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig),
           platform.cluster.context,
@@ -72,6 +81,7 @@ export const status: Verb = (program) => {
             proof:
               newest === undefined ? '–' : `${proofOf(newest.manifest, newest.verifications)}${lastGood(newest, good)}`,
             restored: restored ?? null,
+            ...(replica?.states.has(title) === true ? { replica: replica.states.get(title) ?? null } : {}),
             state:
               newest === undefined
                 ? `never backed up   lifeboat backup ${title}`
@@ -95,8 +105,14 @@ export const status: Verb = (program) => {
           );
           session.terminal.print(
             table(
-              ['TIER', 'RELEASE', 'LAST POINT', 'AGE', 'RPO', 'PROOF', 'RESTORED', 'STATE'],
-              rows.sort((a, b) => a.tier - b.tier || a.release.localeCompare(b.release)).map(rowCells),
+              [
+                ...['TIER', 'RELEASE', 'LAST POINT', 'AGE', 'RPO', 'PROOF', 'RESTORED'],
+                ...(replica === undefined ? [] : ['REPLICA']),
+                'STATE',
+              ],
+              rows
+                .sort((a, b) => a.tier - b.tier || a.release.localeCompare(b.release))
+                .map((row) => rowCells(row, replica !== undefined)),
             ),
           );
         }
@@ -112,7 +128,7 @@ function lastGood(newest: ListedPoint, good: ListedPoint | undefined): string {
   return good === undefined ? ', none is good' : `, last good one ${age(good.manifest.capturedAt)}`;
 }
 
-function rowCells(row: Row): string[] {
+function rowCells(row: Row, withReplica: boolean): string[] {
   const met = row.rpoMet === null ? (row.point === null ? ' ✗' : '') : row.rpoMet ? ' ✓' : ' ✗';
   return [
     String(row.tier),
@@ -122,6 +138,7 @@ function rowCells(row: Row): string[] {
     `${row.rpo}${met}`,
     row.proof,
     row.restored === null ? 'never' : `${age(row.restored)} ago ✓`,
+    ...(withReplica ? [replicaCell(row.replica, row.point)] : []),
     row.state,
   ];
 }

@@ -1,19 +1,10 @@
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
-import { formatRecoveryKit } from '../../transfer/keys.ts';
-import { type ArchivedPoint, archivedPoint } from '../activities/archived-point.ts';
-import { release } from '../transfer/test-points.ts';
+import { archivedPoint } from '../activities/archived-point.ts';
 import { testFolder } from '../transfer/test-sources.ts';
-
-const run = promisify(execFile);
-const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
-
-type Answer = { readonly code: number; readonly stdout: string; readonly stderr: string };
+import { type Answer, lifeboat, main, settle } from './command.ts';
 
 const nobody = 65_534;
 
@@ -21,29 +12,6 @@ const nobody = 65_534;
 function canRunAsNobody(): boolean {
   const as = { uid: nobody, gid: nobody };
   return process.getuid?.() === 0 && spawnSync(process.execPath, ['--check', main], as).status === 0;
-}
-
-/** Runs the command with the configuration of a folder. @param uid - as whom, where not as who runs the tests */
-async function lifeboat(home: string, uid: number | undefined, ...args: readonly string[]): Promise<Answer> {
-  const given = ['--config', join(home, 'lifeboat.yaml'), '--key', join(home, 'kit.json')];
-  const as = uid === undefined ? {} : { uid, gid: uid };
-  const env = { ...process.env, NO_COLOR: '1', ...(uid === undefined ? {} : { HOME: home }) };
-  return await run(process.execPath, [main, ...given, ...args], { env, ...as }).then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: unknown) => error as Answer,
-  );
-}
-
-/** Writes what the command needs for the store of a point. */
-async function settle(home: string, { store, kit, manifest }: ArchivedPoint): Promise<{ id: string; address: string }> {
-  await writeFile(join(home, 'kit.json'), formatRecoveryKit(kit), { mode: 0o600 });
-  const platform = {
-    ...{ apiVersion: 'lifeboat/v1', platform: 'shop', cluster: { name: release.cluster } },
-    ...{ store: { url: store.address }, recipients: kit.recipients },
-    releases: [{ release: `${release.namespace}/${release.name}` }],
-  };
-  await writeFile(join(home, 'lifeboat.yaml'), stringify(platform));
-  return { id: manifest.id, address: store.address };
 }
 
 describe('lifeboat points files and extract', () => {
@@ -56,7 +24,9 @@ describe('lifeboat points files and extract', () => {
     mkdirSync(join(directory, 'uploads', '2026'), { recursive: true });
     writeFileSync(join(directory, 'uploads', '2026', 'a file\n.txt'), 'text', { mode: 0o640 });
     writeFileSync(join(directory, '-rf'), 'dash');
-    ({ id } = await settle(home, await archivedPoint({ directory })));
+    const { store, kit, manifest } = await archivedPoint({ directory });
+    await settle(home, kit, store.address);
+    ({ id } = manifest);
   });
 
   it('lists paths in a form that it takes back', async () => {
@@ -96,13 +66,14 @@ describe('lifeboat points files and extract', () => {
       utimesSync(join(directory, 'shut', 'below'), 7, 7);
       chmodSync(join(directory, 'shut', 'below'), 0o500);
       chmodSync(join(directory, 'shut'), 0o400);
-      const other = await settle(home2, await archivedPoint({ directory }));
+      const { store, kit, manifest } = await archivedPoint({ directory });
+      await settle(home2, kit, store.address);
       const to = join(home2, 'to', 'new');
       mkdirSync(join(home2, 'to'));
       for (const path of [home2, join(home2, 'to'), join(home2, 'kit.json')]) chownSync(path, nobody, nobody);
-      execFileSync('chmod', ['-R', 'a+rX', new URL(other.address).pathname]);
+      execFileSync('chmod', ['-R', 'a+rX', new URL(store.address).pathname]);
 
-      const { code, stderr } = await lifeboat(home2, nobody, 'points', 'extract', other.id, 'shut', '--to', to);
+      const { code, stderr } = await lifeboat(home2, nobody, 'points', 'extract', manifest.id, 'shut', '--to', to);
 
       expect([code, stderr]).toEqual([0, '']);
       const tool = statSync(join(to, 'shut', 'below', 'tool'));

@@ -60,6 +60,8 @@ describe('a second store', () => {
     expect(copied.result.releases[0]).toMatchObject({ recoveryPoint: point, replication: { points: 1, damaged: [] } });
     const check = await ground.run(['store', 'check', '--replica']);
     expect(JSON.parse(check.stdout)).toMatchObject({ findings: [], releases: [{ points: 1, newest: point }] });
+    const status = await ground.run(['status']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ releases: [{ replica: { point, behindSeconds: 0 } }] });
   });
 
   it('gets nothing twice', async () => {
