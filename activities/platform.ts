@@ -12,6 +12,7 @@ import { findPoint, isSafetyCopy, newestPoint } from '../transfer/points.ts';
 import { writeBytes } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveReleases } from './binding/bind-release.ts';
+import { releaseReader } from './clients/helm.ts';
 import { currentRun } from './current-run.ts';
 import { endHoldsOfRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
@@ -52,10 +53,11 @@ export function createPlatformActivities(backends: Backends) {
     }> {
       requireConfig(backends, of.configDigest);
       const members: PlatformMember[] = [];
+      const read = releaseReader(backends.access);
       for (const release of resolveReleases(backends, of.releases)) {
         const title = releaseTitle(release);
         try {
-          const bound = await bindRelease(backends, release);
+          const bound = await bindRelease(backends, release, read);
           if (of.tier === null || bound.tier === of.tier)
             members.push({
               release: title,
@@ -90,6 +92,7 @@ export function createPlatformActivities(backends: Backends) {
       complete: boolean;
     }): Promise<{ id: string; skewSeconds: number }> {
       const releases: PlatformPoint['releases'] = [];
+      const read = releaseReader(backends.access);
       for (const release of platformReleases(platform)) {
         const title = releaseTitle(release);
         const wanted = of.made.find((each) => each.release === title)?.point;
@@ -97,7 +100,7 @@ export function createPlatformActivities(backends: Backends) {
           wanted === undefined ? !isSafetyCopy(manifest) : manifest.id === wanted,
         );
         const tier = newest?.manifest.tier ?? platformEntry(backends, release)?.tier ?? 1;
-        const requires = await bindRelease(backends, release).then(
+        const requires = await bindRelease(backends, release, read).then(
           (bound) => bound.requires.map((path) => path.split('/').slice(1).join('/')),
           () => platformEntry(backends, release)?.requires ?? [],
         );

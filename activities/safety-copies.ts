@@ -3,6 +3,7 @@ import { releaseTitle } from '../model/release-name.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease } from './binding/bind-release.ts';
 import { listKeptVolumes, settleVolume } from './clients/claims.ts';
+import { releaseReader } from './clients/helm.ts';
 import { methodContext, methodOf } from './method-context.ts';
 
 /** Data that a run replaced and that is kept in the cluster for a while: a volume, or a database in its server. */
@@ -50,10 +51,11 @@ export async function findCopies(backends: Backends, now: Date): Promise<FoundCo
     },
   }));
   const problems: { release: string; why: string }[] = [];
+  const read = releaseReader(backends.access);
   for (const release of releases) {
     const title = releaseTitle(release);
     try {
-      const bound = await bindRelease(backends, release);
+      const bound = await bindRelease(backends, release, read);
       for (const component of bound.plan.components) {
         const { replaced } = methodOf(component);
         if (replaced === undefined) continue;

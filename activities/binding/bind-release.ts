@@ -4,7 +4,7 @@ import { type FailureCode, failure, LifeboatFailure } from '../../model/failures
 import { type PlatformRelease, platformReleases } from '../../model/platform.ts';
 import { findRelease, type ReleaseName, releasePath, releaseTitle } from '../../model/release-name.ts';
 import type { Backends } from '../backends.ts';
-import { readRelease } from '../clients/helm.ts';
+import { type ReleaseReader, releaseReader } from '../clients/helm.ts';
 import type { LoadedPlan } from '../plan-catalogue.ts';
 import { bindWorkload, listServices, readParameter, releaseBehind } from './live-release.ts';
 
@@ -40,8 +40,8 @@ type Identified = {
 };
 
 /** What Helm knows of a release, and the plan of its chart. @throws ReleaseNotFound, PlanNotFound */
-export async function identifyRelease(backends: Backends, release: ReleaseName): Promise<Identified> {
-  const listed = await readRelease(backends.access, release.namespace, release.name);
+async function identifyRelease(backends: Backends, release: ReleaseName, read: ReleaseReader): Promise<Identified> {
+  const listed = await read(release.namespace, release.name);
   if (listed === undefined)
     throw failure('ReleaseNotFound', {
       message: `read release ${releaseTitle(release)}: Helm has none of that name in the cluster ${release.cluster}`,
@@ -57,11 +57,16 @@ export async function identifyRelease(backends: Backends, release: ReleaseName):
 
 /**
  * Binds the plan of a release to what is live: workloads, parameters, hosts and claims are read from the cluster.
- * Changes nothing. @throws ReleaseNotFound, PlanNotFound, BindingFailed, ClusterUnreachable, ClusterDenied
+ * Changes nothing. @param read - shared by those who bind one release after the other: each asks about all the others
+ * @throws ReleaseNotFound, PlanNotFound, BindingFailed, ClusterUnreachable, ClusterDenied
  */
-export async function bindRelease(backends: Backends, release: ReleaseName): Promise<BoundPlan> {
+export async function bindRelease(
+  backends: Backends,
+  release: ReleaseName,
+  read: ReleaseReader = releaseReader(backends.access),
+): Promise<BoundPlan> {
   const { kubernetes, platform } = backends;
-  const { chart, revision, loaded } = await identifyRelease(backends, release);
+  const { chart, revision, loaded } = await identifyRelease(backends, release, read);
   const { plan } = loaded;
   const entry = platformEntry(backends, release);
   const workloads = Object.fromEntries(
@@ -80,9 +85,9 @@ export async function bindRelease(backends: Backends, release: ReleaseName): Pro
   for (const component of plan.components) {
     const address = component.host === undefined ? undefined : parameters[component.host];
     if (component.host === undefined || address === undefined) continue;
-    hosts[component.host] = await bindHost(backends, release, address);
+    hosts[component.host] = await bindHost(backends, release, address, read);
   }
-  const claims = [...ownClaims(release, plan, hosts, parameters), ...(await foreignClaims(backends, release))];
+  const claims = [...ownClaims(release, plan, hosts, parameters), ...(await foreignClaims(backends, release, read))];
   const listed = entry?.objectives;
   return {
     release,
@@ -109,9 +114,14 @@ export async function bindRelease(backends: Backends, release: ReleaseName): Pro
 }
 
 /** The server behind an address: its release, and the workload that its own plan names first. */
-async function bindHost(backends: Backends, from: ReleaseName, address: string): Promise<BoundPlan['hosts'][string]> {
+async function bindHost(
+  backends: Backends,
+  from: ReleaseName,
+  address: string,
+  read: ReleaseReader,
+): Promise<BoundPlan['hosts'][string]> {
   const release = await releaseBehind(backends.kubernetes, from.cluster, from.namespace, address);
-  const { loaded } = await identifyRelease(backends, release);
+  const { loaded } = await identifyRelease(backends, release, read);
   const [wanted] = Object.values(loaded.plan.workloads);
   if (wanted === undefined)
     throw failure('BindingFailed', {
@@ -141,12 +151,12 @@ function ownClaims(
  * Databases of this release that plans of other releases claim. A release that is not there, or that cannot be bound,
  * claims nothing: its database stays with its host, and its own backup says what is wrong with it.
  */
-async function foreignClaims(backends: Backends, release: ReleaseName): Promise<Claim[]> {
+async function foreignClaims(backends: Backends, release: ReleaseName, read: ReleaseReader): Promise<Claim[]> {
   const claims: Claim[] = [];
   for (const other of platformReleases(backends.platform)) {
     if (releasePath(other) === releasePath(release)) continue;
     try {
-      claims.push(...(await claimsOf(backends, other, release)));
+      claims.push(...(await claimsOf(backends, other, release, read)));
     } catch (error) {
       if (!(error instanceof LifeboatFailure && isOfTheOther.has(error.code))) throw error;
     }
@@ -157,8 +167,13 @@ async function foreignClaims(backends: Backends, release: ReleaseName): Promise<
 /** What keeps another release from being bound: no fault of the one that is. */
 const isOfTheOther: ReadonlySet<FailureCode> = new Set(['PlanNotFound', 'BindingFailed', 'ReleaseNotFound']);
 
-async function claimsOf(backends: Backends, other: ReleaseName, release: ReleaseName): Promise<Claim[]> {
-  const listed = await readRelease(backends.access, other.namespace, other.name);
+async function claimsOf(
+  backends: Backends,
+  other: ReleaseName,
+  release: ReleaseName,
+  read: ReleaseReader,
+): Promise<Claim[]> {
+  const listed = await read(other.namespace, other.name);
   if (listed === undefined) return [];
   const { plan } = backends.plans.find(splitChart(listed.chart).name);
   const claims: Claim[] = [];

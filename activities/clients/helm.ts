@@ -49,6 +49,21 @@ async function helmOrFail(
   return result.stdout;
 }
 
+/** `helm list` of a namespace: the newest revision of each release that matches, whatever became of it. */
+async function listNewest(
+  access: ClusterAccess,
+  about: string,
+  namespace: string,
+  filter: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<ListedRelease[]> {
+  const states = ['--deployed', '--failed', '--pending', '--uninstalling'];
+  const args = ['list', '-n', namespace, ...filter, ...states, '--max', '0', '-o', 'json'];
+  const result = await helm(access, args, { signal, timeoutMs: 30_000 });
+  if (result.exitCode !== 0) throw helmFailure(about, result.stderr, 'no');
+  return z.array(ListedRelease).parse(JSON.parse(result.stdout));
+}
+
 /** The newest revision of a release, or undefined where Helm knows none. @throws ClusterUnreachable, ClusterDenied */
 export async function readRelease(
   access: ClusterAccess,
@@ -56,25 +71,25 @@ export async function readRelease(
   name: string,
   signal?: AbortSignal,
 ): Promise<ListedRelease | undefined> {
-  const result = await helm(
-    access,
-    [
-      'list',
-      '-n',
-      namespace,
-      '--filter',
-      `^${name}$`,
-      '--deployed',
-      '--failed',
-      '--pending',
-      '--uninstalling',
-      '-o',
-      'json',
-    ],
-    { signal, timeoutMs: 30_000 },
-  );
-  if (result.exitCode !== 0) throw helmFailure(`read release ${name}`, result.stderr, 'no');
-  return z.array(ListedRelease).parse(JSON.parse(result.stdout))[0];
+  return (await listNewest(access, `read release ${name}`, namespace, ['--filter', `^${name}$`], signal))[0];
+}
+
+/** Reads a release as `readRelease` does. @throws ClusterUnreachable, ClusterDenied */
+export type ReleaseReader = (namespace: string, name: string) => Promise<ListedRelease | undefined>;
+
+/**
+ * A reader for one pass over many releases: Helm is asked about each namespace once, when it is first needed, and what it says
+ * then holds for the pass.
+ */
+export function releaseReader(access: ClusterAccess, signal?: AbortSignal): ReleaseReader {
+  const namespaces = new Map<string, Promise<ListedRelease[]>>();
+  return async (namespace, name) => {
+    const listed =
+      namespaces.get(namespace) ?? listNewest(access, `read the releases of ${namespace}`, namespace, [], signal);
+    namespaces.set(namespace, listed);
+    listed.catch(() => namespaces.delete(namespace));
+    return (await listed).find((release) => release.name === name);
+  };
 }
 
 /** Values and rendered manifest of the newest revision, as Helm recorded them. */

@@ -1,15 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { replicaCell } from '../../cli/replica-state.ts';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import { filesystemStore } from '../../transfer/filesystem-store.ts';
 import { commitManifest } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
 import { draftAt, testKit } from '../transfer/test-points.ts';
 import { testFolder } from '../transfer/test-sources.ts';
-import { lifeboat, settle } from './command.ts';
+import { type Answer, lifeboat, settle } from './command.ts';
 
-type Shown = { code: number; release: Record<string, unknown>; problems: string[]; text: string };
+type Status = { releases: Record<string, unknown>[]; problems: string[] };
 
 describe('lifeboat status with a replica', () => {
   const [home, first, second] = [testFolder(), testFolder(), testFolder()];
@@ -20,14 +21,9 @@ describe('lifeboat status with a replica', () => {
   const add = async (to: Store, draft: (typeof drafts)[number]): Promise<void> => {
     await commitManifest({ store: to, kit, draft });
   };
-  const show = async (...url: readonly string[]): Promise<Shown> => {
-    await settle(home, kit, store.address, Object.fromEntries(url.map((each) => ['replica', { url: each }])));
-    const [{ code, stdout }, { stdout: text }] = [
-      await lifeboat(home, undefined, 'status', '--json'),
-      await lifeboat(home, undefined, 'status'),
-    ];
-    const { releases, problems } = JSON.parse(stdout) as { releases: Shown['release'][]; problems: string[] };
-    return { code, release: releases[0] ?? {}, problems, text };
+  const status = async (replicaUrl: string | undefined, ...args: readonly string[]): Promise<Answer> => {
+    await settle(home, kit, store.address, replicaUrl === undefined ? {} : { replica: { url: replicaUrl } });
+    return await lifeboat(home, undefined, 'status', ...args);
   };
 
   beforeAll(async () => {
@@ -36,33 +32,38 @@ describe('lifeboat status with a replica', () => {
   });
 
   it('says nothing of one that is not configured', async () => {
-    const { code, release, text } = await show();
-    expect([code, release['point'], 'replica' in release]).toEqual([0, drafts[0].id, false]);
-    expect(text).not.toContain('REPLICA');
+    const { code, stdout } = await status(undefined, '--json');
+    expect(code).toBe(0);
+    const [shown] = (JSON.parse(stdout) as Status).releases;
+    expect(shown).toMatchObject({ point: drafts[0].id });
+    expect(shown).not.toHaveProperty('replica');
   });
 
-  it('says that it has nothing yet, the newest point, and how far it is behind', async () => {
-    const empty = await show(replica.address);
-    expect([empty.code, empty.release['replica']]).toEqual([0, null]);
-    expect(empty.text).toMatch(/REPLICA.*\n.*nothing yet ✗/);
+  it('says that it has nothing yet', async () => {
+    const { code, stdout } = await status(replica.address);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/REPLICA.*\n.*nothing yet ✗/);
+  });
 
+  it('says its newest point, and how far it is behind', async () => {
     await add(replica, drafts[0]);
-    const equal = await show(replica.address);
-    expect(equal.release['replica']).toEqual({ point: drafts[0].id, behindSeconds: 0 });
-    expect(equal.text).toMatch(/ never +✓ /);
-
     await add(store, drafts[1]);
-    const behind = await show(replica.address);
-    expect(behind.release['replica']).toEqual({ point: drafts[0].id, behindSeconds: 1_800 });
-    expect(behind.text).toContain('30m behind');
+    const { code, stdout } = await status(replica.address, '--json');
+    expect(code).toBe(0);
+    const state = { point: drafts[0].id, behindSeconds: 1_800 };
+    expect(JSON.parse(stdout)).toMatchObject({ releases: [{ point: drafts[1].id, replica: state }] });
+    expect(replicaCell(state, drafts[1].id)).toBe('30m behind');
+    expect(replicaCell({ point: drafts[1].id, behindSeconds: 0 }, drafts[1].id)).toBe('✓');
   });
 
   it('shows the releases all the same where it does not answer, and exits 1', async () => {
     const file = join(home, 'a-file');
     writeFileSync(file, '');
-    const { code, release, problems, text } = await show(`file://${file}`);
-    expect([code, release['point'], 'replica' in release]).toEqual([1, drafts[1].id, false]);
+    const { code, stdout } = await status(`file://${file}`, '--json');
+    expect(code).toBe(1);
+    const { releases, problems } = JSON.parse(stdout) as Status;
+    expect(releases[0]).toMatchObject({ point: drafts[1].id });
+    expect(releases[0]).not.toHaveProperty('replica');
     expect(problems).toEqual([expect.stringMatching(/^replica file:.*: Store[A-Za-z]+: /)]);
-    expect(text).toMatch(/REPLICA.*\n.* \? /);
   });
 });
