@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { checkMachine, installPackages } from '../sandbox/machine.ts';
 import { bringUp } from '../sandbox/sandbox.ts';
 import { type OwnTemporal, startOwnTemporal } from './e2e/own-temporal.ts';
+import { measureSlowness } from './slowness.ts';
 
 /** The suites of `npm test` in the order in which they run, what fails soonest first; those of one round side by side. */
 const rounds: readonly (readonly string[])[] = [
@@ -71,6 +72,7 @@ const started = Date.now();
 const { asked, checked, within } = readArguments();
 // Of the time that is given the last sixth is for the files that have begun.
 const lastBegin = within === undefined ? undefined : started + (within * 60_000 * 5) / 6;
+const slowness = measureSlowness();
 const notes = await mkdtemp(join(tmpdir(), 'lifeboat-'));
 const notRunFile = join(notes, 'not-run');
 const known = rounds.flat();
@@ -92,6 +94,8 @@ if (
   )
 )
   await installPackages(progress);
+if (slowness > 1.5)
+  progress(`this machine is ${String(slowness)} times as slow as docs/explanation/tests.md has it: tests wait longer`);
 const rows: string[] = checked ? [...inCheck].map((name) => `${name.padEnd(nameWidth)}  ran in the check`) : [];
 const skipped: string[] = [];
 let failed = 0;
@@ -121,6 +125,7 @@ for (const round of chosen) {
   }
   const suiteSince = Date.now();
   const code = await runSuites(round, {
+    LIFEBOAT_TEST_SLOWNESS: String(slowness),
     ...(sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) }),
     ...(lastBegin === undefined ? {} : { LIFEBOAT_TEST_UNTIL: String(lastBegin), LIFEBOAT_TEST_NOT_RUN: notRunFile }),
   });

@@ -12,7 +12,7 @@ import { isDefaultPoint, readChain } from './points.ts';
 import { removeObjects } from './remove-objects.ts';
 import type { Store } from './store.ts';
 import { type Expired, isRemoved, readTombstones, removedPoints, writeTombstone } from './tombstones.ts';
-import { readVerifications } from './verifications.ts';
+import { readVerificationsOf } from './verifications.ts';
 
 /** A point of a release with what retention makes of it. */
 export type RetainedPoint = {
@@ -55,10 +55,10 @@ export async function judgePoints(
   ]);
   const found = chain.flatMap(({ document, sha256 }) => (document === undefined ? [] : [{ document, sha256 }]));
   const alive = found.filter(({ document }) => !isRemoved(tombstones, document.id));
-  const judged: JudgedPoint[] = [];
-  for (const { document: manifest } of alive) {
-    const verifications = await readVerifications({ ...reading, point: manifest.id });
-    judged.push({
+  const verificationsOf = await readVerificationsOf({ ...reading, points: alive.map(({ document }) => document.id) });
+  const judged = alive.map(({ document: manifest }): JudgedPoint => {
+    const verifications = verificationsOf(manifest.id);
+    return {
       id: manifest.id,
       sequence: manifest.sequence,
       capturedAt: manifest.capturedAt,
@@ -66,8 +66,8 @@ export async function judgePoints(
       restored: verifications.some(({ proof, outcome }) => proof === 'restored' && outcome === 'usable'),
       lacks: manifest.notCaptured.length + manifest.components.reduce((sum, { missing }) => sum + missing.length, 0),
       heldBy: holderOf(holds.get(manifest.id)),
-    });
-  }
+    };
+  });
   const tier = of.tier ?? alive[0]?.document.tier ?? 1;
   const verdicts = judgeRetention(judged, { keep: keepOf(retention, tier), others: retention.others, now });
   const points = alive.map(({ document: manifest, sha256 }, index) => {

@@ -20,15 +20,19 @@ export function openDocument<Document>(
   }
 }
 
-/** Every document under a prefix, in the order of their keys; one that went meanwhile is left out. @throws Store* */
+/**
+ * Every document under a prefix, in the order of their keys; one that went meanwhile is left out. @param wanted - keys that are
+ * read; default: all @throws Store*
+ */
 export async function readDocuments<Document>(of: {
   store: Store;
   trustedKeys: readonly string[];
   prefix: string;
   schema: DocumentSchema<Document>;
+  wanted?: (key: string) => boolean;
 }): Promise<{ key: string; document: Document | undefined }[]> {
   const keys: string[] = [];
-  for await (const { key } of of.store.list(of.prefix)) keys.push(key);
+  for await (const { key } of of.store.list(of.prefix)) if (of.wanted?.(key) !== false) keys.push(key);
   const read: { key: string; document: Document | undefined }[] = [];
   for (let at = 0; at < keys.length; at += readsAtOnce) {
     const next = await Promise.all(

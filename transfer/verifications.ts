@@ -23,7 +23,7 @@ export async function writeVerification(of: {
 
 /**
  * The verifications of a point that a trusted key signed, newest first. Others are left out: whoever may only write to
- * the store must not be able to call a point usable, nor to block a recovery.
+ * the store must not be able to call a point usable, nor to block a recovery. @throws Store*
  */
 export async function readVerifications(of: {
   store: Store;
@@ -31,12 +31,23 @@ export async function readVerifications(of: {
   release: ReleaseName;
   point: string;
 }): Promise<Verification[]> {
-  const prefix = `${verificationFolder(of.release, of.point)}/`;
-  const read = await readDocuments({ ...of, prefix, schema: Verification });
-  const found = read.flatMap(({ document }) =>
-    document?.point === of.point && releasePath(document.release) === releasePath(of.release) ? [document] : [],
-  );
-  return found.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
+  const { point } = of;
+  return (await readVerificationsOf({ ...of, points: [point] }, `${verificationFolder(of.release, point)}/`))(point);
+}
+
+/** As `readVerifications`, of many points of a release: one list, and the reads beside each other. @throws Store* */
+export async function readVerificationsOf(
+  of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName; points: readonly string[] },
+  prefix = `verifications/${releasePath(of.release)}/`,
+): Promise<(point: string) => Verification[]> {
+  const points = new Map(of.points.map((point): [string, Verification[]] => [point, []]));
+  const pointOf = (key: string): string => key.split('/').at(-2) ?? '';
+  const read = await readDocuments({ ...of, prefix, schema: Verification, wanted: (key) => points.has(pointOf(key)) });
+  for (const { key, document } of read)
+    if (document?.point === pointOf(key) && releasePath(document.release) === releasePath(of.release))
+      points.get(document.point)?.push(document);
+  for (const found of points.values()) found.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
+  return (point) => points.get(point) ?? [];
 }
 
 /** When a point of a release was last restored and found equal to its facts; null where none ever was. @throws Store* */

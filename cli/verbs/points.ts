@@ -6,7 +6,7 @@ import { findRelease, type ReleaseName, releaseTitle } from '../../model/release
 import { type FoundHold, readHolds } from '../../transfer/holds.ts';
 import { pointPrefix } from '../../transfer/point-names.ts';
 import { readLivePoints } from '../../transfer/points.ts';
-import { readVerifications } from '../../transfer/verifications.ts';
+import { readVerificationsOf } from '../../transfer/verifications.ts';
 import type { Session } from '../session.ts';
 import { table, when } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
@@ -45,6 +45,8 @@ export async function listPoints(
       readLivePoints(reading),
       readHolds({ ...reading, now: new Date() }),
     ]);
+    const ids = chain.flatMap(({ document }) => (document === undefined ? [] : [document.id]));
+    const verificationsOf = await readVerificationsOf({ ...reading, points: ids });
     for (const entry of chain) {
       if (entry.failure !== undefined)
         problems.push(
@@ -54,7 +56,7 @@ export async function listPoints(
       points.push({
         release: releaseTitle(release),
         manifest: entry.document,
-        verifications: await readVerifications({ store, trustedKeys, release, point: entry.document.id }),
+        verifications: verificationsOf(entry.document.id),
         expiredAt: tombstones.expired.get(entry.document.id)?.at ?? null,
         holds: holds.get(entry.document.id) ?? [],
       });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { checkWriter, type RunningWriter, startWriter } from '../../sandbox/platform/writer.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
+import { slowness } from '../slowness.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { expectEachRow } from './expect-each-row.ts';
 import { type Ground, openGround, type Ran } from './ground.ts';
@@ -81,7 +82,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
     await decide(workflowId, 'rollback');
     await expect
       .poll(async () => (await progressOf(ground, workflowId)).questions[0]?.asks, {
-        timeout: 120_000,
+        timeout: 120_000 * slowness,
         interval: 1_000,
       })
       .toMatch(/would be lost: .*1 × db…\/table…\/rows new/);
@@ -150,7 +151,7 @@ describe('a blue-green upgrade of PostgreSQL to another major version', () => {
   /** Waits until the writer goes on. */
   async function writes(writer: RunningWriter): Promise<void> {
     const before = writer.acknowledgedCount;
-    await expect.poll(() => writer.acknowledgedCount, { timeout: 60_000 }).toBeGreaterThan(before + 3);
+    await expect.poll(() => writer.acknowledgedCount, { timeout: 60_000 * slowness }).toBeGreaterThan(before + 3);
   }
 
   async function state(): Promise<string[]> {

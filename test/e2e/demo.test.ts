@@ -8,6 +8,7 @@ import { RecoveryKit } from '../../model/recovery-kit.ts';
 import { layout } from '../../sandbox/layout.ts';
 import { demoPlatform } from '../../sandbox/platform/release.ts';
 import { temporalAddress } from '../../sandbox/temporal.ts';
+import { slowness } from '../slowness.ts';
 import { openSandbox } from './ground.ts';
 import { replayRuns } from './replay-runs.ts';
 import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArguments } from './secret-watch.ts';
@@ -16,7 +17,7 @@ const root = join(import.meta.dirname, '..', '..');
 
 describe('npm run demo', () => {
   it('brings eight releases back from the bucket alone, refuses a damaged copy, drills, upgrades and shows no secret', {
-    timeout: 1_500_000,
+    timeout: 1_500_000 * slowness,
   }, async () => {
     const sandbox = await openSandbox();
     const secrets: WatchedSecret[] = [{ from: 'the key of the store', value: sandbox.s3.secretAccessKey }];

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../sandbox/run.ts';
+import { slowness } from '../slowness.ts';
 
 /** What stands for something else on a page, and what it is in the test. */
 export type Names = Readonly<Record<string, string>>;
@@ -48,7 +49,7 @@ export class HowToPage {
     this.tried.add(command);
     return await run('bash', ['-euo', 'pipefail', '-c', this.fill(command, more)], {
       env: this.env,
-      timeoutMs: 5 * 60_000,
+      timeoutMs: 5 * 60_000 * slowness,
     });
   }
 

@@ -9,6 +9,7 @@ import { searchAttributes } from '../../model/run-names.ts';
 import { checkout } from '../../sandbox/layout.ts';
 import { waitUntil } from '../../sandbox/run.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
+import { slowness } from '../slowness.ts';
 import { type Ground, openGround } from './ground.ts';
 import { HowToPage } from './how-to-page.ts';
 import { temporalClient } from './temporal-client.ts';
@@ -69,7 +70,7 @@ describe('the commands of an incident', () => {
   async function untilAsked(ask: () => Promise<string>): Promise<string> {
     const digest = /"planDigest":\s*"([0-9a-f]{64})"/;
     return await waitUntil('the run asks', async () => digest.exec(await ask().catch(() => ''))?.[1], {
-      timeoutMs: 120_000,
+      timeoutMs: 120_000 * slowness,
       everyMs: 1_000,
     });
   }
@@ -178,7 +179,7 @@ describe('the commands of an incident', () => {
           const { status, typedSearchAttributes } = await client.workflow.getHandle(workflowId, runId).describe();
           return status.name === 'RUNNING' ? undefined : [status.name, typedSearchAttributes.get(outcomeKey)];
         },
-        { timeoutMs: 300_000 },
+        { timeoutMs: 300_000 * slowness },
       );
     };
     expect(await Promise.all([first('nightly'), first('weekly'), first('mistaken')])).toEqual([
@@ -197,7 +198,7 @@ describe('the commands of an incident', () => {
         const now = await Promise.all(['nightly', 'weekly'].map((id) => client.workflow.getHandle(id).describe()));
         return now.every(({ status }) => status.name === 'CANCELLED') ? true : undefined;
       },
-      { timeoutMs: 120_000 },
+      { timeoutMs: 120_000 * slowness },
     );
     expect(schedule.untried()).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installRelease } from '../../sandbox/platform/install-release.ts';
 import { startWriter } from '../../sandbox/platform/writer.ts';
+import { slowness } from '../slowness.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { cancelRun } from './cancel-run.ts';
 import { expectEachRow } from './expect-each-row.ts';
@@ -50,7 +51,9 @@ describe('an upgrade of PostgreSQL to another major version', () => {
     const writer = await startWriter(ground.sandbox, release);
     const ran = await upgrade('17');
     const acknowledgedBefore = writer.acknowledgedCount;
-    await expect.poll(() => writer.acknowledgedCount, { timeout: 60_000 }).toBeGreaterThan(acknowledgedBefore + 5);
+    await expect
+      .poll(() => writer.acknowledgedCount, { timeout: 60_000 * slowness })
+      .toBeGreaterThan(acknowledgedBefore + 5);
     const { acknowledged, longestGapMs } = await writer.stop();
 
     expect(ran.result.outcome, ran.stderr).toBe('complete');

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkWriter, startWriter } from '../../sandbox/platform/writer.ts';
+import { slowness } from '../slowness.ts';
 import { clusterState } from './as-it-was.ts';
 import { expectEachRow } from './expect-each-row.ts';
 import { type Ground, openGround, type Ran } from './ground.ts';
@@ -32,7 +33,7 @@ describe('an upgrade of MariaDB from 10.11 to 11.4', () => {
     const writer = await startWriter(ground.sandbox, release);
     const ran = await upgrade(['--soak', '5s', '--yes', '--by', 'test', '--reason', 'test']);
     const before = writer.acknowledgedCount;
-    await expect.poll(() => writer.acknowledgedCount, { timeout: 60_000 }).toBeGreaterThan(before + 3);
+    await expect.poll(() => writer.acknowledgedCount, { timeout: 60_000 * slowness }).toBeGreaterThan(before + 3);
     const { acknowledged, longestGapMs } = await writer.stop();
 
     expect(ran.result.outcome, `${ran.stderr}\n${JSON.stringify(ran.result.failure)}`).toBe('complete');

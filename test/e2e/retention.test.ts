@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../../model/outcome.ts';
 import { layout } from '../../sandbox/layout.ts';
+import { slowness } from '../slowness.ts';
 import { type Ground, openGround } from './ground.ts';
 import { temporalClient } from './temporal-client.ts';
 
@@ -108,8 +109,8 @@ describe('retention on a real store', () => {
     const applied = await ground.run(['schedules', 'apply']);
     expect(applied.exitCode, applied.stderr).toBe(0);
     expect((await ground.run(['schedules', 'trigger', 'expiry'])).exitCode).toBe(0);
-    await expect.poll(async () => await filesOf(second), { timeout: 60_000 }).toEqual([]);
-    await expect.poll(async () => await scheduledOutcomes(), { timeout: 30_000 }).toEqual(['COMPLETED']);
+    await expect.poll(async () => await filesOf(second), { timeout: 60_000 * slowness }).toEqual([]);
+    await expect.poll(async () => await scheduledOutcomes(), { timeout: 30_000 * slowness }).toEqual(['COMPLETED']);
 
     expect((await points()).map(({ manifest }) => manifest.id)).toEqual([third, first]);
     const check = await ground.run(['store', 'check']);

@@ -9,10 +9,11 @@ import type { RunProgress } from '../../model/progress.ts';
 import { messageNames } from '../../model/run-names.ts';
 import { waitUntil } from '../../sandbox/run.ts';
 import { connectClient } from '../../workers/temporal-connection.ts';
+import { slowness } from '../slowness.ts';
 import type { Ground } from './ground.ts';
 
 /** How long a run may take to come to what a test waits for. */
-const patienceMs = 300_000;
+const patienceMs = 300_000 * slowness;
 
 /** A client of the sandbox's Temporal, in the namespace of the ground. */
 export async function temporalClient(ground: Ground): Promise<Client> {

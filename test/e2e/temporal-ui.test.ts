@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../../model/outcome.ts';
 import { checkout } from '../../sandbox/layout.ts';
 import { waitUntil } from '../../sandbox/run.ts';
+import { slowness } from '../slowness.ts';
 import { type Browser, openBrowser } from './browser.ts';
 import { type Ground, openGround } from './ground.ts';
 import { HowToPage } from './how-to-page.ts';
@@ -59,7 +60,7 @@ describe.skipIf(typeof browser === 'string')(
             return undefined;
           }
         },
-        { timeoutMs: 400_000, everyMs: 1_000, detail: () => shown },
+        { timeoutMs: 400_000 * slowness, everyMs: 1_000, detail: () => shown },
       );
     }
 
@@ -109,7 +110,7 @@ describe.skipIf(typeof browser === 'string')(
           await page.keyboard.press('r');
           return undefined;
         },
-        { timeoutMs: 180_000, everyMs: 1_000 },
+        { timeoutMs: 180_000 * slowness, everyMs: 1_000 },
       );
     }
 

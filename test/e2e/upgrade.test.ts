@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { slowness } from '../slowness.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { cancelRun } from './cancel-run.ts';
 import { denyingPolicy } from './denying-policy.ts';
@@ -88,7 +89,7 @@ describe('a rolling upgrade', () => {
     const args = ['upgrade', ground.names.redis, '--set-string', 'podAnnotations.refused=yes', '--no-wait'];
     const { workflowId } = (await ground.run(args)).result;
     const awaitsApproval = async (): Promise<boolean> => (await progressOf(ground, workflowId)).approval !== null;
-    await expect.poll(awaitsApproval, { timeout: 60_000 }).toBe(true);
+    await expect.poll(awaitsApproval, { timeout: 60_000 * slowness }).toBe(true);
     // After the plan was tried: the API server takes nothing with this annotation any more.
     const refusal = denyingPolicy({
       name: 'e2e-upgrade-refused',
@@ -99,7 +100,7 @@ describe('a rolling upgrade', () => {
     });
     await ground.kubectl(['apply', '-f', '-'], refusal);
     try {
-      await expect.poll(() => tryRefused(), { timeout: 30_000 }).toMatch(/not today/);
+      await expect.poll(() => tryRefused(), { timeout: 30_000 * slowness }).toMatch(/not today/);
       await approveWhenAsked(ground, workflowId);
       const ran = await ground.run(['watch', workflowId]);
 

@@ -5,6 +5,7 @@ import { denyingPolicy } from '../e2e/denying-policy.ts';
 import { expectEachRow } from '../e2e/expect-each-row.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
 import { approveWhenAsked, untilPhase } from '../e2e/temporal-client.ts';
+import { slowness } from '../slowness.ts';
 
 const namespace = 'faults-blue-green';
 const release = { chart: 'postgresql', namespace, name: 'postgresql' };
@@ -78,7 +79,9 @@ describe('a blue-green upgrade that does not go on', () => {
     const before = await state();
     await ground.kubectl(['apply', '-f', '-'], refusal);
     const tried = ['annotate', 'service', 'postgresql', '-n', namespace, 'lifeboat.dev/cutover=x', '--dry-run=server'];
-    await expect.poll(() => ground.kubectl(tried).then(String, String), { timeout: 30_000 }).toMatch(/not today/);
+    await expect
+      .poll(() => ground.kubectl(tried).then(String, String), { timeout: 30_000 * slowness })
+      .toMatch(/not today/);
     try {
       const ran = await ground.run([...upgrade, '--yes', '--by', 'test', '--reason', 'test']);
 
@@ -121,7 +124,7 @@ describe('a blue-green upgrade that does not go on', () => {
 
   async function untilClaimed(): Promise<void> {
     const claim = ['get', 'pvc', 'data-postgresql-green-0', '-n', namespace, '--ignore-not-found', '-o', 'name'];
-    await expect.poll(() => ground.kubectl(claim), { timeout: 120_000, interval: 300 }).not.toBe('');
+    await expect.poll(() => ground.kubectl(claim), { timeout: 120_000 * slowness, interval: 300 }).not.toBe('');
   }
 
   async function state(): Promise<string[]> {

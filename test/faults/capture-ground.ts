@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { type Fault, startFaultProxy } from '../conformance/fault-proxy.ts';
 import { openSandbox } from '../e2e/ground.ts';
+import { slowness } from '../slowness.ts';
 import { type FaultsGround, openFaultsGround } from './faults-ground.ts';
 
 /**
@@ -65,7 +66,7 @@ export async function openCaptureGround(name: string): Promise<CaptureGround> {
         return { kind: 'hold', until };
       };
       const started = await backUp();
-      await expect.poll(() => heldUp, { timeout: 60_000, interval: 100 }).toBeGreaterThan(3);
+      await expect.poll(() => heldUp, { timeout: 60_000 * slowness, interval: 100 }).toBeGreaterThan(3);
       return started;
     },
     letGo: () => {

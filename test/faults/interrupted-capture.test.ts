@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startWorkerProcess, type WorkerProcess } from '../../demo/command.ts';
+import { slowness } from '../slowness.ts';
 import { type CaptureGround, openCaptureGround } from './capture-ground.ts';
 
 /** As a worker has it before what it does is cancelled. */
@@ -32,7 +33,7 @@ describe('a capture whose worker', () => {
 
     expect(Date.now() - since).toBeLessThan(graceMs + 5_000);
     expect(await ground.ofTheDump()).toEqual(before);
-    await expect.poll(dumpers, { timeout: 30_000, interval: 500 }).toBe('0');
+    await expect.poll(dumpers, { timeout: 30_000 * slowness, interval: 500 }).toBe('0');
     ground.letGo();
     await ground.startWorker();
     await ground.expectPoint(started);
@@ -50,7 +51,7 @@ describe('a capture whose worker', () => {
       const stored = await ground.storedKeys();
 
       process.kill(still.pid, 'SIGCONT');
-      await expect.poll(() => ground.store.listOpenUploads(''), { timeout: 30_000 }).toEqual([]);
+      await expect.poll(() => ground.store.listOpenUploads(''), { timeout: 30_000 * slowness }).toEqual([]);
       await still.stop('SIGTERM');
 
       expect(await ground.storedKeys()).toEqual(stored.filter((key) => !key.startsWith('open upload')));

@@ -3,6 +3,7 @@ import { clusterState, postgresState } from '../e2e/as-it-was.ts';
 import { type Ground, openGround } from '../e2e/ground.ts';
 import { type OwnTemporal, startOwnTemporal } from '../e2e/own-temporal.ts';
 import { approveWhenAsked, temporalClient, waitForActivity } from '../e2e/temporal-client.ts';
+import { slowness } from '../slowness.ts';
 
 /** How long a killed step may stay unnoticed: its heartbeat timeout. */
 const heartbeatTimeoutMs = 20_000;
@@ -60,7 +61,7 @@ describe('a recovery whose worker is killed', () => {
     expect(ended.exitCode).toBe(0);
     expect(ended.result.releases[0]?.facts.equal).toBe(true);
     // The step itself goes on within the heartbeat timeout + 30 s; what comes after it is the recovery's own time.
-    expect(Date.now() - killedAt).toBeLessThan(heartbeatTimeoutMs + 30_000 + 120_000);
+    expect(Date.now() - killedAt).toBeLessThan(heartbeatTimeoutMs + 30_000 + 120_000 * slowness);
     expect(await clusterState(ground)).toEqual(before.cluster);
     const data = await postgresState(ground);
     expect(data.filter((line) => line.startsWith('lifeboat_'))).toEqual([]);

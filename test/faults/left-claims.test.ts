@@ -8,6 +8,7 @@ import { StoredObject, strip } from '../../activities/facts/configuration.ts';
 import type { Leftover } from '../../activities/repair.ts';
 import { marks } from '../../model/run-names.ts';
 import { helmClusterArgs } from '../../sandbox/platform/kubectl.ts';
+import { slowness } from '../slowness.ts';
 import { approved, expectFailedRun } from './expect-failure.ts';
 import { type FaultsGround, openFaultsGround } from './faults-ground.ts';
 
@@ -204,7 +205,7 @@ describe('a recovery of a release whose volumes outlived it', () => {
     expect((await copies()).copies).toMatchObject([{ ...volume, due: true, removed: false }]);
     expect((await copies(['--remove'])).copies).toMatchObject([{ ...volume, due: true, removed: true }]);
 
-    await expect.poll(() => holds(kept.path, newer), { timeout: 60_000 }).toBe(false);
+    await expect.poll(() => holds(kept.path, newer), { timeout: 60_000 * slowness }).toBe(false);
     expect((await copies()).copies).toEqual([]);
   });
 });

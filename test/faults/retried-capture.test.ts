@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterAccess, PodAddress } from '../../activities/clients/kubectl.ts';
 import { streamFromPod } from '../../activities/executors/pod-exec.ts';
 import { openSandbox } from '../e2e/ground.ts';
+import { slowness } from '../slowness.ts';
 import { type ApiProxy, type Refusal, startApiProxy } from './api-proxy.ts';
 import { type CaptureGround, openCaptureGround } from './capture-ground.ts';
 import { expectFailure } from './expect-failure.ts';
@@ -85,7 +86,7 @@ describe('a capture is tried again', () => {
     const started = await ground.backUpUntilHeldUp();
 
     await ground.kubectl(['-n', ground.namespace, ...end]);
-    await expect.poll(generation, { timeout: 60_000, interval: 200 }).not.toBe(before);
+    await expect.poll(generation, { timeout: 60_000 * slowness, interval: 200 }).not.toBe(before);
     ground.letGo();
     const point = await ground.expectPoint(started);
 

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Verification } from '../../model/recovery-point.ts';
 import { canonicalBytes, signDocument } from '../../transfer/keys.ts';
-import { readLastRestored, readVerifications, writeVerification } from '../../transfer/verifications.ts';
+import {
+  readLastRestored,
+  readVerifications,
+  readVerificationsOf,
+  writeVerification,
+} from '../../transfer/verifications.ts';
 import { release, testKit } from './test-points.ts';
 import { contentsOf, testStore } from './test-sources.ts';
 
@@ -100,6 +105,39 @@ describe('readVerifications', () => {
       '2026-11-24T12:00:00+01:00',
       '2026-11-24T10:00:00.000Z',
     ]);
+  });
+
+  it('are read of many points by one list, and of no other point', async () => {
+    const [store, kit] = [testStore(), await testKit()];
+    const points = ['20261124T100000Z-aaaaaa', '20261124T110000Z-bbbbbb', '20261124T120000Z-cccccc'] as const;
+    for (const [point, at] of [
+      [points[0], '2026-11-24T12:00:00.000Z'],
+      [points[0], '2026-11-24T13:00:00.000Z'],
+      [points[1], '2026-11-24T12:30:00.000Z'],
+      [points[2], '2026-11-24T14:00:00.000Z'],
+    ] as const)
+      await writeVerification({ store, kit, verification: verified(point, at) });
+    const asked: string[] = [];
+    const watched = {
+      ...store,
+      get: async (key: string) => {
+        asked.push(key);
+        return await store.get(key);
+      },
+      list: (prefix: string) => {
+        asked.push(prefix);
+        return store.list(prefix);
+      },
+    };
+    const trustedKeys = [kit.signing.publicKey];
+    const of = await readVerificationsOf({ store: watched, trustedKeys, release, points: points.slice(0, 2) });
+    expect(points.map((point) => of(point).map(({ at }) => at.slice(11, 16)))).toEqual([
+      ['13:00', '12:00'],
+      ['12:30'],
+      [],
+    ]);
+    expect(asked[0]).toBe('verifications/prod/data/postgresql/');
+    expect(asked.slice(1).map((key) => key.split('/').at(-2))).toEqual([points[0], points[0], points[1]]);
   });
 
   it('keeps another verification of the same instant from taking the place of one', async () => {
