@@ -70,8 +70,8 @@ function readArguments(): { asked: string[]; checked: boolean; within: number | 
 
 const started = Date.now();
 const { asked, checked, within } = readArguments();
-// Of the time that is given the last sixth is for the files that have begun.
-const lastBegin = within === undefined ? undefined : started + (within * 60_000 * 5) / 6;
+// Of the time that is given the last eighth is for the files that have begun.
+const lastBegin = within === undefined ? undefined : started + (within * 60_000 * 7) / 8;
 const slowness = measureSlowness();
 const notes = await mkdtemp(join(tmpdir(), 'lifeboat-'));
 const notRunFile = join(notes, 'not-run');
