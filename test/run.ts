@@ -72,12 +72,18 @@ const started = Date.now();
 const { asked, checked, within } = readArguments();
 // Of the time that is given the last eighth is for the files that have begun.
 const lastBegin = within === undefined ? undefined : started + (within * 60_000 * 7) / 8;
-const slowness = measureSlowness();
-const notes = await mkdtemp(join(tmpdir(), 'lifeboat-'));
-const notRunFile = join(notes, 'not-run');
 const known = rounds.flat();
 const unknown = asked.filter((name) => !known.includes(name));
 if (unknown.length > 0) refuse(`unknown suite ${unknown.join(', ')}; there are ${known.join(', ')}`);
+const slowness = measureSlowness();
+const notes = await mkdtemp(join(tmpdir(), 'lifeboat-'));
+const notRunFile = join(notes, 'not-run');
+
+/** The files that were left out for want of time. */
+async function namesOfNotRun(): Promise<string[]> {
+  return (await readFile(notRunFile, 'utf8').catch(() => '')).split('\n').filter((file) => file !== '');
+}
+
 const chosen = rounds
   .map((round) =>
     round.filter((name) => (asked.length === 0 || asked.includes(name)) && !(checked && inCheck.has(name))),
@@ -124,20 +130,23 @@ for (const round of chosen) {
     continue;
   }
   const suiteSince = Date.now();
+  const leftBefore = (await namesOfNotRun()).length;
   const code = await runSuites(round, {
     LIFEBOAT_TEST_SLOWNESS: String(slowness),
     ...(sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) }),
     ...(lastBegin === undefined ? {} : { LIFEBOAT_TEST_UNTIL: String(lastBegin), LIFEBOAT_TEST_NOT_RUN: notRunFile }),
   });
   if (code !== 0) failed += 1;
+  const left = (await namesOfNotRun()).length - leftBefore;
+  const minutes = ((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5);
   rows.push(
-    `${name.padEnd(nameWidth)}  ${((Date.now() - suiteSince) / 60_000).toFixed(1).padStart(5)} min  ${code === 0 ? 'passed' : 'FAILED'}`,
+    `${name.padEnd(nameWidth)}  ${minutes} min  ${code === 0 ? 'passed' : 'FAILED'}${left === 0 ? '' : `, ${String(left)} files NOT RUN`}`,
   );
 }
 await temporal?.close();
 process.stdout.write(`\n${rows.join('\n')}\n`);
 for (const line of skipped) process.stdout.write(`SKIPPED ${line}\n`);
-const notRun = (await readFile(notRunFile, 'utf8').catch(() => '')).split('\n').filter((file) => file !== '');
+const notRun = await namesOfNotRun();
 for (const file of notRun) process.stdout.write(`NOT RUN ${file}: the ${String(within)} minutes were over\n`);
 await rm(notes, { recursive: true });
 process.stdout.write(
