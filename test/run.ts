@@ -100,8 +100,8 @@ if (
   )
 )
   await installPackages(progress);
-if (slowness > 1.5)
-  progress(`this machine is ${String(slowness)} times as slow as docs/explanation/tests.md has it: tests wait longer`);
+if (slowness > 1)
+  progress(`about ${String(slowness)} times as slow as the machine of docs/explanation/tests.md: tests wait longer`);
 const rows: string[] = checked ? [...inCheck].map((name) => `${name.padEnd(nameWidth)}  ran in the check`) : [];
 const skipped: string[] = [];
 let failed = 0;

@@ -29,9 +29,14 @@ export function platformFolder(platform: string): string {
   return `platforms/${platform}`;
 }
 
+/** Folder of the verifications of a release, with a folder for each point. */
+export function verificationsFolder(release: ReleaseName): string {
+  return `verifications/${releasePath(release)}`;
+}
+
 /** Folder of a point's verifications. */
 export function verificationFolder(release: ReleaseName, point: string): string {
-  return `verifications/${releasePath(release)}/${point}`;
+  return `${verificationsFolder(release)}/${point}`;
 }
 
 /** Folder of what holds the points of a release. */

@@ -2,7 +2,7 @@ import type { RecoveryKit } from '../model/recovery-kit.ts';
 import { Verification } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { canonicalBytes, signDocument } from './keys.ts';
-import { verificationFolder } from './point-names.ts';
+import { verificationFolder, verificationsFolder } from './point-names.ts';
 import { openDocument, readDocuments } from './signed-documents.ts';
 import type { Store } from './store.ts';
 
@@ -31,18 +31,22 @@ export async function readVerifications(of: {
   release: ReleaseName;
   point: string;
 }): Promise<Verification[]> {
-  const { point } = of;
-  return (await readVerificationsOf({ ...of, points: [point] }, `${verificationFolder(of.release, point)}/`))(point);
+  const { release, point } = of;
+  return (await readUnder(verificationFolder(release, point), { ...of, points: [point] }))(point);
 }
 
+type ManyPoints = { store: Store; trustedKeys: readonly string[]; release: ReleaseName; points: readonly string[] };
+
 /** As `readVerifications`, of many points of a release: one list, and the reads beside each other. @throws Store* */
-export async function readVerificationsOf(
-  of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName; points: readonly string[] },
-  prefix = `verifications/${releasePath(of.release)}/`,
-): Promise<(point: string) => Verification[]> {
+export async function readVerificationsOf(of: ManyPoints): Promise<(point: string) => Verification[]> {
+  return await readUnder(verificationsFolder(of.release), of);
+}
+
+async function readUnder(folder: string, of: ManyPoints): Promise<(point: string) => Verification[]> {
   const points = new Map(of.points.map((point): [string, Verification[]] => [point, []]));
   const pointOf = (key: string): string => key.split('/').at(-2) ?? '';
-  const read = await readDocuments({ ...of, prefix, schema: Verification, wanted: (key) => points.has(pointOf(key)) });
+  const wanted = (key: string): boolean => points.has(pointOf(key));
+  const read = await readDocuments({ ...of, prefix: `${folder}/`, schema: Verification, wanted });
   for (const { key, document } of read)
     if (document?.point === pointOf(key) && releasePath(document.release) === releasePath(of.release))
       points.get(document.point)?.push(document);
@@ -57,7 +61,7 @@ export async function readLastRestored(of: {
   release: ReleaseName;
 }): Promise<string | null> {
   const keys: string[] = [];
-  for await (const { key } of of.store.list(`verifications/${releasePath(of.release)}/`)) keys.push(key);
+  for await (const { key } of of.store.list(`${verificationsFolder(of.release)}/`)) keys.push(key);
   // The name of a verification is its instant: the newest ones come first, so that few are read.
   const instantOf = (key: string): string => key.slice(key.lastIndexOf('/'));
   for (const key of keys.sort((one, other) => instantOf(other).localeCompare(instantOf(one)))) {

@@ -66,7 +66,7 @@ async function look(session: Session): Promise<Finding[]> {
     await check('tools and plans', () => Promise.reject(backends));
     return findings;
   }
-  const [{ helmTooOld, helmVersion, readRelease }, { request }, { kubectl }, { splitChart }] = await Promise.all([
+  const [{ helmTooOld, helmVersion, releaseReader }, { request }, { kubectl }, { splitChart }] = await Promise.all([
     import('../../activities/clients/helm.ts'),
     import('../../activities/clients/kubernetes.ts'),
     import('../../activities/clients/kubectl.ts'),
@@ -102,9 +102,10 @@ async function look(session: Session): Promise<Finding[]> {
       await moverCredentials(platform, 'doctor');
       return `gets credentials of ${mover.role ?? ''} for ${mover.session}`;
     });
+  const read = releaseReader(opened.access);
   for (const release of platformReleases(platform)) {
     await check(releaseTitle(release), async () => {
-      const live = await readRelease(opened.access, release.namespace, release.name);
+      const live = await read(release.namespace, release.name);
       if (live === undefined)
         throw new Error(
           'Helm has no release of that name; lifeboat recover brings it back, or remove it from lifeboat.yaml',

@@ -54,6 +54,7 @@ export const status: Verb = (program) => {
           const title = releaseTitle(release);
           const own = points.filter((each) => each.release === title);
           const newest = own[0];
+          const onReplica = replica?.states.get(title);
           const good = own.find(isDefaultPoint);
           const entry = platform.releases.find((each) => each.release === title);
           const chart = newest?.manifest.chart.name;
@@ -81,7 +82,7 @@ export const status: Verb = (program) => {
             proof:
               newest === undefined ? '–' : `${proofOf(newest.manifest, newest.verifications)}${lastGood(newest, good)}`,
             restored: restored ?? null,
-            ...(replica?.states.has(title) === true ? { replica: replica.states.get(title) ?? null } : {}),
+            ...(onReplica === undefined ? {} : { replica: onReplica }),
             state:
               newest === undefined
                 ? `never backed up   lifeboat backup ${title}`
