@@ -71,7 +71,13 @@ function readArguments(): { asked: string[]; checked: boolean; within: number | 
 const started = Date.now();
 const { asked, checked, within } = readArguments();
 // Of the time that is given the last eighth is for the files that have begun.
-const lastBegin = within === undefined ? undefined : started + (within * 60_000 * 7) / 8;
+const limits =
+  within === undefined
+    ? {}
+    : {
+        LIFEBOAT_TEST_LAST_BEGIN: String(started + (within * 60_000 * 7) / 8),
+        LIFEBOAT_TEST_UNTIL: String(started + within * 60_000),
+      };
 const known = rounds.flat();
 const unknown = asked.filter((name) => !known.includes(name));
 if (unknown.length > 0) refuse(`unknown suite ${unknown.join(', ')}; there are ${known.join(', ')}`);
@@ -134,7 +140,8 @@ for (const round of chosen) {
   const code = await runSuites(round, {
     LIFEBOAT_TEST_SLOWNESS: String(slowness),
     ...(sandbox === undefined ? {} : { LIFEBOAT_TEST_SANDBOX: JSON.stringify(sandbox) }),
-    ...(lastBegin === undefined ? {} : { LIFEBOAT_TEST_UNTIL: String(lastBegin), LIFEBOAT_TEST_NOT_RUN: notRunFile }),
+    LIFEBOAT_TEST_NOT_RUN: notRunFile,
+    ...limits,
   });
   if (code !== 0) failed += 1;
   const left = (await namesOfNotRun()).length - leftBefore;

@@ -65,16 +65,24 @@ export class MoverGround {
   }
 
   async newest(release: string): Promise<Manifest> {
+    const found = await this.#findNewest(release);
+    if (found === undefined) throw new Error(`${release} has no point`);
+    return found;
+  }
+
+  async hasPoint(release: string): Promise<boolean> {
+    return (await this.#findNewest(release)) !== undefined;
+  }
+
+  async #findNewest(release: string): Promise<Manifest | undefined> {
     const [of = '', name = ''] = release.split('/');
     const { signing } = this.ground.setting.kit;
-    const chain = await readChain({
+    const [first] = await readChain({
       store: this.store,
       trustedKeys: [signing.publicKey],
       release: { cluster: 'sandbox', namespace: of, name },
     });
-    const [first] = chain;
-    if (first?.document === undefined) throw new Error(`${release} has no point`);
-    return first.document;
+    return first?.document;
   }
 
   /** Pods and Secrets of movers that are there. */
