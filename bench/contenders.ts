@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import nodeFlags from '../bin/node-flags.json' with { type: 'json' };
+import nodeStart from '../bin/node-start.json' with { type: 'json' };
 
 /** Where the contenders find their data and their server. */
 export type Ground = {
@@ -39,7 +39,8 @@ export function rcloneEnv(of: {
 
 /** The data path as a process, started as the command is. */
 export function lifeboatCommand(node: string): string {
-  return [node, ...nodeFlags, join(import.meta.dirname, 'lifeboat.ts')].join(' ');
+  const env = Object.entries(nodeStart.env).map(([name, value]) => `${name}=${value}`);
+  return ['env', ...env, node, ...nodeStart.flags, join(import.meta.dirname, 'lifeboat.ts')].join(' ');
 }
 
 /** What the scripts of all contenders are made of. */

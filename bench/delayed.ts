@@ -20,7 +20,7 @@ export async function openDelayedWay(target: string, delayMs: number): Promise<D
     }
     client.on('data', (chunk) => {
       setTimeout(() => {
-        if (!upstream.destroyed && !upstream.write(chunk)) {
+        if (!upstream.destroyed && !upstream.write(chunk) && !client.isPaused()) {
           client.pause();
           upstream.once('drain', () => client.resume());
         }

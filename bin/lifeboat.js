@@ -10,8 +10,9 @@ const node = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.
 const entry = process.argv[2] === 'mover' ? '../workers/mover/main.ts' : '../cli/main.ts';
 const main = fileURLToPath(new URL(entry, import.meta.url));
 // A small young generation: buffers are given back by hand, and what V8 would let it grow to is memory that a long stream keeps.
-// The old one, small too, may double before it is collected: a worker spends a fifth less of a processor.
-const flags = JSON.parse(readFileSync(new URL('./node-flags.json', import.meta.url), 'utf8'));
+// The old one, small too, may double before it is collected: a worker spends a fifth less of a processor. One arena of malloc for all
+// threads: what one of them gives back is there for the others.
+const { flags, env } = JSON.parse(readFileSync(new URL('./node-start.json', import.meta.url), 'utf8'));
 // Where cli/main.ts keeps what was compiled: known before it is read itself, a command need not load what reads TypeScript. Without a
 // home main.ts finds the place itself, and a mover has none to write to.
 const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
@@ -20,7 +21,7 @@ const compiled =
   caches && process.argv[2] !== 'mover' ? { NODE_COMPILE_CACHE: join(caches, 'lifeboat', 'compiled') } : {};
 const child = spawn(node, [...flags, main, ...process.argv.slice(2)], {
   stdio: 'inherit',
-  env: { ...compiled, ...process.env },
+  env: { ...env, ...compiled, ...process.env },
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import nodeFlags from '../bin/node-flags.json' with { type: 'json' };
+import nodeStart from '../bin/node-start.json' with { type: 'json' };
 
 /** What a command of Lifeboat said. */
 export type CommandResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
@@ -12,12 +12,12 @@ export type CommandSetting = { readonly directory: string; readonly env: Readonl
 const root = join(import.meta.dirname, '..');
 const launcher = [join(root, 'bin', 'lifeboat.js')];
 /** The command without its launcher: the process itself is what a kill has to hit. */
-const itself = [...nodeFlags, join(root, 'cli', 'main.ts')];
+const itself = [...nodeStart.flags, join(root, 'cli', 'main.ts')];
 
 function start(setting: CommandSetting, program: readonly string[], args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [...program, ...args], {
     cwd: setting.directory,
-    env: { ...process.env, ...setting.env },
+    env: { ...nodeStart.env, ...process.env, ...setting.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

@@ -10,7 +10,7 @@ import type { ImageRecipe } from './recipe.ts';
 export const moverImage = 'lifeboat.local/mover:1';
 
 const home = '/opt/lifeboat';
-const start = ['bin/lifeboat.js', 'bin/node-flags.json', 'package.json', 'workers/mover/main.ts'];
+const start = ['bin/lifeboat.js', 'bin/node-start.json', 'package.json', 'workers/mover/main.ts'];
 
 export const moverConfig: ImageRecipe['config'] = {
   user: '1000:1000',
