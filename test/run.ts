@@ -154,7 +154,7 @@ await temporal?.close();
 process.stdout.write(`\n${rows.join('\n')}\n`);
 for (const line of skipped) process.stdout.write(`SKIPPED ${line}\n`);
 const notRun = await namesOfNotRun();
-for (const file of notRun) process.stdout.write(`NOT RUN ${file}: the ${String(within)} minutes were over\n`);
+for (const file of notRun) process.stdout.write(`NOT RUN ${file}: it did not fit into the ${String(within)} minutes\n`);
 await rm(notes, { recursive: true });
 process.stdout.write(
   `${String(chosen.length - skipped.length - failed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped` +
