@@ -48,6 +48,8 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    // A forgotten `.only` would leave every other test out, in green; `--allowOnly` lets it pass.
+    allowOnly: false,
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     maxWorkers: '100%',

@@ -19,6 +19,9 @@ const programs: Readonly<Record<string, string>> = {
   '/usr/bin/setfattr': 'attr',
   '/usr/bin/setfacl': 'acl',
   '/bin/busybox': 'busybox',
+  '/usr/bin/age': 'age',
+  '/usr/bin/zstd': 'zstd',
+  '/usr/bin/openssl': 'openssl',
 };
 
 /** Ways out where the native sandbox cannot run. */

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkMachine, installPackages } from '../sandbox/machine.ts';
 import { bringUp } from '../sandbox/sandbox.ts';
 import { type OwnTemporal, startOwnTemporal } from './e2e/own-temporal.ts';
+import { prepareTests } from './prepare.ts';
 import { measureSlowness } from './slowness.ts';
 
 /** The suites of `npm test` in the order in which they run, what fails soonest first; those of one round side by side. */
@@ -98,14 +98,7 @@ const chosen = rounds
 const progress = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
-// The suites before the sandbox use some of its programs; where it cannot run, they say what they lack.
-if (
-  await checkMachine().then(
-    () => true,
-    () => false,
-  )
-)
-  await installPackages(progress);
+await prepareTests(chosen.flat(), progress);
 if (slowness > 1)
   progress(`about ${String(slowness)} times as slow as the machine of docs/explanation/tests.md: tests wait longer`);
 const rows: string[] = checked ? [...inCheck].map((name) => `${name.padEnd(nameWidth)}  ran in the check`) : [];
