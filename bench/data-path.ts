@@ -9,6 +9,12 @@ import type { Store } from '../transfer/store.ts';
 import { writeArtifact } from '../transfer/write-artifact.ts';
 import { type ArchivedTree, archiveTree, extractTree, pour } from './archive.ts';
 
+/** How late the event loop was, in ms. */
+type Lag = { readonly p99Ms: number; readonly maxMs: number };
+
+/** What `lag` leaves: of a process that has just started, and of the same once it has made backups. */
+export type Lags = { readonly fresh: Lag; readonly running: Lag };
+
 /**
  * The data path of Lifeboat as a process of its own, for the bench, started by lifeboat.ts. RECORD is the file that keeps what a verb leaves: the
  * artifact's description, or what was measured. Address and keys come by BENCH_* of the environment.
@@ -16,7 +22,8 @@ import { type ArchivedTree, archiveTree, extractTree, pour } from './archive.ts'
  * - `backup RECORD`: of its stdin
  * - `restore RECORD`, `verify RECORD`
  * - `archive RECORD DIRECTORY`: of its files; `extract RECORD DIRECTORY` brings them back into an empty one and compares them
- * - `streams RECORD COUNT FILE`: so many backups of a file at once; leaves the lag of the event loop, in ms
+ * - `streams RECORD COUNT FILE`: so many backups of a file at once, nothing else
+ * - `lag RECORD COUNT FILE`: the same twice, first in a process that has just started; leaves the lag of the event loop in each, in ms
  * - `small RECORD COUNT FILE`: backups of a file, one after the other, each read back and named by an object that is written
  *   where none is, as a manifest; leaves the ms of each, but for the first two
  */
@@ -30,7 +37,13 @@ async function main([verb = '', record = '', given = '', file = '']: readonly st
       await leave(record, await backUp(store, process.stdin, 'one'));
       return;
     case 'streams':
-      await leave(record, await backUpAtOnce(store, Number(given), file));
+      await backUpAtOnce(store, Number(given), file);
+      return;
+    case 'lag':
+      await leave(record, {
+        fresh: await lagOf(() => backUpAtOnce(store, Number(given), file)),
+        running: await lagOf(() => backUpAtOnce(store, Number(given), file)),
+      } satisfies Lags);
       return;
     case 'small':
       await leave(record, await backUpInTurn(store, Number(given), file));
@@ -76,11 +89,15 @@ async function backUp(store: Store, bytes: Readable, name: string): Promise<Arti
   });
 }
 
-async function backUpAtOnce(store: Store, count: number, file: string): Promise<{ p99Ms: number; maxMs: number }> {
-  const lag = monitorEventLoopDelay({ resolution: 1 });
-  lag.enable();
+async function backUpAtOnce(store: Store, count: number, file: string): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => String(index));
   await Promise.all(names.map((name) => backUp(store, createReadStream(file), name)));
+}
+
+async function lagOf(run: () => Promise<void>): Promise<Lag> {
+  const lag = monitorEventLoopDelay({ resolution: 1 });
+  lag.enable();
+  await run();
   lag.disable();
   return { p99Ms: lag.percentile(99) / 1e6, maxMs: lag.max / 1e6 };
 }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { Artifact } from '../model/recovery-point.ts';
 import { lifeboatCommand } from './contenders.ts';
 import { writeDump } from './data.ts';
+import type { Lags } from './data-path.ts';
 import { openDelayedWay } from './delayed.ts';
 import { type BenchTool, circumstances, note, openBenchGround } from './ground.ts';
 import { type Cost, measure } from './measure.ts';
@@ -91,15 +92,17 @@ async function ofManyStreams(): Promise<Limit[]> {
   await writeDump(file, Math.min(megabytes, 300), 2);
   const streams = (count: number): string => `${lifeboat} streams ${record} ${String(count)} ${file}`;
   const costs = await inTurn({ one: streams(1), five: streams(5) });
-  await measure(streams(4), env);
-  const { p99Ms, maxMs } = JSON.parse(await readFile(record, 'utf8')) as { p99Ms: number; maxMs: number };
+  await measure(`${lifeboat} lag ${record} 4 ${file}`, env);
+  const { fresh, running } = JSON.parse(await readFile(record, 'utf8')) as Lags;
   return [
     {
       name: 'memory of each further stream',
       ...{ unit: 'MiB', value: (peak(costs.five) - peak(costs.one)) / 4, goal: 16, gate: 20 },
     },
-    { name: 'lag of the event loop, four streams, p99', unit: 'ms', value: p99Ms, goal: 25 },
-    { name: 'lag of the event loop, four streams, most', unit: 'ms', value: maxMs, goal: 100 },
+    { name: 'lag of the event loop, four streams, p99', unit: 'ms', value: running.p99Ms, goal: 25 },
+    { name: 'lag of the event loop, four streams, most', unit: 'ms', value: running.maxMs, goal: 100 },
+    { name: 'the same of the first ones of a process, p99', unit: 'ms', value: fresh.p99Ms, goal: 25 },
+    { name: 'the same of the first ones of a process, most', unit: 'ms', value: fresh.maxMs, goal: 100 },
   ];
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs the command under the pinned Node: the system's own may be too old for TypeScript.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,10 +19,11 @@ const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
 const caches = cache || (home && join(home, '.cache'));
 const compiled =
   caches && process.argv[2] !== 'mover' ? { NODE_COMPILE_CACHE: join(caches, 'lifeboat', 'compiled') } : {};
-const child = spawn(node, [...flags, main, ...process.argv.slice(2)], {
-  stdio: 'inherit',
-  env: { ...env, ...compiled, ...process.env },
-});
+const args = [...flags, main, ...process.argv.slice(2)];
+const itsEnv = { ...env, ...compiled, ...process.env };
+// Node from 23.11 on can become the pinned one, as a shell does by exec: no second process waits for it, as in the pod of a mover.
+if (process.execve !== undefined && existsSync(node)) process.execve(node, [node, ...args], itsEnv);
+const child = spawn(node, args, { stdio: 'inherit', env: itsEnv });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {
   console.error(`lifeboat: cannot start the pinned Node at ${node}: ${error.message}. Run npm install.`);

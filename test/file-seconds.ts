@@ -16,7 +16,7 @@ const seconds: Readonly<Record<string, number>> = {
   'e2e/major-upgrade': 135,
   'conformance/methods-rabbitmq': 130,
   'e2e/metrics': 125,
-  'e2e/drill-hosted': 120,
+  'e2e/hosted': 180,
   'e2e/mariadb-upgrade': 120,
   'conformance/methods-wordpress': 120,
   'conformance/methods-postgresql': 120,

@@ -17,8 +17,20 @@ export type Radosgw = {
   stop(): Promise<void>;
 };
 
-/** Starts a Ceph on the loopback, in a folder of its own, and waits until its S3 server answers. */
-export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: string }): Promise<Radosgw> {
+type Key = { readonly accessKeyId: string; readonly secretAccessKey: string };
+
+/**
+ * Starts a Ceph on the loopback and waits until its S3 server answers. One that did not start, as where somebody else took its port between
+ * the choice and the use, is given up for a second one.
+ */
+export async function startRadosgw(key: Key): Promise<Radosgw> {
+  return await startCeph(key).catch(async (error: unknown) => {
+    process.stderr.write(`start radosgw once more, the first did not: ${String(error)}\n`);
+    return await startCeph(key);
+  });
+}
+
+async function startCeph(key: Key): Promise<Radosgw> {
   const folder = await mkdtemp(join(tmpdir(), 'lifeboat-ceph-'));
   const [monPort, s3Port] = [await freePort(), await freePort()];
   const fsid = randomUUID();
@@ -29,8 +41,19 @@ export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: 
   const start = (program: string, ...id: readonly string[]): void => {
     daemons.push(spawn(program, ['-c', configuration, '-f', ...id], { stdio: 'ignore' }));
   };
-  const ceph = async (...args: readonly string[]): Promise<string> =>
-    await run('ceph', ['-c', configuration, '--connect-timeout', '30', ...args]);
+  /** The monitor listens before it takes commands, and refuses some after it has taken the first: each may be given twice. */
+  const ceph = async (...args: readonly string[]): Promise<string> => {
+    let refused = '';
+    return await waitUntil(
+      `run ceph ${args.slice(0, 2).join(' ')}`,
+      () =>
+        run('ceph', ['-c', configuration, '--connect-timeout', '30', ...args]).catch((error: unknown) => {
+          refused = String(error);
+          return undefined;
+        }),
+      { timeoutMs: 60_000, detail: async () => `${refused}\n${await lastLogged(folder, 'ceph-mon')}` },
+    );
+  };
   const kill = (): void => {
     // the last one first: each needs those before it to end
     for (const daemon of daemons.toReversed()) daemon.kill('SIGKILL');
@@ -53,17 +76,6 @@ export async function startRadosgw(key: { accessKeyId: string; secretAccessKey: 
     await run('ceph-mon', ['-c', configuration, '--mkfs', '-i', 'a', '--monmap', monitors]);
     start('ceph-mon', '-i', 'a');
     start('ceph-mgr', '-i', 'x');
-    let refused = '';
-    await waitUntil(
-      'start ceph-mon',
-      // It listens before it takes commands.
-      () =>
-        ceph('quorum_status').catch((error: unknown) => {
-          refused = String(error);
-          return undefined;
-        }),
-      { timeoutMs: 60_000, detail: () => refused },
-    );
     const disk = randomUUID();
     const id = (await ceph('osd', 'new', disk)).trim();
     await mkdir(join(folder, 'osd', id));

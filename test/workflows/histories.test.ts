@@ -1,19 +1,23 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { workflowBundle } from '../../workers/workflow-bundle.ts';
+import { replay } from '../replay.ts';
 
 const folder = join(import.meta.dirname, '..', 'histories');
 const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
 
 describe('the kept histories', () => {
-  beforeAll(() => {
+  const errors = new Map<string, Error | undefined>();
+
+  beforeAll(async () => {
     Runtime.install({
       logger: new DefaultLogger('ERROR'),
       telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
     });
+    for await (const { run, error } of replay(files.map((file) => ({ file, ...read(file) }))))
+      errors.set(run.file, error);
   });
 
   it('can be read: the protobuf libraries are one', () => {
@@ -28,8 +32,9 @@ describe('the kept histories', () => {
       ...['complete', 'failed', 'partial'].map((outcome) => `backUpPlatform.${outcome}`),
       ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `backUpRelease.${outcome}`),
       ...['complete', 'failed', 'refused'].map((outcome) => `expireRecoveryPoints.${outcome}`),
-      'recoverPlatform.complete',
-      ...['cancelled', 'complete', 'failed', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
+      // The host of what is gone is backed up before it is written into.
+      ...['complete', 'hosts-copied'].map((outcome) => `recoverPlatform.${outcome}`),
+      ...['cancelled', 'complete', 'failed', 'hosts-copied', 'refused'].map((outcome) => `recoverRelease.${outcome}`),
       ...['complete', 'partial', 'refused'].map((outcome) => `replicateRecoveryPoints.${outcome}`),
       ...['cancelled', 'complete', 'failed', 'partial', 'refused'].map((outcome) => `runDrill.${outcome}`),
       'selfTest.complete',
@@ -42,10 +47,9 @@ describe('the kept histories', () => {
     }
   });
 
-  it.each(files)('%s replays', async (file) => {
-    const { history, workflowId } = read(file);
-    // Runs of releases are named after the run that starts them.
-    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, history, workflowId);
+  it.each(files)('%s replays', (file) => {
+    expect(errors.has(file)).toBe(true);
+    expect(errors.get(file)).toBeUndefined();
   });
 });
 

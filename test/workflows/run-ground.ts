@@ -1,8 +1,8 @@
 import { WorkflowFailedError, type WorkflowHandle, type WorkflowStartOptions } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
-import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { ActivityInterceptor } from '../../activities/activity-interceptor.ts';
 import type { RunResult } from '../../model/outcome.ts';
 import type { RunProgress } from '../../model/progress.ts';
@@ -10,6 +10,7 @@ import { controlQueue, searchAttributes, transferQueue } from '../../model/run-n
 import { installRuntime } from '../../workers/temporal-runtime.ts';
 import { findTool } from '../../workers/tools/find-tool.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
+import { type RunHistory, replay } from '../replay.ts';
 import { type ActivityName, activityNames, FakeActivities } from './fake-activities.ts';
 
 /** After what time Temporal itself ends a run. */
@@ -31,20 +32,18 @@ const outcomeKey = defineSearchAttributeKey(searchAttributes.outcome, SearchAttr
 
 /**
  * A Temporal server with virtual time, the real workflow bundle, and faked activities on both queues. Each test gets
- * its own fakes by `fresh`; `replay` runs the histories of the test once more on the bundle.
+ * its own fakes by `fresh`; `replay` runs the histories of all tests once more on the bundle.
  */
 export class RunGround {
   fakes = new FakeActivities();
-  private handles: WorkflowHandle[] = [];
+  private readonly started: { readonly test: string; readonly handle: WorkflowHandle }[] = [];
   private running: Promise<void>[] = [];
   private count = 0;
   private readonly environment: TestWorkflowEnvironment;
-  private readonly bundle: WorkflowBundleOption;
   private readonly workers: Worker[];
 
-  private constructor(environment: TestWorkflowEnvironment, bundle: WorkflowBundleOption, workers: Worker[]) {
+  private constructor(environment: TestWorkflowEnvironment, workers: Worker[]) {
     this.environment = environment;
-    this.bundle = bundle;
     this.workers = workers;
   }
 
@@ -60,7 +59,7 @@ export class RunGround {
       searchAttributes: Object.fromEntries(Object.values(searchAttributes).map((name) => [name, indexedAsKeyword])),
     });
     const bundle = await workflowBundle();
-    const ground = new RunGround(environment, bundle, []);
+    const ground = new RunGround(environment, []);
     const activities = Object.fromEntries(
       activityNames.map((name: ActivityName) => [name, (of: unknown) => ground.fakes.run(name, of)]),
     );
@@ -69,7 +68,7 @@ export class RunGround {
         await Worker.create({
           connection: environment.nativeConnection,
           taskQueue,
-          workflowBundle: bundle,
+          ...(taskQueue === controlQueue ? { workflowBundle: bundle } : {}),
           activities,
           interceptors: { activity: [() => ({ inbound: new ActivityInterceptor() })] },
           maxHeartbeatThrottleInterval: '50ms',
@@ -86,10 +85,9 @@ export class RunGround {
     await this.environment.teardown();
   }
 
-  /** Forgets the fakes and runs of the test before. */
+  /** Forgets the fakes of the test before. */
   fresh(): FakeActivities {
     this.fakes = new FakeActivities();
-    this.handles = [];
     return this.fakes;
   }
 
@@ -101,7 +99,7 @@ export class RunGround {
       workflowId: `${type}-${String(this.count)}`,
       args: input === undefined ? [] : [input],
     });
-    this.handles.push(handle);
+    this.started.push({ test: expect.getState().currentTestName ?? 'before the tests', handle });
     return handle;
   }
 
@@ -144,16 +142,24 @@ export class RunGround {
     return this.environment.client.workflow.getHandle(workflowId);
   }
 
-  /** Runs the history of every run of the test, and of those that they started, once more. */
-  async replay(): Promise<void> {
-    const queue = [...this.handles];
-    for (let handle = queue.shift(); handle !== undefined; handle = queue.shift()) {
+  /** Runs the history of every run of the tests, and of those that they started, once more. @returns what differs, a line for each */
+  async replay(): Promise<string[]> {
+    const broken: string[] = [];
+    for await (const { run, error } of replay(this.histories()))
+      if (error !== undefined) broken.push(`${run.workflowId} of "${run.test}": ${error.message}`);
+    return broken;
+  }
+
+  private async *histories(): AsyncGenerator<RunHistory & { readonly test: string }> {
+    const queue = [...this.started];
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { test, handle } = next;
       const history = await handle.fetchHistory();
       for (const event of history.events ?? []) {
         const child = event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId;
-        if (typeof child === 'string') queue.push(this.handle(child));
+        if (typeof child === 'string') queue.push({ test, handle: this.handle(child) });
       }
-      await Worker.runReplayHistory({ workflowBundle: this.bundle }, history, handle.workflowId);
+      yield { test, workflowId: handle.workflowId, history };
     }
   }
 }
@@ -162,14 +168,19 @@ export class RunGround {
 export let ground: RunGround;
 export let fakes: FakeActivities;
 
-/** Opens a ground for all tests of a file and gives each test fresh fakes; after each its runs are replayed. */
+/** Opens a ground for all tests of a file and gives each test fresh fakes; after the last the runs of all are replayed. */
 export function useRunGround(): void {
   beforeAll(async () => {
     ground = await RunGround.open();
   }, 60_000);
-  afterAll(() => ground.close());
   beforeEach(() => {
     fakes = ground.fresh();
   });
-  afterEach(() => ground.replay());
+  afterAll(async () => {
+    try {
+      expect(await ground.replay()).toEqual([]);
+    } finally {
+      await ground.close();
+    }
+  });
 }
