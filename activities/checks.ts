@@ -8,7 +8,7 @@ import { releaseTitle } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import type { PodAddress } from './clients/kubectl.ts';
-import { isReady, listPods } from './clients/kubernetes.ts';
+import { isReady, isStarted, listPods } from './clients/kubernetes.ts';
 import { lastLine } from './clients/process.ts';
 import { currentRun } from './current-run.ts';
 import { runInPod } from './executors/pod-exec.ts';
@@ -33,17 +33,30 @@ export async function runningPod({ kubernetes }: Backends, of: BoundWorkload): P
   return pod === undefined ? undefined : { namespace: of.namespace, pod, container: of.container };
 }
 
-/** Runs a command of a plan until it holds. @throws `code` with what it said last, when its time is over */
+/** A pod of a workload that may have sessions, or undefined: one that is not ready keeps those that it had. */
+export async function startedPod({ kubernetes }: Backends, of: BoundWorkload): Promise<PodAddress | undefined> {
+  const pod = (await listPods(kubernetes, of.namespace, of.selector)).find((each) => isStarted(each, of.container));
+  const name = pod?.metadata?.name;
+  return name === undefined ? undefined : { namespace: of.namespace, pod: name, container: of.container };
+}
+
+/**
+ * Runs a command of a plan until it holds, in a ready pod; with `startedPod` in one that may not be ready, and where
+ * there is none it holds. @throws `code` with what it said last, when its time is over
+ */
 export async function untilHolds(
   backends: Backends,
   bound: BoundPlan,
   check: PlanCommand,
   code: FailureCode,
+  find: typeof startedPod = runningPod,
 ): Promise<void> {
   const signal = Context.current().cancellationSignal;
   const until = Date.now() + durationMs(check.within);
   for (;;) {
-    const said = await tryOnce(backends, bound, check, signal);
+    const pod = await find(backends, workloadNamed(bound, check.workload));
+    if (pod === undefined && find === startedPod) return;
+    const said = pod === undefined ? 'no pod is ready' : await tryOnce(backends, pod, check, signal);
     if (said === undefined) return;
     if (Date.now() > until)
       throw failure(code, {
@@ -58,12 +71,10 @@ export async function untilHolds(
 /** What a check complains of, or undefined where it holds. */
 async function tryOnce(
   backends: Backends,
-  bound: BoundPlan,
+  pod: PodAddress,
   check: PlanCommand,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const pod = await runningPod(backends, workloadNamed(bound, check.workload));
-  if (pod === undefined) return 'no pod is ready';
   const { exitCode, stdout, stderr } = await runInPod(backends.access, pod, check.command, {
     signal,
     timeoutMs: 60_000,

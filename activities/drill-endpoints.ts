@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { BoundPlan } from '../model/bound-plan.ts';
 import { findEndpoints, type Moves, mapTexts } from '../model/drill.ts';
@@ -8,6 +5,7 @@ import { failure } from '../model/failures.ts';
 import { platformReleases } from '../model/platform.ts';
 import { releaseTitle } from '../model/release-name.ts';
 import type { Backends } from './backends.ts';
+import { withChartFile } from './clients/chart-file.ts';
 import { renderChart } from './clients/helm.ts';
 import { type ManifestObject, parseManifest } from './facts/manifest.ts';
 import { textsOf } from './facts/moved-configuration.ts';
@@ -82,21 +80,11 @@ export async function requireContained(
 }
 
 async function render(backends: Backends, bound: BoundPlan, values: string, archive: Uint8Array): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-drill-'));
-  try {
-    const chart = join(directory, 'chart.tgz');
-    await writeFile(chart, archive, { mode: 0o600 });
-    const { namespace, name } = bound.release;
-    return await renderChart(backends.access, {
-      chart,
-      namespace,
-      name,
-      values,
-      signal: Context.current().cancellationSignal,
-    });
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const { namespace, name } = bound.release;
+  const signal = Context.current().cancellationSignal;
+  return await withChartFile(archive, (chart) =>
+    renderChart(backends.access, { chart, namespace, name, values, signal }),
+  );
 }
 
 /** Of an object that runs pods, or is one: what says whether they stay inside. */

@@ -5,18 +5,19 @@ import { formatBytes } from '../model/duration.ts';
 import type { FailureView } from '../model/failures.ts';
 import type { ExpiryReport, RunPlan } from '../model/outcome.ts';
 import { platformReleases, requireRetention } from '../model/platform.ts';
-import { releaseTitle } from '../model/release-name.ts';
+import { releasePath, releaseTitle } from '../model/release-name.ts';
 import type { Retention } from '../model/retention.ts';
 import { collectGarbage, type GarbageCollection, sumGarbage } from '../transfer/collect-garbage.ts';
 import { expirePoints, judgePoints, type RetainedPoint } from '../transfer/expire-points.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
+import { readSigned, writeSigned } from '../transfer/run-documents.ts';
 import { requireClock } from '../transfer/store-clock.ts';
+import { readKnownHeads } from '../transfer/store-inventory.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { platformEntry, resolveRelease, resolveReleases } from './binding/bind-release.ts';
 import { currentRun } from './current-run.ts';
 import { requireConfig } from './require-config.ts';
-import { readSigned, writeSigned } from './run-record.ts';
 
 /** A release as its expiry was planned. */
 export type PlannedExpiry = {
@@ -58,11 +59,14 @@ export function createExpiryActivities(backends: Backends) {
       const lines: string[] = [];
       const findings: string[] = [];
       const named: Record<string, string[]> = {};
+      const trustedKeys = [kit.signing.publicKey];
+      const { heads } = await readKnownHeads({ store, trustedKeys, platform: platform.platform });
       for (const release of resolveReleases(backends, of.releases)) {
         const title = releaseTitle(release);
         // No cluster is asked for the tier: it may be gone.
         const stated = platformEntry(backends, release)?.tier;
-        const judging = { store, kit, release, tier: stated, retention: rules, now: new Date() };
+        const known = heads.get(releasePath(release));
+        const judging = { store, kit, release, tier: stated, retention: rules, known, now: new Date() };
         const { tier, points, problems } = await judgePoints(judging);
         const [problem] = problems;
         const expiring = points.filter(({ fate }) => fate === 'expiring');

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { formatDuration } from '../model/duration.ts';
 import { LifeboatFailure } from '../model/failures.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
+import { readSigned, runKey } from '../transfer/run-documents.ts';
 import type { Backends } from './backends.ts';
 import { locatePoint } from './plan-recovery.ts';
-import { readSigned, runKey } from './run-record.ts';
 
 const Report = z.looseObject({ releases: z.array(z.looseObject({ release: z.string(), durationMs: z.number() })) });
 

@@ -2,11 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { BoundPlan, BoundWorkload } from '../model/bound-plan.ts';
 import { durationMs } from '../model/duration.ts';
-import { failure } from '../model/failures.ts';
+import { failure, LifeboatFailure } from '../model/failures.ts';
+import type { PlanCommand } from '../model/recovery-plan.ts';
 import { releasePath } from '../model/release-name.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { runningPod, untilHolds, workloadNamed } from './checks.ts';
+import { runningPod, startedPod, untilHolds, workloadNamed } from './checks.ts';
 import type { PodAddress } from './clients/kubectl.ts';
 import { releaseLock, takeLock } from './clients/leases.ts';
 import {
@@ -40,6 +41,7 @@ export function createHoldActivities(backends: Backends) {
       const holder = {
         temporalAddress: backends.temporalAddress,
         temporalNamespace: Context.current().info.namespace,
+        temporalCluster: (await Context.current().client.workflowService.getClusterInfo({})).clusterId,
         ...currentRun(),
       };
       const held = await takeLock(
@@ -49,6 +51,7 @@ export function createHoldActivities(backends: Backends) {
         async ({ holder: other }) =>
           other.temporalAddress === holder.temporalAddress &&
           other.temporalNamespace === holder.temporalNamespace &&
+          other.temporalCluster === holder.temporalCluster &&
           (await isClosed(other)),
       );
       if (held.holder.runId === holder.runId) return;
@@ -66,8 +69,8 @@ export function createHoldActivities(backends: Backends) {
 
     /**
      * Stops writers: by the plan's fence, or by the Services alone where the service itself must go on. Proven: the
-     * plan's own command says that no foreign session is left. Where the release is to be replaced it may be broken, and
-     * what it lacks lets nobody in (`mayLack`). @throws FenceFailed
+     * plan's own command says that no foreign session is left, or no pod runs. Where the release is to be replaced it may
+     * be broken: what it lacks lets nobody in, and a pod that is not ready need not answer (`mayLack`). @throws FenceFailed
      */
     async raiseFence(of: {
       release: string;
@@ -85,12 +88,13 @@ export function createHoldActivities(backends: Backends) {
       for (const service of bound.services)
         await fenceService(kubernetes, bound.release.namespace, service, mark, of.mayLack);
       if (fence.by !== 'services' || fence.endSessions === undefined) return;
-      if ((await runningPod(backends, workloadNamed(bound, fence.endSessions.workload))) === undefined) return;
-      await untilHolds(backends, bound, fence.endSessions, 'FenceFailed');
+      const held = workloadNamed(bound, fence.endSessions.workload);
+      if ((await startedPod(backends, held)) === undefined) return;
+      await endSessions(bound, fence.endSessions, of.mayLack);
       // The nodes learn of the Services' new selector a moment later: until then clients still come through, and are sent away again.
       reportProgress(`wait until the nodes know of the fence of ${of.release}`);
       await pause(settleMs, undefined, { signal: Context.current().cancellationSignal });
-      await untilHolds(backends, bound, fence.endSessions, 'FenceFailed');
+      await endSessions(bound, fence.endSessions, of.mayLack);
     },
 
     /** Lets clients in again. Idempotent. */
@@ -173,6 +177,19 @@ export function createHoldActivities(backends: Backends) {
 
   async function boundPlan(release: string): Promise<BoundPlan> {
     return (await readRunDocument(backends, currentRun().runId, release)).bound;
+  }
+
+  async function endSessions(bound: BoundPlan, command: PlanCommand, mayLack?: boolean): Promise<void> {
+    try {
+      await untilHolds(backends, bound, command, 'FenceFailed', startedPod);
+    } catch (error) {
+      const isBroken =
+        mayLack === true &&
+        error instanceof LifeboatFailure &&
+        error.code === 'FenceFailed' &&
+        (await runningPod(backends, workloadNamed(bound, command.workload))) === undefined;
+      if (!isBroken) throw error;
+    }
   }
 
   async function stop(each: BoundWorkload, mark: { run: string; deadline: string }, mayLack?: boolean): Promise<void> {

@@ -1,10 +1,10 @@
 import type { Facts } from '../model/facts.ts';
 import { Artifact } from '../model/recovery-point.ts';
+import { readSigned, writeSigned } from '../transfer/run-documents.ts';
 import { writeBytes } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { readCapturedFacts } from './captured-facts.ts';
 import { currentRun } from './current-run.ts';
-import { readSigned, writeSigned } from './run-record.ts';
 
 /** When the facts were read: as clients were led to green, and as the promotion kept them out again. */
 export type KeptAs = 'cutover' | 'promotion';

@@ -74,7 +74,10 @@ function withChoice(
       ...plan,
       digest: createHash('sha256').update(lines.join('\n')).digest('hex'),
       lines,
-      findings: refused.map(({ release, failure: view }) => `${release} is not drilled: ${view.code}: ${view.message}`),
+      findings: [
+        ...(planned.passedOver ?? []),
+        ...refused.map(({ release, failure: view }) => `${release} is not drilled: ${view.code}: ${view.message}`),
+      ],
     },
   };
 }

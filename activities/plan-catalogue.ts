@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { failure } from '../model/failures.ts';
 import { nameAllowedKeys } from '../model/name-allowed-keys.ts';
 import { RecoveryPlan } from '../model/recovery-plan.ts';
+import { hasCode } from '../transfer/filesystem-failure.ts';
 import { methods } from './methods/registry.ts';
 
 /** A plan, where it was read and the SHA-256 of its text. */
@@ -25,17 +26,16 @@ export type PlanCatalogue = {
 
 /**
  * Reads every `<directory>/<chart>/recovery.yaml`; of two plans for one chart the earlier directory's holds.
- * @throws PlanInvalid naming every problem of every plan
+ * A folder without one is no chart's.
+ * @throws ConfigInvalid where a directory cannot be read; PlanInvalid naming every problem of a plan
  */
 export async function loadPlans(directories: readonly string[]): Promise<PlanCatalogue> {
   const byChart = new Map<string, LoadedPlan>();
   const loaded: LoadedPlan[] = [];
   for (const directory of directories) {
-    for (const folder of (await readdir(directory).catch(() => [])).sort()) {
-      const path = join(directory, folder, 'recovery.yaml');
-      const text = await readFile(path, 'utf8').catch(() => undefined);
-      if (text === undefined) continue;
-      const plan = readPlan(text, path);
+    for (const folder of (await listFolders(directory)).sort()) {
+      const plan = await readPlanFile(join(directory, folder, 'recovery.yaml'));
+      if (plan === undefined) continue;
       loaded.push(plan);
       for (const chart of plan.plan.charts) if (!byChart.has(chart)) byChart.set(chart, plan);
     }
@@ -54,8 +54,36 @@ export async function loadPlans(directories: readonly string[]): Promise<PlanCat
   };
 }
 
+async function listFolders(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    const message = `read the directory of plans ${directory}: ${whyUnread(error)}`;
+    throw failure('ConfigInvalid', { message, cause: error });
+  }
+}
+
+/** Reads one plan, or undefined where there is no such file. @throws PlanInvalid */
+export async function readPlanFile(path: string): Promise<LoadedPlan | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw failure('PlanInvalid', { message: `read plan ${path}: ${whyUnread(error)}`, cause: error });
+  }
+  return readPlan(text, path);
+}
+
+function whyUnread(error: unknown): string {
+  if (hasCode(error, 'ENOENT')) return 'there is no such directory';
+  if (hasCode(error, 'ENOTDIR')) return 'it is no directory';
+  if (hasCode(error, 'EACCES')) return 'permission denied';
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Parses one plan and the options of each of its components. @throws PlanInvalid */
-export function readPlan(text: string, path: string): LoadedPlan {
+function readPlan(text: string, path: string): LoadedPlan {
   let document: unknown;
   try {
     document = parseYaml(text);
@@ -95,6 +123,8 @@ function planProblems(plan: RecoveryPlan): string[] {
       const able = [...methods.values()].filter(({ moves }) => moves === true).map(({ name }) => name);
       problems.push(`${where}: ${component.method} does not use a mover; ${able.sort().join(', ')} do`);
     }
+    if (plan.overLiveData === 'swap' && method.undoRestore === undefined && method.name !== 'release-config')
+      problems.push(`overLiveData is swap, but ${where} is replaced in place by ${component.method}`);
     const options = method.options.safeParse(component.options, { error: nameAllowedKeys });
     if (!options.success) problems.push(`${where}: ${z.prettifyError(options.error)}`);
   }

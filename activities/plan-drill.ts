@@ -5,7 +5,7 @@ import { formatBytes } from '../model/duration.ts';
 import { type FailureCode, type FailureView, failure, LifeboatFailure } from '../model/failures.ts';
 import type { RunPlan } from '../model/outcome.ts';
 import { platformReleases } from '../model/platform.ts';
-import { type ReleaseName, releasePath, releaseTitle } from '../model/release-name.ts';
+import { type ReleaseName, releasePath, releaseTitle, titleOfPath } from '../model/release-name.ts';
 import { readPlatformPoints } from '../transfer/platform-points.ts';
 import { readLastRestored } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
@@ -15,7 +15,7 @@ import { moveIntoDrill } from './binding/move-plan.ts';
 import { currentRun } from './current-run.ts';
 import { type DrillCandidate, requireContained } from './drill-endpoints.ts';
 import { planLongestNotDrilled } from './longest-not-drilled.ts';
-import { capturedPlan, locatePoint } from './plan-recovery.ts';
+import { capturedPlan, locatePoint, passedOverFindings } from './plan-recovery.ts';
 import type { RecoveryMember } from './platform.ts';
 import { requireConfig } from './require-config.ts';
 
@@ -32,6 +32,8 @@ export type PlannedDrill = {
   /** Releases that cannot be drilled, and why. */
   readonly refused: readonly { release: string; tier: number; failure: FailureView }[];
   readonly plan: RunPlan;
+  /** Newer points of the members that were passed over, and why; they are among the findings too. */
+  readonly passedOver?: readonly string[];
   /** Where the drill was asked to choose its release. */
   readonly chosen?: DrillChoice;
 };
@@ -47,7 +49,12 @@ export type DrillRequest = {
   readonly longestNotDrilled?: boolean;
 };
 
-type Candidate = DrillCandidate & { readonly tier: number; readonly bytes: number; readonly requires: string[] };
+type Candidate = DrillCandidate & {
+  readonly tier: number;
+  readonly bytes: number;
+  readonly requires: string[];
+  readonly passedOver: readonly string[];
+};
 
 /** Failures of one release, which keep it out of the drill and not the others. */
 const ofOneRelease: ReadonlySet<FailureCode> = new Set([
@@ -148,6 +155,7 @@ export function createDrillPlanActivities(backends: Backends) {
       members,
       refused: listed,
       plan: planOf(members, rest, moves, listed),
+      passedOver: passedOverOf(rest),
     };
   }
 
@@ -176,7 +184,8 @@ export function createDrillPlanActivities(backends: Backends) {
       bound,
       tier: bound.tier,
       bytes: found.manifest.plainBytes,
-      requires: bound.requires.map((path) => path.split('/').slice(1).join('/')),
+      requires: bound.requires.map(titleOfPath),
+      passedOver: passedOverFindings(release, found.passedOver),
     };
   }
 }
@@ -197,6 +206,10 @@ function servicesOf(candidates: readonly Candidate[]): Map<string, Set<string>> 
   return services;
 }
 
+function passedOverOf(candidates: readonly Candidate[]): string[] {
+  return candidates.flatMap(({ passedOver }) => passedOver);
+}
+
 function planOf(
   members: readonly RecoveryMember[],
   candidates: readonly Candidate[],
@@ -214,7 +227,10 @@ function planOf(
   return {
     digest: createHash('sha256').update(lines.join('\n')).digest('hex'),
     lines,
-    findings: refused.map(({ release, failure: view }) => `${release} is not drilled: ${view.code}: ${view.message}`),
+    findings: [
+      ...passedOverOf(candidates),
+      ...refused.map(({ release, failure: view }) => `${release} is not drilled: ${view.code}: ${view.message}`),
+    ],
     overwrites: [],
     objects: candidates.reduce((sum, { bound }) => sum + bound.plan.components.length, 0),
     bytes: candidates.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -1,23 +1,24 @@
 import { createHash } from 'node:crypto';
-import { BoundPlan, type BoundSummary, claimNames, summarizeBoundPlan } from '../model/bound-plan.ts';
+import { BoundPlan, type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
 import type { Moves } from '../model/drill.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
 import type { FactTotals } from '../model/facts.ts';
 import { failure } from '../model/failures.ts';
 import type { RunPlan } from '../model/outcome.ts';
-import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
+import type { Manifest } from '../model/recovery-point.ts';
+import { type ReleaseName, releaseTitle, titleOfPath } from '../model/release-name.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
-import { type FoundPoint, findPoint } from '../transfer/points.ts';
+import { type FoundPoint, findPoint, type PassedOver } from '../transfer/points.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, resolveRelease } from './binding/bind-release.ts';
 import { moveInto, moveIntoDrill } from './binding/move-plan.ts';
-import { readClaim } from './clients/claims.ts';
 import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { readRelease } from './clients/helm.ts';
-import { optional } from './clients/kubernetes.ts';
+import { namespaceExists } from './clients/kubernetes.ts';
 import { requireScratch } from './clients/scratch-namespaces.ts';
 import { currentRun } from './current-run.ts';
+import { existingClaims, hostedData, replacedConfiguration } from './overwritten.ts';
 import { holdForRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
 import { type RunDocument, writeRunDocument } from './run-record.ts';
@@ -38,8 +39,15 @@ export type PlannedRecovery = {
   readonly plan: RunPlan;
   /** Whether Helm has the release now. */
   readonly live: boolean;
+  /** Newer points that were passed over, and why; they are among the findings too. */
+  readonly passedOver?: readonly string[];
   /** Claims that outlived the release: their volumes are set aside before new ones are filled. */
   readonly leftClaims?: readonly string[];
+  /**
+   * Of a release that is gone: the releases that run and hold data of it, as paths. They are backed up before that data
+   * is replaced. Undefined in histories from before that.
+   */
+  readonly replacedHosts?: readonly string[];
 };
 
 /** What a recovery is asked for. */
@@ -60,7 +68,7 @@ export async function locatePoint(
   release: ReleaseName,
   point: string,
   to: string | null,
-): Promise<FoundPoint> {
+): ReturnType<typeof findPoint> {
   const found = await findPoint({
     store: backends.store,
     trustedKeys: [backends.kit.signing.publicKey],
@@ -70,6 +78,17 @@ export async function locatePoint(
   });
   await holdForRun(backends, release, found.manifest.id);
   return found;
+}
+
+/** Newer points that `latest-verified` passed over, as findings; of many the newest. */
+export function passedOverFindings(release: ReleaseName, passedOver: readonly PassedOver[]): string[] {
+  const title = releaseTitle(release);
+  const shown = passedOver.slice(0, 5);
+  const more = passedOver.length - shown.length;
+  return [
+    ...shown.map(({ point, why }) => `newer point ${point} of ${title} passed over: ${why}`),
+    ...(more === 0 ? [] : [`${String(more)} more newer points of ${title} passed over`]),
+  ];
 }
 
 /** The bound plan that a point was captured by. @throws KeyMissing, Artifact* */
@@ -106,6 +125,7 @@ export async function planRecovery(
   const release = resolveRelease(backends, request.release);
   const found = await locatePoint(backends, release, request.point, request.to);
   const { manifest } = found;
+  const passedOver = passedOverFindings(release, found.passedOver);
   const captured = await capturedPlan(backends, found);
   const target = targetPlan(captured, request);
   if (request.moved !== undefined) await requireScratch(backends.kubernetes, Object.values(request.moved));
@@ -117,20 +137,15 @@ export async function planRecovery(
     });
   }
   const bound = request.scope === 'data' && request.into === null ? await bindRelease(backends, release) : target;
-  const namespaceExisted =
-    (await optional(`read namespace ${namespace}`, () =>
-      backends.kubernetes.core.readNamespace({ name: namespace }),
-    )) !== undefined;
+  if (request.scope === 'data') requireComponents(bound, manifest);
+  const namespaceExisted = await namespaceExists(backends.kubernetes, namespace);
   const existing = namespaceExisted ? await existingClaims(backends, bound) : [];
   const claims = existing.map(({ name: claim }) => claim);
   // A release that runs is copied by a backup; of one that is gone nobody can say what its volumes hold.
   const leftClaims = live === undefined ? existing.flatMap((each) => (each.hasVolume ? [each.name] : [])) : [];
-  const overwrites = [
-    ...(live === undefined ? [] : [`release ${namespace}/${name}, revision ${String(live.revision)}`]),
-    ...claims.map((claim) => `volume claim ${namespace}/${claim}`),
-    // What a drill finds in its own scratch namespaces is its own work.
-    ...(request.moved === undefined ? await hostedData(backends, bound) : []),
-  ];
+  // What a drill finds in its own scratch namespaces is its own work.
+  const hosted = request.moved === undefined ? await hostedData(backends, bound) : [];
+  const replacedHosts = live === undefined ? hosted.map(({ host }) => host) : [];
   const components = manifest.components.map((record) => record.component);
   const plain = {
     release: releaseTitle(bound.release),
@@ -150,6 +165,9 @@ export async function planRecovery(
           `install ${manifest.chart.name} ${manifest.chart.version} into ${namespace}${namespaceExisted ? '' : ' (new)'}`,
         ]
       : []),
+    ...replacedHosts.map(
+      (host) => `back up ${titleOfPath(host)} first: the safety copy of what it holds of this release`,
+    ),
     ...leftClaims.map((claim) => `set the volume of claim ${claim} aside: it stays as the safety copy`),
     ...manifest.components
       .filter((record) => record.method !== 'release-config')
@@ -171,6 +189,14 @@ export async function planRecovery(
     },
   };
   await writeRunDocument(backends, runId, document);
+  const overwrites = [
+    ...(live === undefined ? [] : [`release ${namespace}/${name}, revision ${String(live.revision)}`]),
+    ...claims.map((claim) => `volume claim ${namespace}/${claim}`),
+    ...hosted.map(({ line }) => line),
+    ...(namespaceExisted && request.scope === 'all' && request.moved === undefined
+      ? await replacedConfiguration(backends, document, manifest)
+      : []),
+  ];
   return {
     summary: summarizeBoundPlan(bound),
     point: {
@@ -185,45 +211,46 @@ export async function planRecovery(
     plan: {
       digest,
       lines,
-      findings: manifest.notCaptured.map(({ component, reason }) => `${component} is not in the point: ${reason}`),
+      findings: [
+        ...passedOver,
+        ...(request.scope === 'all' && !manifest.components.some(({ method }) => method === 'release-config')
+          ? ['the point does not hold the release itself: only its data can be recovered, into one that runs (--data)']
+          : []),
+        ...manifest.notCaptured.map(({ component, reason }) => `${component} is not in the point: ${reason}`),
+      ],
       overwrites,
       objects: components.length,
       bytes: manifest.plainBytes,
       order: [{ release: releaseTitle(bound.release), tier: bound.tier, why: `tier ${String(bound.tier)}` }],
     },
     live: live !== undefined,
+    passedOver,
     ...(leftClaims.length === 0 ? {} : { leftClaims }),
+    replacedHosts,
   };
 }
 
-/** Claims of the release's workloads that are there already. */
-async function existingClaims(backends: Backends, bound: BoundPlan): Promise<{ name: string; hasVolume: boolean }[]> {
-  const found = await Promise.all(
-    claimNames(bound).map(async (name) => {
-      const claim = await readClaim(backends.kubernetes, { namespace: bound.release.namespace, name });
-      return claim === undefined ? [] : [{ name, hasVolume: claim.volume !== undefined }];
-    }),
-  );
-  return found.flat();
-}
-
-/** Databases in another release that a restore replaces, where that release runs. */
-async function hostedData(backends: Backends, bound: BoundPlan): Promise<string[]> {
-  const lines: string[] = [];
-  for (const host of Object.values(bound.hosts)) {
-    if ((await readRelease(backends.access, host.release.namespace, host.release.name)) === undefined) continue;
-    const databases = bound.claims
-      .filter((claim) => claim.by === releaseTitle(bound.release))
-      .map((claim) => claim.database);
-    lines.push(`database ${databases.join(', ')} in ${releaseTitle(host.release)}`);
-  }
-  return lines;
+/** Data alone goes by the plan of now: what that does not name would be neither restored nor compared. @throws PrerequisitesMissing */
+function requireComponents({ release, plan }: BoundPlan, { id, components }: Manifest): void {
+  const missing = components
+    .filter(({ method }) => method !== 'release-config')
+    .filter(
+      ({ component, method }) => !plan.components.some((each) => each.name === component && each.method === method),
+    )
+    .map(({ component, method }) => `${component} by ${method}`);
+  if (missing.length === 0) return;
+  throw failure('PrerequisitesMissing', {
+    message: `recover the data of ${releaseTitle(release)}: point ${id} has ${missing.join(', ')}, which the present plan does not name; recover all of it, or name it in the plan`,
+  });
 }
 
 /** Activities that look before a recovery leaps. */
 export function createPlanActivities(backends: Backends) {
   return {
-    /** Plans the recovery of a release and writes `plan.json` of the run. @throws PointUnknown, PointNotVerified, KeyMissing, ReleaseUnknown */
+    /**
+     * Plans the recovery of a release and writes `plan.json` of the run.
+     * @throws PointUnknown, PointNotVerified, KeyMissing, ReleaseUnknown; of data alone PrerequisitesMissing
+     */
     async planRelease(request: RecoveryRequest): Promise<PlannedRecovery> {
       return await planRecovery(backends, request, currentRun().runId);
     },

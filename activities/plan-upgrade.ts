@@ -5,18 +5,19 @@ import { basename, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { z } from 'zod';
 import { type BoundPlan, type BoundSummary, summarizeBoundPlan } from '../model/bound-plan.ts';
+import { splitChart } from '../model/chart-name.ts';
 import { durationMs, formatDuration } from '../model/duration.ts';
 import { type FailureCode, failure } from '../model/failures.ts';
 import type { RunPlan, UpgradeResult } from '../model/outcome.ts';
-import { PlanUpgrade, type UpgradeStrategy } from '../model/recovery-plan.ts';
+import { PlanUpgrade, type UpgradeStrategy, writesUnproven } from '../model/recovery-plan.ts';
 import type { Artifact } from '../model/recovery-point.ts';
 import { greenOf, releaseTitle } from '../model/release-name.ts';
 import { canonicalBytes } from '../transfer/keys.ts';
 import { writeBytes } from '../transfer/write-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
-import { bindRelease, resolveRelease, splitChart } from './binding/bind-release.ts';
-import { packChart, readRecord, renderUpgrade } from './clients/helm.ts';
+import { bindRelease, resolveRelease } from './binding/bind-release.ts';
+import { isLocalChart, packChart, readRecord, renderUpgrade } from './clients/helm.ts';
 import { tryManifest } from './clients/kubectl.ts';
 import { describeChange, immutableChanges } from './facts/immutable.ts';
 import { type ManifestObject, parseManifest } from './facts/manifest.ts';
@@ -86,7 +87,7 @@ export async function planUpgrade(
   if (reference === null)
     throw failure('InputInvalid', { message: `upgrade ${title}: name the chart; lifeboat.yaml names none for it` });
   const { namespace, name } = bound.release;
-  const { signal } = { signal: Context.current().cancellationSignal };
+  const signal = Context.current().cancellationSignal;
   const record = await readRecord(backends.access, namespace, name, signal);
   const merged = mergeValues(parseValues(record.values), request.values);
   const values = JSON.stringify(merged);
@@ -97,18 +98,19 @@ export async function planUpgrade(
     const archive = await packChart(backends.access, { reference, version }, directory, signal);
     const chart = splitChart(basename(archive, '.tgz'));
     const problems: UpgradeProblem[] = [];
+    if (request.version !== null && request.version !== chart.version && isLocalChart(reference))
+      problems.push({
+        code: 'UpgradeRefused',
+        message: `upgrade ${title}: asked for is version ${request.version}, ${reference} is ${chart.name} ${chart.version}`,
+      });
     let green: PlannedGreen | undefined;
     if (chart.name === bound.chart.name) {
       reportProgress(`try the upgrade of ${title}`);
-      const manifest = await renderUpgrade(backends.access, { archive, namespace, name, values, signal });
-      problems.push(...(await findProblems(backends, bound, { installed: record.manifest, wanted: manifest })));
+      const wanted = await renderUpgrade(backends.access, { archive, namespace, name, values, signal });
+      const manifests = { installed: record.manifest, wanted };
+      problems.push(...(await findProblems(backends, bound, manifests)));
       if (strategy === 'blue-green') {
-        const manifests = { installed: record.manifest, wanted: manifest };
-        green = await planGreen(backends, bound, {
-          archive,
-          values: merged,
-          ...manifests,
-        });
+        green = await planGreen(backends, bound, { archive, values: merged, ...manifests });
         problems.push(...green.problems);
       }
     } else
@@ -183,7 +185,10 @@ export async function planUpgrade(
                 'let clients in, log in and check health; when a step fails: back to what was there',
               ]),
         ],
-        findings: notCompared.map(({ component, reason }) => `${component} is not compared: ${reason}`),
+        findings: [
+          ...notCompared.map(({ component, reason }) => `${component} is not compared: ${reason}`),
+          ...(strategy === 'rolling' || rules.writePosition !== undefined ? [] : [writesUnproven]),
+        ],
         overwrites: [`release ${title}, revision ${String(bound.revision)}`],
         objects: summary.components.length,
         bytes: kept.chart.plainBytes,

@@ -5,18 +5,19 @@ import { type FailureCode, type FailureView, failure, LifeboatFailure } from '..
 import type { RunResult } from '../model/outcome.ts';
 import { notConfigured, platformReleases } from '../model/platform.ts';
 import type { PlatformPoint } from '../model/recovery-point.ts';
-import { type ReleaseName, releasePath, releaseTitle } from '../model/release-name.ts';
+import { type ReleaseName, releasePath, releaseTitle, titleOfPath } from '../model/release-name.ts';
 import { commitPlatformPoint, readPlatformPoints } from '../transfer/platform-points.ts';
 import { newPointId } from '../transfer/point-names.ts';
 import { findPoint, isSafetyCopy, newestPoint } from '../transfer/points.ts';
+import { runKey, writeSigned } from '../transfer/run-documents.ts';
 import { writeBytes } from '../transfer/write-artifact.ts';
 import type { Backends } from './backends.ts';
 import { bindRelease, platformEntry, resolveReleases } from './binding/bind-release.ts';
 import { releaseReader } from './clients/helm.ts';
 import { currentRun } from './current-run.ts';
+import { passedOverFindings } from './plan-recovery.ts';
 import { endHoldsOfRun } from './point-holds.ts';
 import { requireConfig } from './require-config.ts';
-import { runKey, writeSigned } from './run-record.ts';
 
 /** A release of the platform as a backup orders it; one that cannot be bound says why. */
 export type PlatformMember = {
@@ -101,7 +102,7 @@ export function createPlatformActivities(backends: Backends) {
         );
         const tier = newest?.manifest.tier ?? platformEntry(backends, release)?.tier ?? 1;
         const requires = await bindRelease(backends, release, read).then(
-          (bound) => bound.requires.map((path) => path.split('/').slice(1).join('/')),
+          (bound) => bound.requires.map(titleOfPath),
           () => platformEntry(backends, release)?.requires ?? [],
         );
         const point =
@@ -169,6 +170,8 @@ export function createPlatformActivities(backends: Backends) {
       parallelism: number;
       members: RecoveryMember[];
       without: string[];
+      /** Newer points that were passed over, and why. */
+      passedOver?: readonly string[];
     }> {
       requireConfig(backends, of.configDigest);
       const chain = await readPlatformPoints({ store, trustedKeys, platform: platform.platform });
@@ -188,12 +191,13 @@ export function createPlatformActivities(backends: Backends) {
       const wanted = await Promise.all(
         asked.map(async (release) => {
           const entry = found.releases.find((each) => releasePath(each.release) === releasePath(release));
-          const point = isNewest ? await newestVerified(release) : (entry?.point ?? null);
+          const newest = isNewest ? await newestVerified(release) : null;
           return {
             title: releaseTitle(release),
             tier: entry?.tier ?? platformEntry(backends, release)?.tier ?? 1,
             requires: entry?.requires ?? platformEntry(backends, release)?.requires ?? [],
-            point,
+            point: isNewest ? (newest?.manifest ?? null) : (entry?.point ?? null),
+            passedOver: passedOverFindings(release, newest?.passedOver ?? []),
           };
         }),
       );
@@ -219,6 +223,7 @@ export function createPlatformActivities(backends: Backends) {
         parallelism: platform.parallelism,
         members,
         without: wanted.flatMap(({ title, point }) => (point === null ? [title] : [])),
+        passedOver: wanted.flatMap((each) => each.passedOver),
       };
     },
 
@@ -226,18 +231,26 @@ export function createPlatformActivities(backends: Backends) {
     async writeReport(result: RunResult): Promise<void> {
       const { workflowId, runId } = currentRun();
       await writeSigned(backends, runKey(runId, 'report'), { workflowId, runId, ...result });
-      // A hold that stays lapses by itself: a store that lets nothing be deleted is no failure of the run.
-      await endHoldsOfRun(backends).catch((error: unknown) => {
-        if (!(error instanceof LifeboatFailure)) throw error;
-      });
+      await letPointsGo();
+    },
+
+    /** Lets the points of a dry run go, which leaves no report. Idempotent because: what is not held is let go of. */
+    async endHolds(): Promise<void> {
+      await letPointsGo();
     },
   };
 
+  /** A hold that stays lapses by itself: a store that lets nothing be deleted is no failure of the run. */
+  async function letPointsGo(): Promise<void> {
+    await endHoldsOfRun(backends).catch((error: unknown) => {
+      if (!(error instanceof LifeboatFailure)) throw error;
+    });
+  }
+
   /** The newest verified point of a release; null where none has passed. What keeps the store from answering is thrown. */
-  async function newestVerified(release: ReleaseName): Promise<{ id: string; capturedAt: string } | null> {
+  async function newestVerified(release: ReleaseName): Promise<Awaited<ReturnType<typeof findPoint>> | null> {
     try {
-      const { manifest } = await findPoint({ store, trustedKeys, release, point: 'latest-verified' });
-      return manifest;
+      return await findPoint({ store, trustedKeys, release, point: 'latest-verified' });
     } catch (error) {
       if (error instanceof LifeboatFailure && withoutPoint.has(error.code)) return null;
       throw error;

@@ -1,6 +1,5 @@
 import { access as canAccess } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { BoundPlan } from '../model/bound-plan.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
@@ -8,20 +7,16 @@ import { releaseTitle } from '../model/release-name.ts';
 import { assertRecipients } from '../transfer/age-stream.ts';
 import { readBytes } from '../transfer/read-artifact.ts';
 import { reportProgress } from './activity-interceptor.ts';
+import { admit, type BroughtKinds } from './admission.ts';
 import type { Backends } from './backends.ts';
 import { resolveRelease } from './binding/bind-release.ts';
+import { kindsBrought, readCapturedObjects } from './captured-objects.ts';
 import { helmTooOld, helmVersion } from './clients/helm.ts';
 import { kubectl } from './clients/kubectl.ts';
 import { request } from './clients/kubernetes.ts';
 import { lastLine } from './clients/process.ts';
+import { type ManifestObject, neverPulled } from './facts/manifest.ts';
 import { locatePoint } from './plan-recovery.ts';
-
-const RecordedRelease = z.looseObject({ manifest: z.string() });
-const KubernetesObject = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
-});
 
 /** What the checks before a run found. */
 export type Prerequisites = {
@@ -44,11 +39,18 @@ export function createPrerequisiteActivities(backends: Backends) {
      * What a recovery needs of the cluster, before anything is changed: tools and their versions, the store and the
      * key, and for each release that the API server would take every object of its recorded manifest (kinds, admission,
      * pod security), that its storage classes are there and that its node has or may pull its images.
+     *
+     * @param of.into - the namespace that all of them are to come into, where it is not their own
      */
-    async checkPrerequisites(of: { releases: readonly { release: string; point: string }[] }): Promise<Prerequisites> {
+    async checkPrerequisites(of: {
+      releases: readonly { release: string; point: string }[];
+      into?: string | undefined;
+    }): Promise<Prerequisites> {
       return await checkAll(async (check) => {
         await basics(check);
-        for (const { release, point } of of.releases) await checkRelease(check, release, point);
+        const brought = kindsBroughtBy(of.releases);
+        for (const { release, point } of of.releases)
+          await checkRelease(check, { release, point, into: of.into, brought });
       });
     },
   };
@@ -119,9 +121,12 @@ export function createPrerequisiteActivities(backends: Backends) {
     });
   }
 
-  async function checkRelease(check: Check, text: string, point: string): Promise<void> {
-    const release = resolveRelease(backends, text);
-    const found = await locatePoint(backends, release, point, null);
+  async function checkRelease(
+    check: Check,
+    of: { release: string; point: string; into: string | undefined; brought: BroughtKinds },
+  ): Promise<void> {
+    const release = resolveRelease(backends, of.release);
+    const found = await locatePoint(backends, release, of.point, null);
     const title = releaseTitle(release);
     await check(`${title} key opens point ${found.manifest.id}`, async () => {
       BoundPlan.parse(
@@ -133,42 +138,38 @@ export function createPrerequisiteActivities(backends: Backends) {
       );
       return undefined;
     });
-    const config = found.manifest.components.find((record) => record.method === 'release-config');
-    const record = config?.artifacts.find((artifact) => artifact.name.endsWith('.record'));
-    if (record === undefined) return;
-    const bytes = await readBytes({ store: backends.store, artifact: record, identity: backends.kit.identity });
-    const objects = parseManifest(RecordedRelease.parse(JSON.parse(bytes.toString('utf8'))).manifest);
+    const captured = await readCapturedObjects(backends, found.manifest);
+    if (captured === undefined) return;
+    const { objects, chart } = captured;
     await check(`${title} manifest is taken by the API server (${String(objects.length)} objects)`, () =>
-      admit(objects),
+      admit(backends, objects, { namespace: of.into ?? release.namespace, brought: of.brought }),
     );
     await check(`${title} storage class`, () => storageClasses(objects));
     await check(`${title} images`, () => images(objects));
     await check(`${title} chart archive`, async () => {
       await Promise.resolve();
-      return config?.artifacts.some((artifact) => artifact.name.endsWith('.chart')) === true
+      return chart !== undefined
         ? undefined
         : 'the point has none; name the chart in lifeboat.yaml before the next backup';
     });
   }
 
-  /** A server-side dry run in the namespace `default`, since the release's own may be gone. */
-  async function admit(objects: readonly z.infer<typeof KubernetesObject>[]): Promise<string | undefined> {
-    const moved = objects.map((object) =>
-      object.metadata.namespace === undefined
-        ? object
-        : { ...object, metadata: { ...object.metadata, namespace: 'default' } },
-    );
-    if (moved.length === 0) return undefined;
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: moved });
-    const { exitCode, stderr } = await kubectl(
-      backends.access,
-      ['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-n', 'default', '-f', '-'],
-      { input: list, timeoutMs: 30_000 },
-    );
-    return exitCode === 0 ? undefined : lastLine(stderr);
+  /** What the releases of a recovery bring is read where objects are refused, and once. */
+  function kindsBroughtBy(releases: readonly { release: string; point: string }[]): BroughtKinds {
+    let kinds: ReturnType<BroughtKinds> | undefined;
+    const read = async (): ReturnType<BroughtKinds> => {
+      const found: [string, string][] = [];
+      for (const { release, point } of releases) {
+        const { manifest } = await locatePoint(backends, resolveRelease(backends, release), point, null);
+        const captured = await readCapturedObjects(backends, manifest);
+        if (captured !== undefined) found.push(...(await kindsBrought(backends, captured)));
+      }
+      return new Map(found);
+    };
+    return () => (kinds ??= read());
   }
 
-  async function storageClasses(objects: readonly z.infer<typeof KubernetesObject>[]): Promise<string | undefined> {
+  async function storageClasses(objects: readonly ManifestObject[]): Promise<string | undefined> {
     const text = JSON.stringify(objects);
     if (!text.includes('"PersistentVolumeClaim"') && !text.includes('"volumeClaimTemplates"')) return undefined;
     const wanted = [...text.matchAll(/"storageClassName":"([^"]+)"/g)].map((match) => match[1] ?? '');
@@ -186,20 +187,30 @@ export function createPrerequisiteActivities(backends: Backends) {
       })
       .parse(JSON.parse(stdout));
     const names = items.map((item) => item.metadata.name);
-    const missing = wanted.filter((name) => !names.includes(name));
+    const unknown = wanted.filter((name) => !names.includes(name));
+    const missing = unknown.length === 0 ? [] : await withoutVolumes(unknown, objects);
     if (missing.length > 0)
       return `the cluster has no storage class ${missing.join(', ')} (it has ${names.join(', ') || 'none'})`;
     const hasDefault = items.some(
       (item) => item.metadata.annotations['storageclass.kubernetes.io/is-default-class'] === 'true',
     );
-    return wanted.length > 0 || hasDefault ? undefined : 'the cluster has no default storage class';
+    return text.includes('"storageClassName"') || hasDefault ? undefined : 'the cluster has no default storage class';
+  }
+
+  /** A class that no provisioner has may be the name that volumes made by hand share with their claims: those of the cluster, and a chart's own. */
+  async function withoutVolumes(classes: readonly string[], objects: readonly ManifestObject[]): Promise<string[]> {
+    const { items } = await request('list volumes', () => backends.kubernetes.core.listPersistentVolume());
+    const own = objects.filter(({ kind }) => kind === 'PersistentVolume').map((volume) => JSON.stringify(volume));
+    return classes.filter(
+      (name) =>
+        !items.some(({ spec }) => spec?.storageClassName === name) &&
+        !own.some((text) => text.includes(`"storageClassName":${JSON.stringify(name)}`)),
+    );
   }
 
   /** Images that may never be pulled must be on a node already. */
-  async function images(objects: readonly z.infer<typeof KubernetesObject>[]): Promise<string | undefined> {
-    const never = [...JSON.stringify(objects).matchAll(/"image":"([^"]+)","imagePullPolicy":"Never"/g)].map(
-      (match) => match[1] ?? '',
-    );
+  async function images(objects: readonly ManifestObject[]): Promise<string | undefined> {
+    const never = objects.flatMap(neverPulled);
     if (never.length === 0) return undefined;
     const { items } = await request('list nodes', () => backends.kubernetes.core.listNode());
     const present = new Set(items.flatMap((node) => (node.status?.images ?? []).flatMap((image) => image.names ?? [])));
@@ -209,11 +220,4 @@ export function createPrerequisiteActivities(backends: Backends) {
       ? undefined
       : `not on any node and never pulled: ${[...new Set(missing)].join(', ')}`;
   }
-}
-
-function parseManifest(manifest: string): z.infer<typeof KubernetesObject>[] {
-  return parseAllDocuments(manifest).flatMap((document) => {
-    const parsed = KubernetesObject.safeParse(document.toJS());
-    return parsed.success ? [parsed.data] : [];
-  });
 }

@@ -7,17 +7,11 @@ import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { installChart, readRelease, rollBackRelease, uninstallRelease } from './clients/helm.ts';
-import { gone, made, optional, request } from './clients/kubernetes.ts';
+import { gone, made, namespaceExists, request } from './clients/kubernetes.ts';
 import { compareTarget } from './compare-target.ts';
 import { currentRun } from './current-run.ts';
 import { componentOf, methodContext, methodOf } from './method-context.ts';
-import {
-  capturedNamespace,
-  listOwnObjects,
-  readRecord,
-  restoreObjects,
-  restoreSecrets,
-} from './methods/release-config.ts';
+import { capturedNamespace, readRecord, restoreObjects, restoreSecrets } from './methods/release-config.ts';
 import { locatePoint } from './plan-recovery.ts';
 import {
   contextOfConfiguration,
@@ -26,6 +20,7 @@ import {
   generationOf,
   readRecovery,
 } from './recovery-document.ts';
+import { keepReplaced, listOwnObjects, putReplacedBack } from './replaced-configuration.ts';
 import { recordOf, restoreContext } from './restore-context.ts';
 import { readRunDocument } from './run-record.ts';
 
@@ -51,22 +46,22 @@ export function createRecoverActivities(backends: Backends) {
         contextOfConfiguration(backends, recovery, of.component);
       await ensureNamespace(await capturedNamespace(await context()));
       const before = new Set(await listConfigurationNames(backends.kubernetes, namespace));
+      await keepReplaced(await context());
       await restoreObjects(await context());
       return (await listConfigurationNames(backends.kubernetes, namespace)).filter((object) => !before.has(object));
     },
 
     /**
      * Deletes the Secrets and ConfigMaps that this run made: those that its restore named, and of one that failed half
-     * way those that were not there when the plan was made. Idempotent.
+     * way those that were not there when the plan was made. Those that it replaced get their data again. Idempotent.
      */
     async removeConfiguration(of: { release: string; objects: readonly string[]; component?: string }): Promise<void> {
       const recovery = await readRecovery(backends);
       const { namespace } = recovery.document.bound.release;
       const there = recovery.document.recovery?.configuration;
-      const brought =
-        of.component === undefined || there === undefined
-          ? []
-          : await listOwnObjects(await contextOfConfiguration(backends, recovery, of.component));
+      const context =
+        of.component === undefined ? undefined : await contextOfConfiguration(backends, recovery, of.component);
+      const brought = context === undefined || there === undefined ? [] : await listOwnObjects(context);
       const made = new Set([...of.objects, ...brought.filter((object) => there?.includes(object) === false)]);
       for (const [kind, name = ''] of [...made].map((object) => object.split('/'))) {
         await gone(`delete ${of.release} ${kind ?? ''} ${name}`, () =>
@@ -75,6 +70,7 @@ export function createRecoverActivities(backends: Backends) {
             : backends.kubernetes.core.deleteNamespacedConfigMap({ namespace, name }),
         );
       }
+      if (context !== undefined) await putReplacedBack(context);
     },
 
     /** Gives the Secrets and ConfigMaps that the run replaced what the safety copy has of them. Idempotent. */
@@ -143,7 +139,12 @@ export function createRecoverActivities(backends: Backends) {
      * Idempotent because: the method finds its own leftovers; a target that is as the safety copy says is left alone.
      * @throws FactsDiffer where the target is not as the safety copy says in the end
      */
-    async undoRestore(of: { release: string; component: string; safetyCopy: string | null }): Promise<void> {
+    async undoRestore(of: {
+      release: string;
+      component: string;
+      safetyCopy: string | null;
+      keptIn?: readonly string[];
+    }): Promise<void> {
       const { document, manifest } = await readRecovery(backends);
       const { bound } = document;
       const component = componentOf(bound, of.component);
@@ -154,7 +155,11 @@ export function createRecoverActivities(backends: Backends) {
       }
       if (of.safetyCopy === null)
         throw failure('RestoreFailed', {
-          message: `put back ${of.component} of ${of.release}: no copy was made of what was there`,
+          message: `put back ${of.component} of ${of.release}: ${
+            of.keptIn === undefined
+              ? 'no copy was made of what the restore replaced'
+              : `what was there is in the safety copy ${of.keptIn.join(', ')}; bring it back from there`
+          }`,
           changed: 'yes',
           subject: of.component,
         });
@@ -253,10 +258,7 @@ export function createRecoverActivities(backends: Backends) {
 
   async function ensureNamespace(body: Awaited<ReturnType<typeof capturedNamespace>>): Promise<void> {
     const { name } = body.metadata;
-    if (
-      (await optional(`read namespace ${name}`, () => backends.kubernetes.core.readNamespace({ name }))) !== undefined
-    )
-      return;
+    if (await namespaceExists(backends.kubernetes, name)) return;
     await made(`create namespace ${name}`, () => backends.kubernetes.core.createNamespace({ body }));
   }
 }

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { BoundPlan } from '../model/bound-plan.ts';
 import { failure } from '../model/failures.ts';
 import { UpgradeStrategy } from '../model/recovery-plan.ts';
-import { Artifact, Signed } from '../model/recovery-point.ts';
+import { Artifact } from '../model/recovery-point.ts';
 import { releaseTitle } from '../model/release-name.ts';
-import { openSigned, signDocument } from '../transfer/keys.ts';
+import { readSigned, runKey, writeSigned } from '../transfer/run-documents.ts';
 import type { Backends } from './backends.ts';
 
 /**
@@ -61,23 +61,6 @@ export const RunDocument = z.strictObject({
     .optional(),
 });
 export type RunDocument = z.infer<typeof RunDocument>;
-
-/** Key of a document of a run. */
-export function runKey(runId: string, name: 'plan' | 'report'): string {
-  return `runs/${runId}/${name}.json`;
-}
-
-/** Signs a document with the kit's key and writes it. */
-export async function writeSigned({ store, kit }: Backends, key: string, document: object): Promise<void> {
-  await store.put(key, Buffer.from(JSON.stringify(signDocument(kit, document))));
-}
-
-/** What a signed document says. @throws ObjectNotFound, SignatureInvalid, ManifestInvalid */
-export async function readSigned({ store, kit }: Backends, key: string): Promise<unknown> {
-  const signed = Signed.safeParse(JSON.parse(Buffer.from(await store.get(key)).toString('utf8')));
-  if (!signed.success) throw failure('ManifestInvalid', { message: `read ${key}: not a signed document` });
-  return openSigned(signed.data, [kit.signing.publicKey], key);
-}
 
 /** Writes the plan of a run. A second write replaces the first: it happens before the first step only. */
 export async function writeRunDocument(backends: Backends, runId: string, document: RunDocument): Promise<void> {

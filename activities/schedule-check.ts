@@ -6,15 +6,18 @@ import type { PlanCatalogue } from './plan-catalogue.ts';
 
 /**
  * Refuses schedules that cannot meet the objectives of the releases. An objective comes from lifeboat.yaml, else from the
- * plan of the chart that it names; a release of which neither is known is not judged.
+ * plan of the chart that it names or that is live; a release of which neither is known is not judged.
+ * @param live - charts by `namespace/name`, as Helm knows them
  * @throws ScheduleUnfit listing every problem
  */
 export function checkSchedules(
   platform: Pick<Platform, 'releases' | 'schedules' | 'retention' | 'replica'>,
   plans: PlanCatalogue,
+  live: ReadonlyMap<string, string> = new Map(),
 ): void {
   const releases = platform.releases.flatMap((entry) => {
-    const plan = entry.chart === undefined ? undefined : planOf(entry.chart, plans);
+    const chart = live.get(entry.release) ?? (entry.chart === undefined ? undefined : chartName(entry.chart));
+    const plan = chart === undefined ? undefined : plans.all().find((each) => each.plan.charts.includes(chart))?.plan;
     const rpo = entry.objectives?.rpo ?? plan?.objectives.rpo;
     const tier = entry.tier ?? plan?.tier;
     return rpo === undefined || tier === undefined ? [] : [{ release: entry.release, tier, rpo }];
@@ -31,10 +34,9 @@ export function checkSchedules(
     throw failure('ScheduleUnfit', { message: `check schedules of lifeboat.yaml: ${problems.join('; ')}` });
 }
 
-/** The plan of a chart by its reference: a directory, `oci://…/name`, `repo/name`, or an archive `name-1.2.3.tgz`. */
-function planOf(reference: string, plans: PlanCatalogue): ReturnType<PlanCatalogue['find']>['plan'] | undefined {
-  const name = basename(reference)
+/** The name of a chart by its reference: a directory, `oci://…/name`, `repo/name`, or an archive `name-1.2.3.tgz`. */
+function chartName(reference: string): string {
+  return basename(reference)
     .replace(/(-[0-9].*)?\.tgz$/, '')
     .replace(/[:@].*$/, '');
-  return plans.all().find(({ plan }) => plan.charts.includes(name))?.plan;
 }

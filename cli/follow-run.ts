@@ -1,11 +1,11 @@
-import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { formatDuration } from '../model/duration.ts';
 import { failure, failures, isFailureCode } from '../model/failures.ts';
 import { exitCodes, type RunResult } from '../model/outcome.ts';
 import { describeQuestion, type RunProgress } from '../model/progress.ts';
 import { controlQueue, messageNames } from '../model/run-names.ts';
 import { renderPlan, renderReport } from './render-report.ts';
+import { cancelledResult } from './run-reports.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -54,6 +54,8 @@ export async function resultOf(handle: WorkflowHandle, run: FollowedRun): Promis
   try {
     return (await handle.result()) as RunResult;
   } catch (error) {
+    const { WorkflowFailedError } = await import('@temporalio/client');
+    const { ApplicationFailure, CancelledFailure, TerminatedFailure } = await import('@temporalio/common');
     if (!(error instanceof WorkflowFailedError)) throw error;
     const { cause } = error;
     if (cause instanceof ApplicationFailure) {
@@ -92,7 +94,9 @@ function bare(run: FollowedRun, outcome: RunResult['outcome'], view?: NonNullabl
 }
 
 /** Follows a run to its end: live on a terminal, one line a change without one. */
-export async function followRun(client: Client, run: FollowedRun, terminal: Terminal): Promise<RunResult> {
+export async function followRun(session: Session, run: FollowedRun): Promise<RunResult> {
+  const { terminal } = session;
+  const client = await session.client();
   const handle = client.workflow.getHandle(run.workflowId, run.runId);
   let ended = false;
   const result = resultOf(handle, run).finally(() => {
@@ -110,7 +114,8 @@ export async function followRun(client: Client, run: FollowedRun, terminal: Term
   }
   const last = await handle.query<RunProgress>(messageNames.progress).catch(() => undefined);
   if (last !== undefined) show(last, said, terminal, run);
-  return await result;
+  const found = await result;
+  return found.outcome === 'cancelled' ? await cancelledResult(session, run.runId, found) : found;
 }
 
 function show(progress: RunProgress, said: Map<string, string>, terminal: Terminal, run: FollowedRun): void {
@@ -176,7 +181,7 @@ export async function conductRun(
     return 0;
   }
   await of.afterStart?.(client, run);
-  return printResult(await followRun(client, run, terminal), run, terminal);
+  return printResult(await followRun(session, run), run, terminal);
 }
 
 /** Prints the report of a run; returns the exit code of its outcome. */

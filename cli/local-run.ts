@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { assertConditional, openStore } from '../activities/open-store.ts';
 import { failure } from '../model/failures.ts';
 import { type Platform, StoreConfig } from '../model/platform.ts';
@@ -35,24 +36,21 @@ export async function openLocalSession(
 ): Promise<{ session: Session; ui: string; stop: () => Promise<void> }> {
   const { terminal } = session;
   const kit = await loadKit(keyPath);
-  const storeConfig =
-    options.store === undefined
-      ? kit.store
-      : StoreConfig.parse({
-          ...kit.store,
-          url: options.store,
-          ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-        });
+  const storeConfig = readStore(kit.store, options);
   const store = await openStore(storeConfig);
   await assertConditional(store);
   const name = options.platform ?? kit.platform;
   const points = await readPlatformPoints({ store, trustedKeys: [kit.signing.publicKey], platform: name });
-  const newest = points.flatMap((entry) => entry.document ?? [])[0];
+  const newest = points.find((entry) => entry.document !== undefined)?.document;
   if (newest === undefined) {
     const [first] = points.flatMap((entry) => entry.failure ?? []);
     throw (
       first ?? failure('PointUnknown', { message: `find platform point of ${name} in ${store.address}: there is none` })
     );
+  }
+  for (const { document, failure: problem } of points) {
+    if (document === newest) break;
+    terminal.note(`! a newer platform point cannot be read: ${problem?.message ?? ''}`);
   }
   const text = (await readBytes({ store, artifact: newest.config, identity: kit.identity })).toString('utf8');
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'lifeboat-local-')));
@@ -68,7 +66,10 @@ export async function openLocalSession(
   });
   terminal.note(`Temporal UI  ${temporal.ui}`);
   try {
-    const platform = onThisMachine(captured.platform, storeConfig, temporal.address, options);
+    const there = withoutLostPlans(captured.platform, directory, (line) => {
+      terminal.note(line);
+    });
+    const platform = onThisMachine(there, storeConfig, temporal.address, options);
     const loaded: LoadedPlatform = { ...captured, platform };
     const backends = await openBackends(loaded, kit, {
       temporalAddress: temporal.address,
@@ -102,6 +103,30 @@ export async function openLocalSession(
     await temporal.stop();
     throw error;
   }
+}
+
+/** The store of the kit, or the one that the options name. @throws InputInvalid */
+function readStore(ofKit: StoreConfig, { store = ofKit.url, endpoint = ofKit.endpoint }: LocalOptions): StoreConfig {
+  const read = StoreConfig.safeParse({ ...ofKit, url: store, ...(endpoint === undefined ? {} : { endpoint }) });
+  if (read.success) return read.data;
+  const problems = read.error.issues.map(({ path, message }) => {
+    const option = path[0] === 'endpoint' ? '--endpoint' : '--store';
+    return `${option} ${(option === '--store' ? store : endpoint) ?? ''}: ${message}`;
+  });
+  throw failure('InputInvalid', { message: `recover: ${problems.join('; ')}` });
+}
+
+/** Without the directory of plans where that stayed behind: a point carries the plan that it was captured by. */
+export function withoutLostPlans(
+  { plans, ...platform }: Platform,
+  directory: string,
+  note: (line: string) => void,
+): Platform {
+  if (plans === undefined) return platform;
+  const path = resolve(directory, plans);
+  if (existsSync(path)) return { ...platform, plans };
+  note(`the directory of plans ${path} is not on this machine: each point is recovered by the plan that it carries`);
+  return platform;
 }
 
 /** The captured platform file with what is different on the machine that recovers. */

@@ -2,15 +2,19 @@ import { formatDuration } from '../model/duration.ts';
 import { LifeboatFailure } from '../model/failures.ts';
 import type { Manifest } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
+import { pointPrefix } from '../transfer/point-names.ts';
 import { newestPoint } from '../transfer/points.ts';
+import type { ObjectInfo, Store } from '../transfer/store.ts';
+import { comparePoint } from '../transfer/store-inventory.ts';
+import { ofEachRelease } from './of-each-release.ts';
 import type { Session } from './session.ts';
 
-/** Newest point of a release on the replica, and how long before the newest point of the store it was captured; null: none. */
+/** Newest point of a release that the replica has whole, and how long before the newest point of the store it was captured; null: none. */
 export type ReplicaState = { readonly point: string; readonly behindSeconds: number } | null;
 
 /**
  * How far the replica is behind, by release; undefined where lifeboat.yaml has none. One that does not answer is a problem and
- * leaves the releases out. Reads the newest manifest of each release.
+ * leaves the releases out. Reads the newest manifest of each release, no data.
  */
 export async function readReplica(
   session: Session,
@@ -19,19 +23,26 @@ export async function readReplica(
 ): Promise<{ states: ReadonlyMap<string, ReplicaState>; problems: string[] } | undefined> {
   const { platform } = await session.platform();
   if (platform.replica === undefined) return undefined;
-  const states = new Map<string, ReplicaState>();
   try {
     const [store, { signing }] = [await session.replica(), await session.kit()];
-    for (const release of releases) {
+    const states = await ofEachRelease(releases, async (release): Promise<[string, ReplicaState]> => {
       const title = releaseTitle(release);
-      const found = await newestPoint({ store, trustedKeys: [signing.publicKey], release });
-      states.set(title, found === undefined ? null : stateOf(found.manifest, newestAtHome(title)));
-    }
-    return { states, problems: [] };
+      const trustedKeys = [signing.publicKey];
+      const found = await newestPoint({ store, trustedKeys, release }, (manifest) => isWhole(store, manifest));
+      return [title, found === undefined ? null : stateOf(found.manifest, newestAtHome(title))];
+    });
+    return { states: new Map(states), problems: [] };
   } catch (error) {
     if (!(error instanceof LifeboatFailure)) throw error;
-    return { states, problems: [`replica ${platform.replica.url}: ${error.code}: ${error.message}`] };
+    return { states: new Map(), problems: [`replica ${platform.replica.url}: ${error.code}: ${error.message}`] };
   }
+}
+
+/** Whether a store has every object of a point in its size: of one that is damaged at home it may have the manifest alone. */
+async function isWhole(store: Store, manifest: Manifest): Promise<boolean> {
+  const found: ObjectInfo[] = [];
+  for await (const object of store.list(`${pointPrefix(manifest.release, manifest.id)}/`)) found.push(object);
+  return comparePoint(manifest, found).missing.length === 0;
 }
 
 function stateOf({ id, capturedAt }: Manifest, home: Manifest | undefined): ReplicaState {

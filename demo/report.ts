@@ -21,7 +21,7 @@ export function describeDemo(report: DemoReport): string {
     rule,
     renderReport(report.backup, { ...report.backup, terminal }),
     rule,
-    `${terminal.paint('bold', 'DESTROYED')}  ${report.destroyed.namespaces.join(', ')}; ${String(report.destroyed.volumes)} volumes, ${String(report.destroyed.volumesLeft)} left${report.destroyed.volumesLeft === 0 ? '' : ' ✗'}; Temporal and its history`,
+    `${terminal.paint('bold', 'DESTROYED')}  ${report.destroyed.namespaces.join(', ')}; ${String(report.destroyed.volumes)} volumes, ${String(report.destroyed.volumesLeft)} left${report.destroyed.volumesLeft === 0 ? '' : ' ✗'}; ${report.destroyed.temporal ? 'Temporal and its history' : 'your Temporal was left alone, the recovery used one of its own'}`,
     rule,
     renderReport(report.recovery, { ...report.recovery, terminal }),
     rule,

@@ -29,7 +29,8 @@ export type DemoReport = {
   /** Milliseconds of each step. */
   readonly steps: Readonly<Record<string, number>>;
   readonly backup: DemoRun;
-  readonly destroyed: Destroyed;
+  /** `temporal`: whether its server and history went too; one of the user's stays. */
+  readonly destroyed: Destroyed & { readonly temporal: boolean };
   readonly recovery: DemoRun;
   readonly ledgers: readonly LedgerVerdict[];
   readonly damage: DamageVerdict;
@@ -93,10 +94,12 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
   const incidentAt = new Date().toISOString();
   await worker.stop('SIGKILL');
-  const destroyed = await step('destroy it: namespaces, volumes, Temporal and its history', async () => {
+  const isOurs = options.temporal === undefined;
+  const what = `namespaces, volumes${isOurs ? ', Temporal and its history' : ''}`;
+  const destroyed = await step(`destroy it: ${what}`, async () => {
     await temporal.stop();
     await rm(temporalFile, { force: true });
-    return await destroyPlatform(sandbox, releases);
+    return { ...(await destroyPlatform(sandbox, releases)), temporal: isOurs };
   });
 
   const rescue = await rescueSetting(setting);

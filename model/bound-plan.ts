@@ -78,7 +78,6 @@ export type BoundSummary = {
   readonly fence: 'services' | 'scale';
   /** Milliseconds after which a forgotten quiesce is undone; null where the plan has none. */
   readonly quiesceDeadlineMs: number | null;
-  readonly overLiveData: 'swap' | 'in-place';
   readonly requires: readonly string[];
 };
 
@@ -113,7 +112,6 @@ export function summarizeBoundPlan(bound: BoundPlan): BoundSummary {
     })),
     fence: plan.fence.by,
     quiesceDeadlineMs: plan.quiesce === undefined ? null : durationMs(plan.quiesce.deadline),
-    overLiveData: plan.overLiveData,
     requires: bound.requires,
   };
 }

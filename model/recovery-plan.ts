@@ -107,6 +107,10 @@ export type Quiesce = z.infer<typeof Quiesce>;
 export const UpgradeStrategy = z.enum(['rolling', 'dump-restore', 'blue-green']);
 export type UpgradeStrategy = z.infer<typeof UpgradeStrategy>;
 
+/** What is said where a plan has no `writePosition`. */
+export const writesUnproven =
+  'that nothing was written in spite of the fence is not proven: the recovery plan has no upgrade.writePosition';
+
 /** How releases of the chart are upgraded. */
 export const PlanUpgrade = z.strictObject({
   /**
@@ -120,8 +124,8 @@ export const PlanUpgrade = z.strictObject({
   /** Of blue-green: how long the new version serves, watched, before it is promoted. */
   soak: Duration.default('5m'),
   /**
-   * Of blue-green: prints where the server's writing stands. The same text before and after the move proves that
-   * nothing was written meanwhile.
+   * Of blue-green and dump-restore: prints where the server's writing stands. The same text before the point that moves
+   * the data and after it proves that nothing was written meanwhile; without it nothing does, and the plan of the run says so.
    */
   writePosition: PlanCommand.optional(),
   /** Over `compare` of the plan where another version shows the same data in another way. */
@@ -141,7 +145,10 @@ export const RecoveryPlan = z.strictObject({
   /** Criticality only, 1 to 4; order comes from `requires`. */
   tier: Tier,
   objectives: z.strictObject({ rpo: Duration, rto: Duration }),
-  /** Charts that must serve before this one recovers. */
+  /**
+   * Charts that must serve before this one recovers: every release of them in lifeboat.yaml; of a chart that a component
+   * is hosted by only the host.
+   */
   requires: z.array(z.string()).default([]),
   workloads: z.record(Name, PlanWorkload),
   parameters: z.record(Name, Parameter).default({}),
@@ -155,8 +162,8 @@ export const RecoveryPlan = z.strictObject({
   }),
   compare: z.array(CompareRule).default([]),
   /**
-   * How live data is replaced: `swap` restores beside it and exchanges the two, `in-place` first takes a recovery
-   * point of it as the safety copy.
+   * How live data is replaced, after a recovery point of it was taken as the safety copy: `swap` restores beside it and
+   * exchanges the two, which only methods can say that keep what was there; `in-place` writes over it.
    */
   overLiveData: z.enum(['swap', 'in-place']).default('in-place'),
   upgrade: PlanUpgrade.optional(),

@@ -163,3 +163,11 @@ export const PlatformPoint = z.strictObject({
   configSha256: Sha256,
 });
 export type PlatformPoint = z.infer<typeof PlatformPoint>;
+
+/** What a point lacks though its plan names it: components, and streams of components. */
+export function lacksOf({ notCaptured, components }: Pick<Manifest, 'notCaptured' | 'components'>): string[] {
+  return [
+    ...notCaptured.map(({ component }) => component),
+    ...components.flatMap(({ component, missing }) => missing.map(({ stream }) => `${component}.${stream}`)),
+  ];
+}

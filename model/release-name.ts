@@ -21,6 +21,11 @@ export function releaseTitle(release: ReleaseName): string {
   return `${release.namespace}/${release.name}`;
 }
 
+/** The `namespace/name` of a path. */
+export function titleOfPath(path: string): string {
+  return path.split('/').slice(1).join('/');
+}
+
 /** The release beside one that is upgraded blue-green: of its name, or of its `namespace/name`. */
 export function greenOf(name: string): string {
   return `${name}-green`;

@@ -66,8 +66,8 @@ export function keepOf(retention: Retention, tier: number): Keep {
 }
 
 /**
- * Judges the points of one release. Never expires: the newest usable point, and the newest of those that were restored;
- * a point that is held; and, where no point is usable, any point at all. Of a period whose newest usable point lacks something, the newest that lacks nothing is kept
+ * Judges the points of one release. Never expires: the newest usable point, the newest usable one that lacks nothing, and the newest of
+ * those that were restored; a point that is held; and, where no point is usable, any point at all. Of a period whose newest usable point lacks something, the newest that lacks nothing is kept
  * as well. Points newer than the newest usable one are kept: they may pass their verification yet.
  * @returns a verdict for each point, in the order given
  */
@@ -90,6 +90,8 @@ export function judgeRetention(
     if (!point.usable && ageMs < durationMs(of.others)) keep(point, `not usable, younger than ${of.others}`);
   }
   if (newest !== undefined) keep(newest, 'newest usable');
+  const whole = bySequence.find(({ lacks }) => lacks === 0);
+  if (whole !== undefined && whole !== newest) keep(whole, 'newest that lacks nothing');
   const proven = bySequence.find(({ restored }) => restored);
   if (proven !== undefined) keep(proven, 'newest that was restored');
   for (const point of bySequence.slice(0, of.keep.last)) keep(point, `last ${String(of.keep.last)}`);

@@ -20,6 +20,8 @@ export const PartOf = z.strictObject({
   verified: z.boolean().default(false),
   /** Of a drill: the scratch namespace of each source namespace. */
   moved: Moves.optional(),
+  /** Points that the caller made of other releases, which hold data of this one: `namespace/name: id`. */
+  keptIn: z.array(z.string()).optional(),
 });
 export type PartOf = z.infer<typeof PartOf>;
 

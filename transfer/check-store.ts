@@ -6,6 +6,7 @@ import { readChain } from './points.ts';
 import { type ObjectInfo, type Store, sumSizes } from './store.ts';
 import {
   comparePoint,
+  compareSegments,
   countUploads,
   damage,
   isBeingWritten,
@@ -35,7 +36,7 @@ export type StoreCheck = {
 
 /**
  * Compares a store with what its manifests say, without reading the data: every chain, also with the heads that platform
- * points know, every object that a manifest names by its size, and what no manifest names. Changes nothing. Releases that
+ * points know, every object that a manifest or a platform point names by its size, and what no manifest names. Changes nothing. Releases that
  * are in the store alone are checked too. @throws Store*
  */
 export async function checkStore(of: {
@@ -47,9 +48,10 @@ export async function checkStore(of: {
 }): Promise<StoreCheck> {
   const { store, trustedKeys } = of;
   const findings: StoreFinding[] = [];
-  const { heads, problems } = await readKnownHeads({ store, trustedKeys, platform: of.platform });
+  const { heads, problems, points } = await readKnownHeads({ store, trustedKeys, platform: of.platform });
   findings.push(...damageOf(problems, platformFolder(of.platform)));
-  const { releases: named, folders, objects, storedBytes } = await takeInventory(store, of.releases);
+  const { releases: named, folders, ofPlatforms, objects, storedBytes } = await takeInventory(store, of.releases);
+  for (const { config, id } of points) findings.push(...compareSegments([config], ofPlatforms, `platform point ${id}`));
   const releases: StoredRelease[] = [];
   for (const [path, release] of [...named].sort(([one], [other]) => one.localeCompare(other))) {
     const reading = { store, trustedKeys, release };

@@ -2,10 +2,10 @@ import { durationMs } from '../model/duration.ts';
 import type { LifeboatFailure } from '../model/failures.ts';
 import type { ExpiryReport } from '../model/outcome.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
-import type { Manifest } from '../model/recovery-point.ts';
+import { lacksOf, type Manifest } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { type JudgedPoint, judgeRetention, keepOf, type Retention, type Tombstone } from '../model/retention.ts';
-import { checkChain } from './chain.ts';
+import { checkChain, type KnownHead } from './chain.ts';
 import { type FoundHold, readHolds } from './holds.ts';
 import { pointPrefix } from './point-names.ts';
 import { isDefaultPoint, readChain } from './points.ts';
@@ -36,6 +36,8 @@ export type ExpiryOf = {
   /** Default: that of the newest point. */
   readonly tier?: number | undefined;
   readonly retention: Retention;
+  /** The newest manifest that is known from outside the chain, which alone cannot show that its newest links are gone. */
+  readonly known?: KnownHead | undefined;
   readonly now: Date;
 };
 
@@ -64,7 +66,7 @@ export async function judgePoints(
       capturedAt: manifest.capturedAt,
       usable: isDefaultPoint({ manifest, verifications }),
       restored: verifications.some(({ proof, outcome }) => proof === 'restored' && outcome === 'usable'),
-      lacks: manifest.notCaptured.length + manifest.components.reduce((sum, { missing }) => sum + missing.length, 0),
+      lacks: lacksOf(manifest).length,
       heldBy: holderOf(holds.get(manifest.id)),
     };
   });
@@ -83,7 +85,12 @@ export async function judgePoints(
       fate: keep.length > 0 ? 'kept' : fateOf(from, now),
     } as const;
   });
-  return { tier, points, removing: removedPoints(tombstones).map(({ id }) => id), problems: checkChain(chain) };
+  return {
+    tier,
+    points,
+    removing: removedPoints(tombstones).map(({ id }) => id),
+    problems: checkChain(chain, of.known),
+  };
 }
 
 /**

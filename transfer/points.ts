@@ -36,6 +36,9 @@ export type ChainPoint = ChainEntry<Manifest>;
 /** A point that can be used, with its verifications, newest first. */
 export type FoundPoint = CommittedManifest & { readonly key: string; readonly verifications: readonly Verification[] };
 
+/** A point, or the number of a manifest that cannot be read, which `latest-verified` does not take, and why. */
+export type PassedOver = { readonly point: string; readonly why: string };
+
 function manifestChain(release: ReleaseName): ChainKind<Manifest> {
   return {
     folder: manifestFolder(release),
@@ -93,10 +96,10 @@ export function readChain(of: {
  */
 export async function newestPoint(
   of: { store: Store; trustedKeys: readonly string[]; release: ReleaseName },
-  fits: (manifest: Manifest) => boolean = () => true,
+  fits: (manifest: Manifest) => boolean | Promise<boolean> = () => true,
 ): Promise<CommittedManifest | undefined> {
   for await (const { document, sha256 } of newestLinks(of, manifestChain(of.release)))
-    if (document !== undefined && fits(document)) return { manifest: document, sha256 };
+    if (document !== undefined && (await fits(document))) return { manifest: document, sha256 };
   return undefined;
 }
 
@@ -129,9 +132,12 @@ export type PointQuestion = {
  * Finds a point: `latest` is the newest one, `latest-verified` the newest that is not suspect, reached `read-back` and
  * whose newest verification is not `damaged`; or the one with this id. `to` leaves out points captured after it.
  * A safety copy is found by its id alone: it holds what somebody wanted to be rid of.
+ * @returns the point, and the newer ones that `latest-verified` passed over, newest first
  * @throws PointUnknown, PointExpired, PointNotVerified, ManifestMissing, Store*, and what is wrong with the point that was asked for
  */
-export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
+export async function findPoint(
+  of: PointQuestion,
+): Promise<FoundPoint & { readonly passedOver: readonly PassedOver[] }> {
   const { point, to } = of;
   const tombstones = await readTombstones(of);
   if (isRemoved(tombstones, point))
@@ -145,14 +151,17 @@ export async function findPoint(of: PointQuestion): Promise<FoundPoint> {
   const isAsked = ({ document }: ChainPoint): boolean =>
     isById ? document?.id === point : document === undefined || !isSafetyCopy(document);
   const [chain, removed] = [manifestChain(of.release), removedLinks(tombstones)];
+  const passedOver: PassedOver[] = [];
   for await (const entry of newestLinks(of, chain, removed)) {
     if (!isInTime(entry) || !isAsked(entry)) continue;
     if (entry.document === undefined) {
-      if (point === 'latest-verified') continue;
-      throw entry.failure;
+      if (point !== 'latest-verified') throw entry.failure;
+      passedOver.push({ point: `number ${String(entry.sequence)}`, why: entry.failure.message });
+      continue;
     }
     const found = await withVerifications(of, entry, entry.document);
-    if (point !== 'latest-verified' || isVerified(found)) return found;
+    if (point !== 'latest-verified' || isVerified(found)) return { ...found, passedOver };
+    passedOver.push({ point: entry.document.id, why: doubtOf(found) ?? 'it has not passed verification' });
   }
   // None: what is wrong with the others is worth reading them all.
   const inTime = (await readLinks(of, chain, removed)).filter(isInTime);
@@ -166,7 +175,10 @@ async function noneVerified(of: PointQuestion, inTime: readonly ChainPoint[]): P
   if (newest === undefined)
     return await missingPoint({ ...of, point: 'latest', chain: inTime, code: 'PointNotVerified' });
   if (newest.document === undefined && inTime.every(({ document }) => document === undefined)) return newest.failure;
-  const why = await doubtOf(of, newest);
+  const why =
+    newest.document === undefined
+      ? newest.failure.message
+      : (doubtOf(await withVerifications(of, newest, newest.document)) ?? newest.failure?.message);
   const said =
     why === undefined ? '' : `; the newest${newest.document === undefined ? '' : `, ${newest.document.id}`}: ${why}`;
   const subject = releasePath(of.release);
@@ -176,12 +188,9 @@ async function noneVerified(of: PointQuestion, inTime: readonly ChainPoint[]): P
   });
 }
 
-/** What speaks against a point. */
-async function doubtOf(of: PointQuestion, entry: ChainPoint): Promise<string | undefined> {
-  if (entry.document === undefined) return entry.failure.message;
-  const [newest] = (await withVerifications(of, entry, entry.document)).verifications;
-  if (newest?.failure) return `${newest.failure.code}, ${newest.failure.message}`;
-  return entry.document.suspect ?? entry.failure?.message;
+/** What speaks against a point that can be read. */
+function doubtOf({ manifest, verifications: [newest] }: FoundPoint): string | undefined {
+  return newest?.failure ? `${newest.failure.code}, ${newest.failure.message}` : (manifest.suspect ?? undefined);
 }
 
 /**

@@ -38,23 +38,24 @@ class Copier {
 
   /**
    * Brings an object over that is not there in its size, and reads it back from the replica: its SHA-256 must be that of the
-   * manifest. With `prove` one that is there is read as well: an earlier copy may have ended before it was.
+   * manifest. With `prove` one that is there is read as well: an earlier copy may have ended before it was. One that the replica
+   * does not give back as it was given is emptied there: by its size everybody sees that it is not what it should be.
    */
   async bring(wanted: Wanted, there: ReadonlyMap<string, number>, prove: boolean): Promise<void> {
     const { from, to, signal } = this.#of;
     signal?.throwIfAborted();
-    const size = there.get(wanted.key);
-    const isThere = size !== undefined && (wanted.sizeBytes === undefined || size === wanted.sizeBytes);
+    const isThere = isIn(there, wanted);
     if (isThere && !prove) return;
     if (isThere && (await this.#digest(to, wanted.key)) === wanted.sha256) return;
     await this.#copy(wanted);
     const copied = await this.#digest(to, wanted.key);
     const expected = wanted.sha256 ?? (await this.#digest(from, wanted.key));
-    if (copied !== expected)
-      throw failure('ArtifactDigestMismatch', {
-        message: `replicate ${wanted.key}: what ${to.address} has of it is not what was written`,
-        subject: wanted.key,
-      });
+    if (copied === expected) return;
+    await to.put(wanted.key, Buffer.alloc(0));
+    throw failure('ArtifactDigestMismatch', {
+      message: `replicate ${wanted.key}: what ${to.address} has of it is not what was written`,
+      subject: wanted.key,
+    });
   }
 
   /** Copies a document once; a document of its name that is there is the same one. */
@@ -107,18 +108,26 @@ class Copier {
   }
 }
 
-/** What a release lacks in the replica: points without a manifest there. Changes nothing. @throws Store* */
+/** What a release lacks in the replica: points without a manifest or an object there. Changes nothing. @throws Store* */
 export async function planReplication(of: ReplicationOf & { release: ReleaseName }): Promise<ReplicationPlan> {
   const { release } = of;
-  const [chain, tombstones, known] = await Promise.all([
+  const folder = `points/${releasePath(release)}/`;
+  const [chain, tombstones, known, home, there] = await Promise.all([
     readChain({ store: of.from, trustedKeys: of.trustedKeys, release }),
     readTombstones({ store: of.from, trustedKeys: of.trustedKeys, release }),
     listSequences(of.to, manifestFolder(release)).then((sequences) => new Set(sequences)),
+    sizesOf(of.from, folder),
+    sizesOf(of.to, folder),
   ]);
-  const lacking = chain.flatMap(({ sequence, document }) =>
-    document === undefined || known.has(sequence) || isRemoved(tombstones, document.id) ? [] : [document],
-  );
-  return { points: lacking.length, bytes: lacking.reduce((sum, { storedBytes }) => sum + storedBytes, 0) };
+  let [points, bytes] = [0, 0];
+  for (const { sequence, document } of chain) {
+    if (document === undefined || isRemoved(tombstones, document.id)) continue;
+    const missing = objectsOf(document, home).filter((wanted) => !isIn(there, wanted));
+    if (known.has(sequence) && missing.length === 0) continue;
+    points += 1;
+    bytes += missing.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+  }
+  return { points, bytes };
 }
 
 /**
@@ -202,6 +211,11 @@ async function assertSameChain(
   if (own !== undefined && own.sha256 === sha256Of(await of.to.get(key))) return;
   const why = own === undefined ? 'has a link that is not at home' : 'has another link';
   throw failure('ChainBroken', { message: `replicate ${key}: ${of.to.address} ${why}`, subject: key });
+}
+
+function isIn(there: ReadonlyMap<string, number>, { key, sizeBytes }: Wanted): boolean {
+  const size = there.get(key);
+  return size !== undefined && (sizeBytes === undefined || size === sizeBytes);
 }
 
 function wantedSegment({ key, storedBytes, storedSha256 }: Segment): Wanted {

@@ -1,5 +1,5 @@
 import { failure, type LifeboatFailure } from '../model/failures.ts';
-import { type Artifact, artifactsOf, type Manifest } from '../model/recovery-point.ts';
+import { type Artifact, artifactsOf, type Manifest, type PlatformPoint } from '../model/recovery-point.ts';
 import { type ReleaseName, releasePath } from '../model/release-name.ts';
 import { checkChain, type KnownHead } from './chain.ts';
 import { readPlatformPoints } from './platform-points.ts';
@@ -26,6 +26,8 @@ export type Inventory = {
   readonly releases: ReadonlyMap<string, ReleaseName>;
   /** The objects of each point's folder. */
   readonly folders: Map<string, ObjectInfo[]>;
+  /** Sizes of the objects of platform points, by key. */
+  readonly ofPlatforms: ReadonlyMap<string, number>;
   readonly objects: number;
   readonly storedBytes: number;
 };
@@ -34,11 +36,13 @@ export type Inventory = {
 export async function takeInventory(store: Store, releases: readonly ReleaseName[]): Promise<Inventory> {
   const named = new Map(releases.map((release) => [releasePath(release), release]));
   const folders = new Map<string, ObjectInfo[]>();
+  const ofPlatforms = new Map<string, number>();
   let objects = 0;
   let storedBytes = 0;
   for await (const object of store.list('')) {
     objects += 1;
     storedBytes += object.sizeBytes;
+    if (object.key.startsWith('platforms/')) ofPlatforms.set(object.key, object.sizeBytes);
     const [kind, cluster, namespace, name, last] = object.key.split('/');
     if (cluster === undefined || namespace === undefined || name === undefined || last === undefined) continue;
     if (kind !== 'points' && kind !== 'manifests') continue;
@@ -50,22 +54,23 @@ export async function takeInventory(store: Store, releases: readonly ReleaseName
     if (objectsOfIt === undefined) folders.set(folder, [object]);
     else objectsOfIt.push(object);
   }
-  return { releases: named, folders, objects, storedBytes };
+  return { releases: named, folders, ofPlatforms, objects, storedBytes };
 }
 
-/** The newest manifest of each release that platform points know, by the release's path, and what is wrong with their chain. */
+/** The newest manifest of each release that platform points know, by the release's path, what is wrong with their chain, and themselves. */
 export async function readKnownHeads(of: {
   store: Store;
   trustedKeys: readonly string[];
   platform: string;
-}): Promise<{ heads: ReadonlyMap<string, KnownHead>; problems: LifeboatFailure[] }> {
+}): Promise<{ heads: ReadonlyMap<string, KnownHead>; problems: LifeboatFailure[]; points: PlatformPoint[] }> {
   const platformPoints = await readPlatformPoints(of);
   const heads = new Map<string, KnownHead>();
   for (const { document } of platformPoints)
     for (const { release, point } of document?.releases ?? [])
       if (point !== null && !heads.has(releasePath(release)))
         heads.set(releasePath(release), { sequence: point.sequence, sha256: point.manifestSha256 });
-  return { heads, problems: checkChain(platformPoints) };
+  const points = platformPoints.flatMap(({ document }) => document ?? []);
+  return { heads, problems: checkChain(platformPoints), points };
 }
 
 /** Whether the newest of these objects is so young that more of them may come. */
@@ -123,7 +128,7 @@ export function keysBeside({ release, id, restoreGuide, components }: Manifest):
 }
 
 /** Segments that are not there in their size. */
-function compareSegments(
+export function compareSegments(
   artifacts: readonly Artifact[],
   sizes: ReadonlyMap<string, number>,
   point: string,

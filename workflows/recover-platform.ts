@@ -2,15 +2,23 @@ import type { RecoveryMember } from '../activities/platform.ts';
 import { durationMs, formatBytes, formatDuration } from '../model/duration.ts';
 import { failure } from '../model/failures.ts';
 import { joinOutcomes, measureObjective, type RunPlan, type RunResult } from '../model/outcome.ts';
+import { titleOfPath } from '../model/release-name.ts';
 import { RecoverPlatformInput } from '../model/run-input.ts';
 import { patient, quick, transfer } from './run/activity-proxies.ts';
 import { forEachBounded } from './run/bounded.ts';
 import { conduct, type Run } from './run/conduct.ts';
 import { isCancelled, viewFailure } from './run/failure-view.ts';
 import { recoverWaves } from './run/recover-waves.ts';
+import { copyHost } from './run/safety-copy.ts';
 import { requireTime } from './run/time-limit.ts';
 
 type PlatformRun = Run<RecoverPlatformInput>;
+/** The plan of the whole, and by release its digest and the hosts of its data that run while it is gone, as paths. */
+type PlatformPlan = {
+  readonly whole: RunPlan;
+  readonly digests: ReadonlyMap<string, string>;
+  readonly hosts: ReadonlyMap<string, readonly string[]>;
+};
 type Located = Awaited<ReturnType<typeof quick.locatePlatformPoint>>;
 
 const phases = [
@@ -43,6 +51,8 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
       console.announce(checklist(located));
       const plan = await planAll(run, located, configDigest);
       if (input.dryRun) return { outcome: 'complete', plan: plan.whole };
+      const passedOver = located.passedOver ?? [];
+      run.notes.push(...passedOver);
       const size = {
         rtoMs: durationMs(located.rto),
         plainBytes: plan.whole.bytes,
@@ -53,14 +63,15 @@ export async function recoverPlatform(raw?: unknown): Promise<RunResult> {
       if (plan.whole.overwrites.length > 0) {
         const approval = await console.approve({
           planDigest: plan.whole.digest,
-          lines: plan.whole.lines,
+          lines: [...passedOver, ...plan.whole.lines],
           overwrites: plan.whole.overwrites,
         });
         run.notes.push(`approved by ${approval.by}: ${approval.reason}`);
       }
       requireTime('recover the platform', size);
+      const approved = { digests: plan.digests, keptIn: await copyHosts(run, plan) };
       run.begin();
-      for (const tier of [1, 2, 3, 4]) await recoverTier(run, located, tier, plan.digests);
+      for (const tier of [1, 2, 3, 4]) await recoverTier(run, located, tier, approved);
       await verification(run, located);
       const outcome = joinOutcomes(run.releases.map((release) => release.outcome));
       const incidentAt = input.incidentAt === undefined ? console.startedAt.getTime() : Date.parse(input.incidentAt);
@@ -98,7 +109,7 @@ async function prerequisites({ console, input }: PlatformRun, configDigest: stri
   const members = located.members.map(({ release, point }) => ({ release, point }));
   const checked = await patient.checkPrerequisites.executeWithOptions(
     { summary: `check the prerequisites of ${String(members.length)} releases` },
-    [{ releases: members }],
+    [{ releases: members, into: input.into }],
   );
   if (checked.problems.length > 0) {
     console.mark(phase, 'failed', `${String(checked.problems.length)} of ${String(checked.checks)} checks failed`);
@@ -109,12 +120,9 @@ async function prerequisites({ console, input }: PlatformRun, configDigest: stri
 }
 
 /** One plan from the plans of the releases; its digest covers theirs. */
-async function planAll(
-  run: PlatformRun,
-  located: Located,
-  configDigest: string | null,
-): Promise<{ whole: RunPlan; digests: Map<string, string> }> {
+async function planAll(run: PlatformRun, located: Located, configDigest: string | null): Promise<PlatformPlan> {
   const { input } = run;
+  const hosts = new Map<string, readonly string[]>();
   const digests = new Map<string, string>();
   const plans: RunPlan[] = [];
   for (const member of located.members) {
@@ -128,11 +136,13 @@ async function planAll(
     });
     digests.set(member.release, planned.plan.digest);
     plans.push(planned.plan);
+    hosts.set(member.release, planned.replacedHosts ?? []);
   }
   const whole: RunPlan = {
     digest: await quick.digestOf([...digests.entries()].map(([release, digest]) => `${release} ${digest}`)),
     lines: plans.flatMap((plan) => plan.lines),
     findings: [
+      ...(located.passedOver ?? []),
       ...plans.flatMap((plan) => plan.findings),
       ...located.without.map((release) => `${release} has no recovery point`),
     ],
@@ -141,7 +151,28 @@ async function planAll(
     bytes: plans.reduce((sum, plan) => sum + plan.bytes, 0),
     order: located.members.map(({ release, tier, why }) => ({ release, tier, why })),
   };
-  return { whole, digests };
+  return { whole, digests, hosts };
+}
+
+/**
+ * Backs up what holds data of a release that is gone; a member that runs takes its own safety copy.
+ * @returns by release what `copyHost` says of its hosts, where there are any
+ */
+async function copyHosts(run: PlatformRun, { digests, hosts }: PlatformPlan): Promise<Map<string, string[]>> {
+  const copies = new Map<string, string>();
+  const keptIn = new Map<string, string[]>();
+  for (const [release, own] of hosts)
+    for (const host of own.filter((path) => !digests.has(titleOfPath(path)))) {
+      let copy = copies.get(host);
+      if (copy === undefined) {
+        run.console.enter('safety copies');
+        copy = await copyHost(run, host);
+        copies.set(host, copy);
+        run.notes.push(`safety copy of what was in ${copy}`);
+      }
+      keptIn.set(release, [...(keptIn.get(release) ?? []), copy]);
+    }
+  return keptIn;
 }
 
 /** Phase 2: every stored byte of every point is read back before anything is built on it. */
@@ -172,7 +203,7 @@ async function recoverTier(
   run: PlatformRun,
   located: Located,
   tier: number,
-  digests: ReadonlyMap<string, string>,
+  { digests, keptIn }: Pick<PlatformPlan, 'digests'> & { keptIn: ReadonlyMap<string, string[]> },
 ): Promise<void> {
   const { console, input } = run;
   const phase = phases[tier + 1] ?? '';
@@ -193,7 +224,10 @@ async function recoverTier(
       point: member.point,
       onFailure: input.onFailure,
       trigger: 'platform',
-      partOf: { lockHeld: false, verified: true, approvedDigest: digests.get(member.release) ?? '' },
+      partOf: {
+        ...{ lockHeld: false, verified: true, approvedDigest: digests.get(member.release) ?? '' },
+        keptIn: keptIn.get(member.release),
+      },
       incidentAt: input.incidentAt ?? console.startedAt.toISOString(),
       ...(input.into === undefined ? {} : { into: input.into }),
       ...(input.configDigest === undefined ? {} : { configDigest: input.configDigest }),

@@ -1,12 +1,13 @@
 import { patched } from '@temporalio/workflow';
 import type { PlannedRecovery } from '../activities/plan-recovery.ts';
 import { formatBytes, formatDuration } from '../model/duration.ts';
-import { failure, LifeboatFailure } from '../model/failures.ts';
+import { failure } from '../model/failures.ts';
 import { measureObjective, type RunResult } from '../model/outcome.ts';
 import { RecoverReleaseInput } from '../model/run-input.ts';
 import { patient, quick, transfer, undo } from './run/activity-proxies.ts';
 import { conduct, type Ending, type Run } from './run/conduct.ts';
 import { isCancelled, viewFailure } from './run/failure-view.ts';
+import { safetyCopyStep, step } from './run/recovery-step.ts';
 import {
   compareRest,
   fenceDeadlineMs,
@@ -18,7 +19,7 @@ import {
   setClaimsAside,
 } from './run/recovery-steps.ts';
 import { draftRelease, timed } from './run/release-draft.ts';
-import { takeSafetyCopy } from './run/safety-copy.ts';
+import { copyHost, takeSafetyCopy } from './run/safety-copy.ts';
 import { logInAndCheck } from './run/serving.ts';
 import { requireTimeFor } from './run/time-limit.ts';
 
@@ -60,6 +61,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
         const findings = [...planned.plan.findings, ...problems];
         return { outcome: 'complete', plan: { ...planned.plan, findings } };
       }
+      run.notes.push(...(planned.passedOver ?? []));
       if (problems.length > 0)
         throw failure('PrerequisitesMissing', { message: `check prerequisites: ${problems.join('; ')}` });
       const captured = planned.summary.components.filter((component) =>
@@ -74,6 +76,7 @@ export async function recoverRelease(raw?: unknown): Promise<RunResult> {
         config: captured.find((each) => each.method === 'release-config'),
         safetyCopy: null,
         hasSetAside: false,
+        keptIn: run.isChild ? (input.partOf?.keptIn ?? []) : [],
       };
       announce(context);
       requireTimeFor(planned);
@@ -110,17 +113,19 @@ async function findProblems(run: Run<RecoverReleaseInput>, planned: PlannedRecov
   run.console.enter('prerequisites');
   const { problems } = await patient.checkPrerequisites.executeWithOptions(
     { summary: `check the prerequisites of ${input.release}` },
-    [{ releases: [{ release: input.release, point: planned.point.id }] }],
+    [{ releases: [{ release: input.release, point: planned.point.id }], into: input.into }],
   );
   return problems;
 }
 
-function announce({ run, components, planned, config }: RecoveryContext): void {
+function announce(context: RecoveryContext): void {
+  const { run, components, planned, config } = context;
   const { input, console } = run;
   const data = components.filter((component) => component !== config);
   console.announce([
     ...(input.partOf?.verified === true ? [] : ['verify the point']),
-    ...(planned.live ? ['fence', 'safety copy'] : []),
+    ...(planned.live ? ['fence', safetyCopyStep] : []),
+    ...(hostsToCopy(context).length === 0 ? [] : [safetyCopyStep]),
     ...((planned.leftClaims ?? []).length > 0 ? [setAsideStep] : []),
     ...(input.scope === 'all' ? ['install the chart'] : []),
     ...data.map((component) => `restore ${component.name}`),
@@ -143,7 +148,7 @@ async function consent({ run, planned }: RecoveryContext): Promise<void> {
   }
   const approval = await console.approve({
     planDigest: planned.plan.digest,
-    lines: planned.plan.lines,
+    lines: [...(planned.passedOver ?? []), ...planned.plan.lines],
     overwrites: planned.plan.overwrites,
   });
   run.notes.push(`approved by ${approval.by}: ${approval.reason}`);
@@ -160,7 +165,7 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   const { input, console } = run;
   const data = components.filter((component) => component !== config);
   if (planned.live) await holdLiveRelease(context);
-  else if ((planned.leftClaims ?? []).length > 0) await step(context, setAsideStep, () => setClaimsAside(context));
+  else await keepWhatOutlived(context);
   if (input.scope === 'all') {
     console.mark('install the chart', 'running');
     await step(context, 'install the chart', () => install(context));
@@ -211,24 +216,53 @@ async function recover(context: RecoveryContext): Promise<Ending> {
   return { outcome: missing.length === 0 ? 'complete' : 'partial' };
 }
 
-const safetyCopyStep = 'safety copy';
-const withoutCopy =
-  'retry takes it again; skip goes on without one: what is live is then lost for good; abort changes nothing.';
+/**
+ * What a release that is gone left behind stays: what another release holds of it as a recovery point of that one, its
+ * volumes as they are.
+ */
+async function keepWhatOutlived(context: RecoveryContext): Promise<void> {
+  const { run, planned } = context;
+  const hosts = hostsToCopy(context);
+  if (hosts.length > 0)
+    await safetyStep(context, async () => {
+      const points: string[] = [];
+      for (const host of hosts) points.push(await copyHost(run, host));
+      context.keptIn = points;
+      return { points, notes: points.map((point) => `safety copy of what was in ${point}`) };
+    });
+  if ((planned.leftClaims ?? []).length > 0) await step(context, setAsideStep, () => setClaimsAside(context));
+}
+
+/** The run of a platform has copied the hosts before its first release. */
+function hostsToCopy({ run, planned }: RecoveryContext): readonly string[] {
+  return run.isChild ? [] : (planned.replacedHosts ?? []);
+}
+
+async function safetyStep(
+  context: RecoveryContext,
+  take: () => Promise<{ points: readonly string[]; notes: readonly string[] }>,
+): Promise<void> {
+  const { draft } = context;
+  const { console } = context.run;
+  console.enter(safetyCopyStep);
+  console.mark(safetyCopyStep, 'running');
+  await step(context, safetyCopyStep, async () => {
+    const { points, notes } = await take();
+    console.mark(safetyCopyStep, 'done', points.join(', '));
+    draft.notes = [...draft.notes, ...notes];
+  });
+}
 
 /** Fences a live release and takes the copy that a failed restore goes back to. */
 async function holdLiveRelease(context: RecoveryContext): Promise<void> {
-  const { run, draft, planned, release } = context;
+  const { run, planned, release } = context;
   const { console } = run;
-  const safety = async (): Promise<void> => {
-    console.enter('safety copy');
-    console.mark('safety copy', 'running');
-    await step(context, safetyCopyStep, async () => {
+  const safety = async (): Promise<void> =>
+    await safetyStep(context, async () => {
       const point = await takeSafetyCopy(run, release);
       context.safetyCopy = point;
-      console.mark('safety copy', 'done', point);
-      draft.notes = [...draft.notes, `safety copy of what was live: ${point}`];
+      return { points: [point], notes: [`safety copy of what was live: ${point}`] };
     });
-  };
   const fence = async (): Promise<void> => {
     console.enter('fencing');
     console.mark('fence', 'running');
@@ -247,49 +281,5 @@ async function holdLiveRelease(context: RecoveryContext): Promise<void> {
   } else {
     await fence();
     await safety();
-  }
-}
-
-/**
- * Runs a step; one that failed asks, where somebody can be asked. `retry` runs it again, `skip` gives this release up
- * and `abort` puts everything back. Of a safety copy that cannot be taken, `skip` goes on without it: the release may be
- * too broken to be copied, and a person says so.
- */
-async function step(context: RecoveryContext, name: string, work: () => Promise<unknown>): Promise<void> {
-  const { run, release, draft } = context;
-  for (;;) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (isCancelled(error)) throw error;
-      const view = viewFailure(error);
-      if (view.code === 'FactsDiffer') draft.facts = { ...draft.facts, equal: false };
-      run.console.mark(name, 'failed', `${view.code}: ${view.message}`);
-      if (run.input.onFailure === 'abort') throw error;
-      const decision =
-        run.input.onFailure === 'skip'
-          ? { action: 'skip' as const, by: 'onFailure', reason: 'skip' }
-          : await run.console.ask(release, name, name === safetyCopyStep ? { ...view, hint: withoutCopy } : view);
-      draft.notes = [
-        ...draft.notes,
-        `${name}: ${view.code}; ${decision.by} decided to ${decision.action}: ${decision.reason}`,
-      ];
-      if (decision.action === 'abort') throw error;
-      if (decision.action === 'skip' && name === safetyCopyStep && run.input.onFailure === 'ask') {
-        run.console.mark(name, 'skipped', `${decision.by}: ${decision.reason}`);
-        return;
-      }
-      if (decision.action === 'skip') {
-        throw new LifeboatFailure(
-          'ComponentSkipped',
-          `recover ${release}: ${decision.by} skipped it at ${name} (${view.code}: ${view.message})`,
-          'yes',
-          release,
-          error,
-        );
-      }
-      run.console.mark(name, 'running', 'again');
-    }
   }
 }

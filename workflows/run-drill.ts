@@ -43,6 +43,7 @@ export async function runDrill(raw?: unknown): Promise<RunResult> {
       run.drill = drillReport(planned, null, []);
       if (planned.chosen !== undefined) run.notes.push(`drilled ${planned.chosen.release}: ${planned.chosen.why}`);
       if (input.dryRun) return { outcome: 'complete', plan: planned.plan };
+      run.notes.push(...(planned.passedOver ?? []));
       for (const each of planned.refused) {
         run.releases.push({ ...unknownRelease(each.release, each.tier), outcome: 'refused', failure: each.failure });
         console.mark(each.release, 'failed', `refused ${each.failure.code}`);

@@ -1,4 +1,5 @@
 import type { BoundPlan, Claim } from '../../model/bound-plan.ts';
+import { splitChart } from '../../model/chart-name.ts';
 import { durationMs } from '../../model/duration.ts';
 import { type FailureCode, failure, LifeboatFailure } from '../../model/failures.ts';
 import { type PlatformRelease, platformReleases } from '../../model/platform.ts';
@@ -7,6 +8,7 @@ import type { Backends } from '../backends.ts';
 import { type ReleaseReader, releaseReader } from '../clients/helm.ts';
 import type { LoadedPlan } from '../plan-catalogue.ts';
 import { bindWorkload, listServices, readParameter, releaseBehind } from './live-release.ts';
+import { requiredReleases } from './required-releases.ts';
 
 /** A release of lifeboat.yaml by what somebody typed. @throws ReleaseUnknown */
 export function resolveRelease(backends: Backends, text: string): ReleaseName {
@@ -24,12 +26,6 @@ export function resolveReleases(backends: Backends, names: readonly string[] | n
 /** The entry of a release in lifeboat.yaml. */
 export function platformEntry(backends: Backends, release: ReleaseName): PlatformRelease | undefined {
   return backends.platform.releases.find((entry) => entry.release === releaseTitle(release));
-}
-
-/** Name and version of a chart from Helm's `name-version`. */
-export function splitChart(chart: string): { name: string; version: string } {
-  const match = /^(.+?)-([0-9]+\.[0-9]+\.[0-9]+.*)$/.exec(chart);
-  return { name: match?.[1] ?? chart, version: match?.[2] ?? '' };
 }
 
 type Identified = {
@@ -104,12 +100,7 @@ export async function bindRelease(
     parameters,
     services: await listServices(kubernetes, release),
     claims,
-    requires: [
-      ...new Set([
-        ...Object.values(hosts).map((host) => releasePath(host.release)),
-        ...(entry?.requires ?? []).map((title) => `${platform.cluster.name}/${title}`),
-      ]),
-    ],
+    requires: await requiredReleases({ platform, read }, { release, plan, hosts }, entry),
   };
 }
 

@@ -1,9 +1,9 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { failure, type LifeboatFailure } from '../../model/failures.ts';
+import { withChartFile } from './chart-file.ts';
 import type { ClusterAccess } from './kubectl.ts';
 import { lastLine, type ProcessResult, runProcess } from './process.ts';
 
@@ -37,7 +37,7 @@ async function helm(
 }
 
 /** Runs helm to its end and returns its stdout. `about` begins the failure. @throws as `helmFailure` */
-async function helmOrFail(
+export async function helmOrFail(
   access: ClusterAccess,
   about: string,
   args: readonly string[],
@@ -140,6 +140,9 @@ export async function renderUpgrade(
   return z.looseObject({ manifest: z.string() }).parse(JSON.parse(text)).manifest;
 }
 
+/** Whether a chart is a folder or an archive: its version is its own, whatever is asked for. */
+export const isLocalChart = (reference: string): boolean => /^[/.]/.test(reference);
+
 /** How long the packing of a chart may take, its dependencies included. */
 const packTimeoutMs = 120_000;
 
@@ -150,7 +153,7 @@ export async function packChart(
   directory: string,
   signal?: AbortSignal,
 ): Promise<string> {
-  const local = reference.startsWith('/') || reference.startsWith('.');
+  const local = isLocalChart(reference);
   const about = `pack chart ${reference}`;
   if (local && reference.endsWith('.tgz')) await cp(reference, join(directory, basename(reference)));
   else if (local) {
@@ -211,24 +214,19 @@ export async function installChart(
   access: ClusterAccess,
   of: { archive: Uint8Array; namespace: string; name: string; values: string; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-chart-'));
-  try {
-    const archive = join(directory, 'chart.tgz');
-    await writeFile(archive, of.archive, { mode: 0o600 });
-    await helmOrFail(
+  await withChartFile(of.archive, async (chart) =>
+    helmOrFail(
       access,
       `install ${of.name}`,
       [
-        ...['upgrade', '--install', of.name, archive, '-n', of.namespace, '--create-namespace', '-f', '-'],
+        ...['upgrade', '--install', of.name, chart, '-n', of.namespace, '--create-namespace', '-f', '-'],
         // Helm 4 applies server-side: the fields that a fence of ours changed are taken back.
         ...((await helmVersion(access)).startsWith('4.') ? ['--force-conflicts'] : []),
       ],
       { input: of.values, signal: of.signal, timeoutMs: 300_000 },
       'unknown',
-    );
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+    ),
+  );
 }
 
 /** Uninstalls a release; a release that is not there is a success. */

@@ -173,6 +173,11 @@ export async function optional<T>(verb: string, send: () => Promise<T>): Promise
   }
 }
 
+/** Whether a namespace is there. */
+export async function namespaceExists({ core }: Kubernetes, name: string): Promise<boolean> {
+  return (await optional(`read namespace ${name}`, () => core.readNamespace({ name }))) !== undefined;
+}
+
 function serverMessage(error: ApiException<unknown>): string {
   const body = typeof error.body === 'string' ? error.body : JSON.stringify(error.body);
   const message = /"message":"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
@@ -231,6 +236,12 @@ export function isReady(pod: V1Pod): boolean {
 export function isRunning(pod: V1Pod, container: string): boolean {
   const status = (pod.status?.containerStatuses ?? []).find((each) => each.name === container);
   return pod.metadata?.deletionTimestamp === undefined && status?.state?.running !== undefined;
+}
+
+/** Whether a container of a pod runs and has come through its startup: until then no Service leads to it. */
+export function isStarted(pod: V1Pod, container: string): boolean {
+  const status = (pod.status?.containerStatuses ?? []).find((each) => each.name === container);
+  return isRunning(pod, container) && status?.started !== false;
 }
 
 /** A workload by kind and name, or undefined. */

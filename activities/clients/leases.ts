@@ -3,10 +3,12 @@ import type { V1Lease } from '@kubernetes/client-node';
 import { ownNamespace } from '../../model/run-names.ts';
 import { isConflict, type Kubernetes, optional, request } from './kubernetes.ts';
 
-/** Who holds a release: a run of a Temporal server and namespace. Locks of earlier versions name no namespace. */
+/** Who holds a release: a run of a Temporal server and namespace. Locks of earlier versions name no namespace, or no cluster. */
 export type LockHolder = {
   readonly temporalAddress: string;
   readonly temporalNamespace?: string;
+  /** Id of Temporal's cluster: two servers may have the same address, each of its own machine. */
+  readonly temporalCluster?: string;
   readonly workflowId: string;
   readonly runId: string;
 };

@@ -2,7 +2,7 @@ import type { V1Namespace } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { failure } from '../../model/failures.ts';
 import { marks } from '../../model/run-names.ts';
-import { gone, isConflict, type Kubernetes, mergePatch, optional, request } from './kubernetes.ts';
+import { gone, isConflict, type Kubernetes, mergePatch, namespaceExists, optional, request } from './kubernetes.ts';
 
 /** What a scratch namespace says of its drill. */
 const ScratchMark = z.strictObject({
@@ -105,10 +105,7 @@ export async function deleteScratch(
       }
     });
   for (const name of namespaces) {
-    while (
-      (await optional(`read namespace ${name}`, () => kubernetes.core.readNamespace({ name }))) !== undefined ||
-      (await volumesOf(kubernetes, [name])).length > 0
-    ) {
+    while ((await namespaceExists(kubernetes, name)) || (await volumesOf(kubernetes, [name])).length > 0) {
       tick();
       await new Promise((resolve) => setTimeout(resolve, 700));
     }

@@ -6,8 +6,8 @@ import {
   alterStatements,
   createStatements,
   type GrantScope,
+  grantChanges,
   readAccounts,
-  revokeStatements,
   scopeAccounts,
 } from '../facts/mysql-accounts.ts';
 import { type MysqlServer, openMysqlSession, runMysql } from './mysql-server.ts';
@@ -172,11 +172,9 @@ export async function restoreGrants(
       (account) => !scope.whole || wanted.has(nameOf(account)),
     );
     const present = new Map(live.map((account) => [nameOf(account), account.grants]));
-    const revokes = live.flatMap((account) =>
-      account.grants.filter((grant) => wanted.get(nameOf(account))?.includes(grant) !== true).flatMap(revokeStatements),
-    );
-    const grants = captured.flatMap((account) =>
-      account.grants.filter((grant) => present.get(nameOf(account))?.includes(grant) !== true),
+    const revokes = live.flatMap((account) => grantChanges(account.grants, wanted.get(nameOf(account)) ?? []).revokes);
+    const grants = captured.flatMap(
+      (account) => grantChanges(present.get(nameOf(account)) ?? [], account.grants).grants,
     );
     if (revokes.length + grants.length > 0) await ask(`${[...revokes, ...grants].join(';\n')};`);
   });

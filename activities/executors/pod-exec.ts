@@ -143,8 +143,8 @@ export function streamFromPod(
   return {
     bytes: stream.bytes,
     cancel: () => {
-      // it has not ended before what it wrote is read
-      stream.drop();
+      // it has not ended before what it wrote is read or thrown away
+      stream.discard();
       child.kill('SIGTERM');
     },
     end: async (): Promise<EndReport> => {

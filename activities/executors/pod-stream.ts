@@ -11,6 +11,8 @@ export type PodStream = {
   readonly problem: () => string | undefined;
   /** Lets the stream come to its end where nobody reads it to there. */
   readonly drop: () => void;
+  /** Takes nothing more of the stream, whoever reads it: a reader who waits for its beginning would keep it from flowing. */
+  readonly discard: () => void;
 };
 
 /**
@@ -28,6 +30,9 @@ export function openPodStream(stdout: Readable, nonce: string, onWhole: () => vo
     problem: () => problem,
     drop: () => {
       stdout.off('readable', waiting).resume();
+    },
+    discard: () => {
+      stdout.destroy();
     },
     bytes: (async function* () {
       const { encoding, rest } = await readHeader(stdout, nonce);

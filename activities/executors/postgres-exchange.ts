@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { userSchema } from '../facts/postgresql.ts';
 import { identifier, literal, maintenance, type PostgresServer, psql } from './postgres-server.ts';
 
 /** What CREATE DATABASE needs and what pg_restore without --create leaves out. */
@@ -116,12 +117,16 @@ export async function exchangeDatabase(
     `BEGIN; ${away} ALTER DATABASE ${identifier(scratch)} RENAME TO ${identifier(name)}; COMMIT;`,
   );
   if (found.length === 0) return;
-  const [relations] = await psql(
+  const [objects] = await psql(
     server,
     before,
-    `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast';`,
+    `SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${userSchema})
+  + (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE ${userSchema})
+  + (SELECT count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE ${userSchema})
+  + (SELECT count(*) FROM pg_namespace n WHERE ${userSchema} AND n.nspname <> 'public')
+  + (SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql') + (SELECT count(*) FROM pg_largeobject_metadata);`,
   );
-  if (relations === '0') await dropDatabase(server, before);
+  if (objects === '0') await dropDatabase(server, before);
 }
 
 /** Puts back every database that a generation replaced, and drops what it had not exchanged yet. Idempotent. */
@@ -145,6 +150,16 @@ WHERE d.datname LIKE ${literal(`%\\_\\_before\\_${shortGeneration(generation)}`)
     server,
     maintenance,
     `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', datname) FROM pg_database WHERE datname LIKE ${literal(`lifeboat\\_${shortGeneration(generation)}\\_%`)} \\gexec`,
+  );
+}
+
+/** Drops the databases that a generation restored and whose predecessors are not beside them. Idempotent. */
+export async function dropRestored(server: PostgresServer, generation: string): Promise<void> {
+  const marker = literal(`lifeboat.generation=${shortGeneration(generation)}`);
+  await psql(
+    server,
+    maintenance,
+    `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', d.datname) FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0 WHERE ${marker} = ANY (s.setconfig) \\gexec`,
   );
 }
 

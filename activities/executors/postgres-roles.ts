@@ -32,6 +32,25 @@ export async function dropRoles(server: PostgresServer, roles: readonly string[]
     await psql(server, maintenance, roles.map((role) => `DROP ROLE IF EXISTS ${identifier(role)};`).join('\n'));
 }
 
+/** Drops those of the roles that nothing needs. @returns those that stay */
+export async function dropUnneededRoles(server: PostgresServer, roles: readonly string[]): Promise<string[]> {
+  if (roles.length === 0) return [];
+  const there = `SELECT rolname FROM pg_roles WHERE rolname IN (${roles.map(literal).join(', ')})`;
+  return await psql(
+    server,
+    maintenance,
+    `DO $drop$ DECLARE role name; BEGIN FOR role IN ${there} LOOP
+  BEGIN EXECUTE format('DROP ROLE %I', role); EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END;
+END LOOP; END $drop$;
+${there};`,
+  );
+}
+
+/** The names of the roles that facts tell of. */
+export function rolesOf(facts: Facts): string[] {
+  return Object.keys(facts).flatMap((path) => /^role\/([^/]+)$/.exec(path)?.slice(1, 2).map(fromPathSegment) ?? []);
+}
+
 /**
  * Gives the captured roles exactly their captured attributes, settings and memberships; other roles stay as they are.
  * What pg_dumpall leaves out because it is the default is set to it first. Idempotent.
@@ -43,9 +62,7 @@ export async function restoreGlobals(
   captured: Facts,
   keepsPassword: boolean,
 ): Promise<void> {
-  const roles = Object.keys(captured).flatMap(
-    (path) => /^role\/([^/]+)$/.exec(path)?.slice(1, 2).map(fromPathSegment) ?? [],
-  );
+  const roles = rolesOf(captured);
   if (roles.length === 0) return;
   const own = roles.map(literal).join(', ');
   const members = Object.entries(captured).flatMap(([path, admin]) => {

@@ -1,4 +1,4 @@
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, type Tags } from 'yaml';
 import { z } from 'zod';
 import { canonicalBytes } from '../../transfer/keys.ts';
 
@@ -9,12 +9,21 @@ export const ManifestObject = z.looseObject({
 });
 export type ManifestObject = z.infer<typeof ManifestObject>;
 
-/** The objects of a manifest. Helm writes YAML 1.1, in which `0644` is octal and `yes` is true. */
+/** The objects of a manifest as Helm and kubectl read it: YAML 1.1, in which `0644` is octal and `yes` is true. */
 export function parseManifest(text: string): ManifestObject[] {
-  return parseAllDocuments(text, { version: '1.1', merge: true }).flatMap((document) => {
+  return parseAllDocuments(text, { version: '1.1', merge: true, customTags: withoutTimes }).flatMap((document) => {
     const parsed = ManifestObject.safeParse(document.toJS());
     return parsed.success ? [parsed.data] : [];
   });
+}
+
+/** Dates and numbers to base 60 (`2026-01-01`, `10:30`) are texts to them all the same. */
+function withoutTimes(tags: Tags): Tags {
+  return tags.filter(
+    (tag) =>
+      typeof tag === 'string' ||
+      !(tag.tag === 'tag:yaml.org,2002:timestamp' || ('format' in tag && tag.format === 'TIME')),
+  );
 }
 
 /** What an object refers to by name in its own namespace. */
@@ -95,4 +104,12 @@ function comparable(object: ManifestObject): string {
     key.startsWith('checksum/') ? undefined : value,
   ) as unknown;
   return canonicalBytes(plain).toString('utf8');
+}
+
+/** Images of containers that are never pulled, wherever they stand in an object. */
+export function neverPulled(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const { image, imagePullPolicy } = value as { image?: unknown; imagePullPolicy?: unknown };
+  const own = typeof image === 'string' && imagePullPolicy === 'Never' ? [image] : [];
+  return [...own, ...Object.values(value).flatMap(neverPulled)];
 }

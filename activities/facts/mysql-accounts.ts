@@ -11,7 +11,7 @@ export const Account = z.strictObject({
   isRole: z.boolean(),
   /** What follows the name in CREATE USER: how it logs in, limits, locks. */
   login: z.string(),
-  /** GRANT statements without anything about the login; sorted. */
+  /** GRANT statements without anything about the login, sorted; then what else SHOW GRANTS says, also as statements. */
   grants: z.array(z.string()),
 });
 export type Account = z.infer<typeof Account>;
@@ -45,19 +45,29 @@ export async function readAccounts(ask: Ask): Promise<Account[]> {
       /^CREATE USER (?:`(?:[^`]|``)*`|'(?:[^']|'')*')@(?:`(?:[^`]|``)*`|'(?:[^']|'')*')\s?(.*)$/s.exec(created)?.[1] ??
       '';
     const defaultRole = / ?DEFAULT ROLE (.*?)(?= REQUIRE |$)/.exec(login);
+    const statements = [
+      ...ownGrants(grants, account),
+      ...(defaultRole?.[1] === undefined ? [] : [`SET DEFAULT ROLE ${defaultRole[1]} TO ${accountName(account)}`]),
+    ].sort();
     accounts.push({
       ...account,
       login: defaultRole === null ? login : login.replace(defaultRole[0], ''),
-      grants: [
-        ...ownGrants(grants, account),
-        ...(defaultRole?.[1] === undefined ? [] : [`SET DEFAULT ROLE ${defaultRole[1]} TO ${accountName(account)}`]),
-      ].sort(),
+      grants: [...statements.filter(isGrant), ...statements.filter((statement) => !isGrant(statement))],
     });
   }
   return accounts;
 }
 
-/** The grants that are the account's own, not its roles', and of each only what is granted, not how it logs in. */
+function isGrant(statement: string): boolean {
+  return statement.startsWith('GRANT ');
+}
+
+/** Whether a statement takes a schema out of a grant on all of them: MySQL shows so with `partial_revokes`. */
+function isRestriction(statement: string): boolean {
+  return statement.startsWith('REVOKE ');
+}
+
+/** The grants that are the account's own, not its roles', and of each only what is granted, not how it logs in; all that is no grant. */
 function ownGrants(grants: readonly string[], account: Pick<Account, 'user' | 'host' | 'isRole'>): string[] {
   const quote = "[`']";
   const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -68,7 +78,7 @@ function ownGrants(grants: readonly string[], account: Pick<Account, 'user' | 'h
     's',
   );
   return grants.flatMap((grant) => {
-    if (/^SET DEFAULT ROLE /.test(grant)) return [grant];
+    if (!isGrant(grant)) return [grant];
     const found = grantee.exec(grant);
     if (found?.[1] === undefined) return [];
     const option = /WITH .*\b(GRANT|ADMIN) OPTION/.exec(found[2] ?? '')?.[1];
@@ -114,12 +124,34 @@ export function scopeAccounts(accounts: readonly Account[], scope: GrantScope): 
   return scope.whole ? scoped : scoped.filter(({ grants }) => grants.length > 0);
 }
 
-/** The statements that take a grant back. */
+/**
+ * The statements that give an account the wanted grants instead of the present ones. A restriction goes with the grant that it
+ * restricts: where an account differs, its restrictions are lifted first and set again last.
+ */
+export function grantChanges(
+  present: readonly string[],
+  wanted: readonly string[],
+): { readonly revokes: string[]; readonly grants: string[] } {
+  const isSame = present.length === wanted.length && present.every((grant) => wanted.includes(grant));
+  const notIn = (other: readonly string[]) => (grant: string) =>
+    !other.includes(grant) || (isRestriction(grant) && !isSame);
+  const gone = present.filter(notIn(wanted));
+  const lifted = gone.filter(isRestriction);
+  return {
+    revokes: [...lifted, ...gone.filter((grant) => !isRestriction(grant))].flatMap(revokeStatements),
+    grants: wanted.filter(notIn(present)),
+  };
+}
+
+/** The statements that take a grant, or what restricts one, back. */
 export function revokeStatements(grant: string): string[] {
   // The right to stand for anybody, which MariaDB's administrator has from the installation: the server finds no such grant.
   if (grant.startsWith('GRANT PROXY ON ``@`%` TO ')) return [];
   const role = /^SET DEFAULT ROLE .* (FOR|TO) (.*)$/s.exec(grant);
   if (role !== null) return [`SET DEFAULT ROLE NONE ${role[1] ?? ''} ${role[2] ?? ''}`];
+  const lifted = /^REVOKE (.* ON [`'].*) FROM ([`'].*)$/s.exec(grant);
+  // The grant on all schemas covers it: the server takes the restriction away and writes no grant on the schema.
+  if (lifted !== null) return [`GRANT ${lifted[1] ?? ''} TO ${lifted[2] ?? ''}`];
   const [, what = '', grantee = '', , option] =
     /^GRANT (.*?) TO ([`'].*?)( WITH (GRANT|ADMIN) OPTION)?$/s.exec(grant) ?? [];
   if (what === '' || grantee === '') return [];

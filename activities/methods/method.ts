@@ -127,7 +127,7 @@ export type RestoreContext<Options> = MethodContext<Options> & {
  * - `capture` stores streams and computes facts from the same snapshot or from the captured bytes
  * - `restore` brings the streams into the target; it leaves old or new data, never a mix
  * - `readFacts` computes the facts of the restored target, with the same paths as `capture`
- * - `undoRestore` puts back what `restore` replaced, where the plan says `overLiveData: swap`
+ * - `undoRestore` puts back what `restore` replaced; a method that has it restores beside what is live and swaps
  */
 export type Method<Options> = {
   /** The name that plans use. */

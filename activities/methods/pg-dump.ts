@@ -4,6 +4,7 @@ import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { keptUntil } from '../../model/platform.ts';
 import type { MovedCommand } from '../executors/mover-pod.ts';
 import { streamFromPod } from '../executors/pod-exec.ts';
+import { putServerBack, readServerBefore, ServerBefore } from '../executors/postgres-before.ts';
 import { carryDatabase, isCarried, listUnknown } from '../executors/postgres-carry.ts';
 import { factSegment, listDatabases, streamName } from '../executors/postgres-databases.ts';
 import {
@@ -18,9 +19,9 @@ import {
   scratchName,
   undoExchange,
 } from '../executors/postgres-exchange.ts';
+import { readDatabase, readServer, withoutOtherRoles } from '../executors/postgres-facts.ts';
 import { dropRoles, dumpGlobals, makeMissingRoles, restoreGlobals } from '../executors/postgres-roles.ts';
 import {
-  literal,
   maintenance,
   moveClient,
   openPsql,
@@ -33,13 +34,12 @@ import { storedToPod } from '../executors/stored-stream.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import {
   databaseFactsSql,
-  databaseObjectFactsSql,
   parseFactLines,
   pinnedSettings,
   postgresTotals,
-  roleFactsSql,
   sequenceFactsSql,
 } from '../facts/postgresql.ts';
+import { keepBefore, readBefore } from '../kept-before.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
 const passwordFact = 'administrator/password';
@@ -56,7 +56,8 @@ type Options = z.infer<typeof Options>;
  * PostgreSQL: globals and every database, each dumped from an exported snapshot in which its facts are counted.
  * No consistency across databases is claimed: a snapshot cannot be shared between them.
  * Restore: every database into a scratch database, compared there; then the roles, then names exchanged one by one, each
- * in one transaction. What was live stays as `<name>__before_<run>`, where it was not empty.
+ * in one transaction. What was live stays as `<name>__before_<run>`, where it was not empty; what the roles were is kept
+ * with the run.
  * Idempotent because: a scratch database is named by the run and dropped first; a restored one carries the run in its
  * setting `lifeboat.generation`. Changes: databases and roles; before the last comparison at most missing roles, which
  * are dropped again. Throws: CaptureToolMissing, CredentialMismatch, DumpFailed, DumpEndedEarly, SourceInconsistent,
@@ -106,6 +107,8 @@ export const pgDump: Method<Options> = {
     }
     if (waiting.length === 0) return;
     const globals = await context.readText('globals');
+    const names = waiting.map(({ settings }) => settings.name);
+    await keepBefore(context, async () => JSON.stringify(await readServerBefore(server, names, context.capturedFacts)));
     const made = await makeMissingRoles(server, globals);
     try {
       for (const each of waiting) await fillScratch(context, server, each);
@@ -130,15 +133,14 @@ export const pgDump: Method<Options> = {
     const there = await psql(server, maintenance, 'SELECT datname FROM pg_database WHERE datallowconn;');
     for (const name of names) if (there.includes(name)) Object.assign(facts, await readDatabase(server, name, name));
     // a role that the point does not know is none of its facts, nor is what it is a member of
-    const isKnown = (path: string): boolean => {
-      const role = /^(?:role|member)\/([^/]+)/.exec(path)?.[1];
-      return role === undefined || Object.hasOwn(context.capturedFacts, `role/${role}`);
-    };
-    return Object.fromEntries(Object.entries(facts).filter(([path]) => isKnown(path)));
+    return withoutOtherRoles(facts, context.capturedFacts);
   },
 
   async undoRestore(context) {
-    await undoExchange(await serverOf(context), context.generation);
+    const server = await serverOf(context);
+    const before = await readBefore(context);
+    if (before === undefined) await undoExchange(server, context.generation);
+    else await putServerBack(server, context.generation, ServerBefore.parse(JSON.parse(before)));
   },
 
   replaced: {
@@ -240,17 +242,6 @@ async function feedRestore(
 
 function reached({ backends, options }: MethodContext<Options>, server: PostgresServer): ReachedServer {
   return { kubernetes: backends.kubernetes, server, passwordEnv: options.passwordEnv };
-}
-
-async function readDatabase(server: PostgresServer, actual: string, shown: string): Promise<Facts> {
-  const lines = await psql(server, actual, `${sequenceFactsSql}\n${databaseFactsSql}`);
-  return parseFactLines(lines, `db/${factSegment(shown)}/`);
-}
-
-async function readServer(server: PostgresServer, names: readonly string[]): Promise<Facts> {
-  const literals = names.map((name) => ({ shown: literal(name), actual: literal(name) }));
-  const databases = literals.length === 0 ? '' : databaseObjectFactsSql(literals);
-  return parseFactLines(await psql(server, maintenance, `${roleFactsSql(literal(server.role))}${databases}`), '');
 }
 
 /** Restores a database beside the live one and compares it there. @throws FactsDiffer */

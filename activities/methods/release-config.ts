@@ -1,18 +1,18 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { claimNames } from '../../model/bound-plan.ts';
 import { moveBack, moveValues } from '../../model/drill.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { releaseTitle } from '../../model/release-name.ts';
+import { captureChart } from '../captured-chart.ts';
+import { listClaims } from '../clients/claims.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
 import { applyExactly, createMissingClaims, type ExactObjects, listDiffering } from '../clients/exact-objects.ts';
-import { packChart, readRecord as readHelmRecord, readRelease, renderChart } from '../clients/helm.ts';
+import { readRecord as readHelmRecord, readRelease } from '../clients/helm.ts';
 import { request } from '../clients/kubernetes.ts';
 import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
-import { differingObjects, parseManifest, referencesOf } from '../facts/manifest.ts';
+import { parseManifest, referencesOf } from '../facts/manifest.ts';
 import { moveBackObject, moveObject } from '../facts/moved-configuration.ts';
-import type { CaptureContext, Captured, Method, MethodContext, RestoreContext } from './method.ts';
+import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({});
 type Options = z.infer<typeof Options>;
@@ -83,13 +83,14 @@ export const releaseConfig: Method<Options> = {
       JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
       `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart`,
     );
-    const found = await captureChart(context, { values, manifest });
+    const { notes = [], ...found } = await captureChart(context, { values, manifest });
     const secrets = objects.filter((object) => object.kind === 'Secret').length;
     return {
       capturedAt,
       facts: configurationFacts(objects, { chart: `${chart.name}-${chart.version}`, values }),
       totals: { objects: objects.length, secrets },
       ...found,
+      notes: [...notes, ...(await describeOtherClaims(context))],
     };
   },
 
@@ -145,6 +146,26 @@ async function readObjects(context: MethodContext<Options>, manifest: string): P
   return objects;
 }
 
+/**
+ * Claims of the release that no workload of its plan has, as those of further replicas: what they hold is in no point.
+ * It is a note: replicas of a database hold what the first one holds.
+ */
+async function describeOtherClaims(context: CaptureContext<Options>): Promise<string[]> {
+  const { release } = context.bound;
+  try {
+    const named = claimNames(context.bound);
+    const others = (await listClaims(context.backends.kubernetes, release)).filter((claim) => !named.includes(claim));
+    return others.length === 0
+      ? []
+      : [
+          `what ${others.join(', ')} ${others.length === 1 ? 'holds' : 'hold'} is not in the point: its plan names no workload with it`,
+        ];
+  } catch (error) {
+    if (!(error instanceof LifeboatFailure && error.code === 'ClusterDenied')) throw error;
+    return [`other claims of ${releaseTitle(release)} were not looked for: ${error.message}`];
+  }
+}
+
 /** The namespace with its labels and annotations: pod security and the like are decided by them. */
 async function readNamespace(context: MethodContext<Options>): Promise<NamespaceObject> {
   const name = context.bound.release.namespace;
@@ -177,50 +198,6 @@ export async function capturedNamespace(context: RestoreContext<Options>): Promi
 }
 
 /**
- * Packs the chart in the version that is installed. Without it the release cannot be installed again: where it cannot be
- * had, the point lacks it and is partial.
- */
-async function captureChart(
-  context: CaptureContext<Options>,
-  recorded: { values: string; manifest: string },
-): Promise<Pick<Captured, 'notes' | 'missing'>> {
-  const { release, chart } = context.bound;
-  const lacking = (reason: string): Pick<Captured, 'missing'> => ({ missing: [{ stream: 'chart', reason }] });
-  if (chart.reference === null) return lacking('lifeboat.yaml names no chart for this release');
-  const { access } = context.backends;
-  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-pack-'));
-  try {
-    context.progress(`pack chart ${chart.name}`);
-    const archive = await packChart(access, { ...chart, reference: chart.reference }, directory, context.signal);
-    const wanted = `${chart.name}-${chart.version}.tgz`;
-    if (basename(archive) !== wanted)
-      return lacking(`${chart.reference} is ${basename(archive)}, installed is ${wanted}; name the installed version`);
-    const rendered = await renderChart(access, {
-      chart: archive,
-      namespace: release.namespace,
-      name: release.name,
-      values: recorded.values,
-      signal: context.signal,
-    });
-    const differing = differingObjects(rendered, recorded.manifest);
-    const shown = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ` and ${String(differing.length - 3)} others` : ''}`;
-    await context.writeBytes('chart', await readFile(archive), 'cat >chart.tgz');
-    return differing.length === 0
-      ? { notes: [] }
-      : {
-          notes: [
-            `the chart ${chart.reference} does not render what is installed (${shown}); it was stored all the same`,
-          ],
-        };
-  } catch (error) {
-    if (!(error instanceof LifeboatFailure) || error.code === 'ToolMissing') throw error;
-    return lacking(error.message);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-/**
  * Brings the captured Secrets and ConfigMaps that Helm does not own, exactly, into the namespace that the release is
  * recovered into, and makes the claims that are missing. Idempotent.
  */
@@ -235,13 +212,6 @@ export async function restoreObjects(context: RestoreContext<Options>): Promise<
     target,
     own.filter(({ kind }) => kind !== 'PersistentVolumeClaim'),
   );
-}
-
-/** The captured Secrets and ConfigMaps that Helm does not own, as `Secret/name`. */
-export async function listOwnObjects(context: RestoreContext<Options>): Promise<string[]> {
-  return (await capturedObjects(context))
-    .filter((object) => !isHelmOwned(object) && object.kind !== 'PersistentVolumeClaim')
-    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
 }
 
 /** The Secrets that Helm rendered with other data than captured, as `Secret/name`; changes nothing. */

@@ -1,3 +1,4 @@
+import { splitChart } from '../../model/chart-name.ts';
 import { failure, LifeboatFailure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { releaseTitle } from '../../model/release-name.ts';
@@ -66,19 +67,12 @@ async function look(session: Session): Promise<Finding[]> {
     await check('tools and plans', () => Promise.reject(backends));
     return findings;
   }
-  const [{ helmTooOld, helmVersion, releaseReader }, { request }, { kubectl }, { splitChart }] = await Promise.all([
+  const [{ helmTooOld, helmVersion, releaseReader }, { request }, { kubectl }] = await Promise.all([
     import('../../activities/clients/helm.ts'),
     import('../../activities/clients/kubernetes.ts'),
     import('../../activities/clients/kubectl.ts'),
-    import('../../activities/binding/bind-release.ts'),
   ]);
   const opened = backends as Awaited<ReturnType<Session['backends']>>;
-  await check('schedules', async () => {
-    const { checkSchedules } = await import('../../activities/schedule-check.ts');
-    checkSchedules(opened.platform, opened.plans);
-    const { length } = opened.platform.schedules;
-    return length === 0 ? 'none in lifeboat.yaml' : `${String(length)} that can meet the objectives`;
-  });
   await check('helm', async () => {
     const version = await helmVersion(opened.access);
     const problem = helmTooOld(version);
@@ -103,6 +97,7 @@ async function look(session: Session): Promise<Finding[]> {
       return `gets credentials of ${mover.role ?? ''} for ${mover.session}`;
     });
   const read = releaseReader(opened.access);
+  const charts = new Map<string, string>();
   for (const release of platformReleases(platform)) {
     await check(releaseTitle(release), async () => {
       const live = await read(release.namespace, release.name);
@@ -110,9 +105,17 @@ async function look(session: Session): Promise<Finding[]> {
         throw new Error(
           'Helm has no release of that name; lifeboat recover brings it back, or remove it from lifeboat.yaml',
         );
-      opened.plans.find(splitChart(live.chart).name);
+      const { name } = splitChart(live.chart);
+      charts.set(releaseTitle(release), name);
+      opened.plans.find(name);
       return `${live.chart}, revision ${String(live.revision)}, ${live.status}`;
     });
   }
+  await check('schedules', async () => {
+    const { checkSchedules } = await import('../../activities/schedule-check.ts');
+    checkSchedules(opened.platform, opened.plans, charts);
+    const { length } = opened.platform.schedules;
+    return length === 0 ? 'none in lifeboat.yaml' : `${String(length)} that can meet the objectives`;
+  });
   return findings;
 }

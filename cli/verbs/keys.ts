@@ -1,10 +1,14 @@
-import { writeFile } from 'node:fs/promises';
-import { failure } from '../../model/failures.ts';
+import { rm, writeFile } from 'node:fs/promises';
+import { failure, failures, LifeboatFailure } from '../../model/failures.ts';
+import { exitCodes } from '../../model/outcome.ts';
 import { platformReleases, StoreConfig } from '../../model/platform.ts';
+import { type ReleaseName, releaseTitle } from '../../model/release-name.ts';
 import { createRecoveryKit, formatRecoveryKit, keyFingerprint } from '../../transfer/keys.ts';
-import { readChain } from '../../transfer/points.ts';
+import { findPoint } from '../../transfer/points.ts';
 import { readBytes } from '../../transfer/read-artifact.ts';
 import { kitPath } from '../../workers/load-config.ts';
+import { ofEachRelease } from '../of-each-release.ts';
+import type { Session } from '../session.ts';
 import { act, type Verb } from '../verb.ts';
 
 /** `lifeboat keys create|check` */
@@ -37,9 +41,13 @@ export const keys: Verb = (program) => {
             store: store.data,
             escrowRecipient: options.escrow,
           });
-          await writeNew(path, formatRecoveryKit(kit));
           const escrowPath = `${path.replace(/\.json$/, '')}.escrow.txt`;
+          // First the escrow: a kit whose escrow is nowhere would look whole.
           if (escrowIdentity !== undefined) await writeNew(escrowPath, `${escrowIdentity}\n`);
+          await writeNew(path, formatRecoveryKit(kit)).catch(async (error: unknown) => {
+            if (escrowIdentity !== undefined) await rm(escrowPath);
+            throw error;
+          });
           const made = {
             kit: path,
             escrow: escrowIdentity === undefined ? null : escrowPath,
@@ -66,43 +74,54 @@ export const keys: Verb = (program) => {
     .description('prove that the kit opens the newest point of every release')
     .action(
       act(async (session) => {
-        const [kit, store, { platform }] = [await session.kit(), await session.store(), await session.platform()];
-        const answers: { release: string; point: string | null; opens: boolean; problem?: string }[] = [];
-        for (const release of platformReleases(platform)) {
-          const title = `${release.namespace}/${release.name}`;
-          const newest = (await readChain({ store, trustedKeys: [kit.signing.publicKey], release }))[0];
-          if (newest === undefined)
-            answers.push({ release: title, point: null, opens: false, problem: 'has no point yet' });
-          else if (newest.document === undefined)
-            answers.push({
-              release: title,
-              point: null,
-              opens: false,
-              problem: newest.failure.message,
-            });
-          else {
-            const problem = await readBytes({ store, artifact: newest.document.plan, identity: kit.identity }).then(
-              () => undefined,
-              (error: unknown) => (error instanceof Error ? error.message : String(error)),
-            );
-            answers.push({
-              release: title,
-              point: newest.document.id,
-              opens: problem === undefined,
-              ...(problem === undefined ? {} : { problem }),
-            });
-          }
-        }
+        const { platform } = await session.platform();
+        const answers = await ofEachRelease(
+          platformReleases(platform),
+          async (release) => await opensNewest(session, release),
+        );
         if (session.terminal.json) session.terminal.printJson(answers);
         else
           for (const each of answers)
             session.terminal.print(
               each.opens ? `✓ opens ${each.release} ${each.point ?? ''}` : `✗ ${each.release} ${each.problem ?? ''}`,
             );
-        return answers.every((each) => each.opens || each.point === null) && answers.some((each) => each.opens) ? 0 : 1;
+        // A release without a point is new; a point that does not open is not.
+        return answers.every(({ opens, problem }) => opens || problem === noPoint) && answers.some(({ opens }) => opens)
+          ? exitCodes.complete
+          : exitCodes.failed;
       }),
     );
 };
+
+const noPoint = 'has no point yet';
+
+type Answer = {
+  readonly release: string;
+  readonly point: string | null;
+  readonly opens: boolean;
+  readonly problem?: string;
+};
+
+/** Whether the kit opens the newest point of a release. @throws Store* */
+async function opensNewest(session: Session, release: ReleaseName): Promise<Answer> {
+  const [kit, store] = [await session.kit(), await session.store()];
+  const of = { store, trustedKeys: [kit.signing.publicKey], release };
+  const answer = { release: releaseTitle(release), point: null, opens: false };
+  const chosen = await findPoint({ ...of, point: 'latest' }).catch(problemOf);
+  if (chosen instanceof LifeboatFailure)
+    return { ...answer, problem: chosen.code === 'PointUnknown' ? noPoint : chosen.message };
+  const point = chosen.manifest.id;
+  const bytes = await readBytes({ store, artifact: chosen.manifest.plan, identity: kit.identity }).catch(problemOf);
+  return bytes instanceof LifeboatFailure
+    ? { ...answer, point, problem: bytes.message }
+    : { ...answer, point, opens: true };
+}
+
+/** What passes says nothing about the point: it ends the command. */
+function problemOf(error: unknown): LifeboatFailure {
+  if (!(error instanceof LifeboatFailure) || failures[error.code].class === 'transient') throw error;
+  return error;
+}
 
 /** Never overwrites a kit: losing one loses every point. */
 async function writeNew(path: string, text: string): Promise<void> {

@@ -1,5 +1,4 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { failure } from '../../model/failures.ts';
 import type { RunProgress } from '../../model/progress.ts';
 import { Decision } from '../../model/run-input.ts';
@@ -18,6 +17,7 @@ export async function findRun(session: Session, workflowId: string): Promise<Wor
     await handle.describe();
     return handle;
   } catch (error) {
+    const { WorkflowNotFoundError } = await import('@temporalio/client');
     if (error instanceof WorkflowNotFoundError)
       throw failure('InputInvalid', {
         message: `find run ${workflowId}: Temporal knows none of that id; lifeboat runs lists them`,
@@ -33,6 +33,7 @@ async function send(session: Session, workflowId: string, name: string, input: o
     const said = await handle.executeUpdate<string, [object]>(name, { args: [input] });
     return answer(session, workflowId, said);
   } catch (error) {
+    const { WorkflowUpdateFailedError } = await import('@temporalio/client');
     if (error instanceof WorkflowUpdateFailedError)
       throw failure('InputInvalid', {
         message: `${name} ${workflowId}: ${error.cause?.message ?? error.message}`,

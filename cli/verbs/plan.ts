@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../../model/failures.ts';
 import { act, type Verb } from '../verb.ts';
@@ -16,10 +16,9 @@ export const plan: Verb = (program) => {
         const found = await stat(path).catch(() => undefined);
         if (found === undefined)
           throw failure('InputInvalid', { message: `check plan ${path}: there is no such file` });
-        const { loadPlans, readPlan } = await import('../../activities/plan-catalogue.ts');
-        const file = found.isFile() ? path : join(path, 'recovery.yaml');
-        const text = await readFile(file, 'utf8').catch(() => undefined);
-        const loaded = text === undefined ? (await loadPlans([path])).all() : [readPlan(text, file)];
+        const { loadPlans, readPlanFile } = await import('../../activities/plan-catalogue.ts');
+        const own = await readPlanFile(found.isFile() ? path : join(path, 'recovery.yaml'));
+        const loaded = own === undefined ? (await loadPlans([path])).all() : [own];
         if (loaded.length === 0)
           throw failure('PlanNotFound', { message: `check plan ${path}: no recovery.yaml in it or in its folders` });
         const answers = loaded.map((each) => ({

@@ -1,12 +1,13 @@
 import { formatBytes } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
-import type { Manifest, Verification } from '../../model/recovery-point.ts';
+import { lacksOf, type Manifest, type Verification } from '../../model/recovery-point.ts';
 import { findRelease, type ReleaseName, releaseTitle } from '../../model/release-name.ts';
 import { type FoundHold, readHolds } from '../../transfer/holds.ts';
 import { pointPrefix } from '../../transfer/point-names.ts';
 import { readLivePoints } from '../../transfer/points.ts';
 import { readVerificationsOf } from '../../transfer/verifications.ts';
+import { ofEachRelease } from '../of-each-release.ts';
 import type { Session } from '../session.ts';
 import { table, when } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
@@ -30,39 +31,54 @@ export function proofOf(manifest: Manifest, verifications: readonly Verification
   return verifications.some((each) => each.proof === 'restored') ? 'restored' : (newest?.proof ?? manifest.proof);
 }
 
-/** Points of some releases that are there, newest first, and what is wrong with their chains. Removed ones are left out. */
+/**
+ * Points of some releases that are there, newest first, what is wrong with their chains, and which
+ * releases that concerns. Removed ones are left out.
+ */
 export async function listPoints(
   session: Session,
   releases: readonly ReleaseName[],
-): Promise<{ points: ListedPoint[]; problems: string[] }> {
+): Promise<{ points: ListedPoint[]; problems: string[]; broken: ReadonlySet<string> }> {
+  const listed = await ofEachRelease(releases, async (release) => await pointsOf(session, release));
+  return {
+    points: listed.flatMap(({ points }) => points),
+    problems: listed.flatMap(({ problems }) => problems),
+    broken: new Set(listed.flatMap(({ title, problems }) => (problems.length === 0 ? [] : [title]))),
+  };
+}
+
+async function pointsOf(
+  session: Session,
+  release: ReleaseName,
+): Promise<{ title: string; points: ListedPoint[]; problems: string[] }> {
   const [store, kit] = [await session.store(), await session.kit()];
-  const trustedKeys = [kit.signing.publicKey];
-  const points: ListedPoint[] = [];
-  const problems: string[] = [];
-  for (const release of releases) {
-    const reading = { store, trustedKeys, release };
-    const [{ chain, tombstones }, holds] = await Promise.all([
-      readLivePoints(reading),
-      readHolds({ ...reading, now: new Date() }),
-    ]);
-    const ids = chain.flatMap(({ document }) => (document === undefined ? [] : [document.id]));
-    const verificationsOf = await readVerificationsOf({ ...reading, points: ids });
-    for (const entry of chain) {
-      if (entry.failure !== undefined)
-        problems.push(
-          `${releaseTitle(release)} ${String(entry.sequence)}: ${entry.failure.code}: ${entry.failure.message}`,
-        );
-      if (entry.document === undefined) continue;
-      points.push({
-        release: releaseTitle(release),
-        manifest: entry.document,
-        verifications: verificationsOf(entry.document.id),
-        expiredAt: tombstones.expired.get(entry.document.id)?.at ?? null,
-        holds: holds.get(entry.document.id) ?? [],
-      });
-    }
-  }
-  return { points, problems };
+  const reading = { store, trustedKeys: [kit.signing.publicKey], release };
+  const [{ chain, tombstones }, holds] = await Promise.all([
+    readLivePoints(reading),
+    readHolds({ ...reading, now: new Date() }),
+  ]);
+  const ids = chain.flatMap(({ document }) => (document === undefined ? [] : [document.id]));
+  const verificationsOf = await readVerificationsOf({ ...reading, points: ids });
+  const title = releaseTitle(release);
+  return {
+    title,
+    points: chain.flatMap(({ document }) =>
+      document === undefined
+        ? []
+        : [
+            {
+              release: title,
+              manifest: document,
+              verifications: verificationsOf(document.id),
+              expiredAt: tombstones.expired.get(document.id)?.at ?? null,
+              holds: holds.get(document.id) ?? [],
+            },
+          ],
+    ),
+    problems: chain.flatMap(({ sequence, failure: problem }) =>
+      problem === undefined ? [] : [`${title} ${String(sequence)}: ${problem.code}: ${problem.message}`],
+    ),
+  };
 }
 
 /** The release that a point belongs to. @throws PointUnknown */
@@ -102,13 +118,13 @@ export const points: Verb = (program) => {
           name === undefined
             ? all
             : [findRelease(name, all)].map((found) => (typeof found === 'string' ? refuse(found) : found));
-        const listed = await listPoints(session, chosen);
-        if (session.terminal.json) session.terminal.printJson(listed);
-        else if (listed.points.length === 0)
+        const { points: listed, problems } = await listPoints(session, chosen);
+        if (session.terminal.json) session.terminal.printJson({ points: listed, problems });
+        else if (listed.length === 0)
           session.terminal.print(`no recovery points in ${(await session.store()).address}`);
-        else session.terminal.print(pointTable(listed.points));
-        for (const problem of listed.problems) session.terminal.note(`✗ ${problem}`);
-        return listed.problems.length === 0 ? 0 : 1;
+        else session.terminal.print(pointTable(listed));
+        for (const problem of problems) session.terminal.note(`✗ ${problem}`);
+        return problems.length === 0 ? 0 : 1;
       }),
     );
   command
@@ -148,9 +164,15 @@ function pointTable(listed: readonly ListedPoint[]): string {
     formatBytes(manifest.storedBytes),
     proofOf(manifest, verifications),
     `${manifest.chart.name} ${manifest.chart.version}`,
-    retentionOf(marks),
+    [...lacks(manifest), retentionOf(marks)].filter((mark) => mark !== '').join('; '),
   ]);
   return table(['RELEASE', 'POINT', 'CAPTURED (UTC)', 'SIZE', 'PROOF', 'CHART', ''], rows);
+}
+
+/** What a point lacks, as a mark. */
+function lacks(manifest: Manifest): string[] {
+  const names = lacksOf(manifest);
+  return names.length === 0 ? [] : [`lacks ${names.join(', ')}`];
 }
 
 /** Whether a point is held, or expired. */
@@ -185,6 +207,9 @@ function pointText({ release, manifest, verifications, ...marks }: ListedPoint):
     '',
     table(['COMPONENT', 'METHOD', 'PLAIN', 'STORED', 'FACTS'], rows),
     ...manifest.notCaptured.map(({ component, reason }) => `not captured: ${component} (${reason})`),
+    ...manifest.components.flatMap(({ component, missing }) =>
+      missing.map(({ stream, reason }) => `not captured: ${component}.${stream} (${reason})`),
+    ),
     '',
     `without Lifeboat: ${manifest.restoreGuide.key}`,
     ...verifications.map(

@@ -77,6 +77,11 @@ function check(options: Options, names: readonly string[]): void {
   checkApproval('recover', options);
   if (options.onFailure !== undefined && !['ask', 'skip', 'abort'].includes(options.onFailure))
     wrong('--on-failure is ask, skip or abort');
+  const ofLocal = (['store', 'endpoint', 'kubeconfig', 'context', 'directory'] as const).filter(
+    (name) => options[name] !== undefined,
+  );
+  if (options.local !== true && ofLocal.length > 0)
+    wrong(`${ofLocal.map((name) => `--${name}`).join(', ')} is for --local; else lifeboat.yaml says it`);
   if (options.local === true && options.wait === false)
     wrong('--no-wait cannot be combined with --local: the worker lives in this process');
 }

@@ -1,7 +1,10 @@
+import type { Client } from '@temporalio/client';
 import { failure } from '../../model/failures.ts';
 import { platformReleases } from '../../model/platform.ts';
 import { findRelease, releasePath } from '../../model/release-name.ts';
+import type { Session } from '../session.ts';
 import { act, type Verb } from '../verb.ts';
+import { findRun } from './messages.ts';
 
 /** `lifeboat repair` */
 export const repair: Verb = (program) => {
@@ -12,7 +15,7 @@ export const repair: Verb = (program) => {
     )
     .option('--dry-run', 'only show them')
     .option('--all', 'undo also what belongs to no run that Temporal knows: its run is gone for good')
-    .option('--run <id>', 'only what this run left')
+    .option('--run <id>', 'only what this run left: its run id, or its workflow id where Temporal knows it')
     .action(
       act<{ dryRun?: boolean; all?: boolean; run?: string }>(async (session, options) => {
         const client = await session.client().catch(() => undefined);
@@ -20,11 +23,12 @@ export const repair: Verb = (program) => {
         const found = await repairCluster(await session.backends(), client, {
           all: options.all === true,
           dryRun: options.dryRun === true,
-          run: options.run,
+          run: options.run === undefined ? undefined : await runIdOf(session, client, options.run),
         });
         const { terminal } = session;
         if (terminal.json) terminal.printJson(found);
-        else if (found.length === 0) terminal.print('nothing was left behind');
+        else if (found.length === 0)
+          terminal.print(`nothing was left behind${options.run === undefined ? '' : ` by ${options.run}`}`);
         for (const each of terminal.json ? [] : found) {
           const state = each.undone
             ? '✓ undone'
@@ -46,6 +50,16 @@ export const repair: Verb = (program) => {
       }),
     );
 };
+
+/** The run id, by which all that a run leaves is marked. @throws InputInvalid where it is another id that Temporal does not know */
+async function runIdOf(session: Session, client: Client | undefined, asked: string): Promise<string> {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(asked)) return asked;
+  if (client === undefined)
+    throw failure('InputInvalid', {
+      message: `repair --run ${asked}: Temporal does not answer, so name the run id; lifeboat repair --dry-run shows it`,
+    });
+  return (await (await findRun(session, asked)).describe()).runId;
+}
 
 /** `lifeboat unlock RELEASE` */
 export const unlock: Verb = (program) => {

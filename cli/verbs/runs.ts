@@ -1,13 +1,9 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { failure } from '../../model/failures.ts';
-import { exitCodes, type RunResult } from '../../model/outcome.ts';
-import { Signed } from '../../model/recovery-point.ts';
+import { exitCodes } from '../../model/outcome.ts';
 import { controlQueue, searchAttributes } from '../../model/run-names.ts';
-import { openSigned } from '../../transfer/keys.ts';
 import { followRun, printResult } from '../follow-run.ts';
 import { renderReport } from '../render-report.ts';
-import type { Session } from '../session.ts';
+import { readReport } from '../run-reports.ts';
 import { table, when } from '../terminal.ts';
 import { act, type Verb } from '../verb.ts';
 import { findRun } from './messages.ts';
@@ -19,12 +15,16 @@ export const runs: Verb = (program) => {
     .description('list runs, newest first')
     .option('--limit <n>', 'how many', '20')
     .action(
-      act<{ limit: string }>(async (session, { limit }) => {
+      act<{ limit: string }>(async (session, { limit: text }) => {
+        const limit = Number(text);
+        if (!Number.isInteger(limit) || limit < 1)
+          throw failure('InputInvalid', { message: `read --limit: a number from 1 on, not ${text}` });
         const client = await session.client();
+        const { defineSearchAttributeKey, SearchAttributeType } = await import('@temporalio/common');
         const rows: Record<string, string>[] = [];
         for await (const run of client.workflow.list({
           query: `TaskQueue = "${controlQueue}"`,
-          pageSize: Math.max(1, Number(limit)),
+          pageSize: limit,
         })) {
           const attribute = (name: string): string =>
             run.typedSearchAttributes.get(defineSearchAttributeKey(name, SearchAttributeType.KEYWORD)) ?? '';
@@ -41,7 +41,7 @@ export const runs: Verb = (program) => {
                   : run.status.name.toLowerCase()
                 : ended,
           });
-          if (rows.length >= Number(limit)) break;
+          if (rows.length >= limit) break;
         }
         if (session.terminal.json) session.terminal.printJson(rows);
         else
@@ -71,7 +71,7 @@ export const watch: Verb = (program) => {
       act(async (session, _options, [workflowId = ''] = []) => {
         const described = await (await findRun(session, workflowId)).describe();
         const run = { workflowId, runId: described.runId, type: described.type };
-        return printResult(await followRun(await session.client(), run, session.terminal), run, session.terminal);
+        return printResult(await followRun(session, run), run, session.terminal);
       }),
     );
 };
@@ -92,33 +92,3 @@ export const report: Verb = (program) => {
       }),
     );
 };
-
-type Report = RunResult & { workflowId: string; runId: string };
-
-async function readReport(session: Session, asked: string): Promise<Report> {
-  const store = await session.store();
-  const kit = await session.kit();
-  const open = async (key: string): Promise<Report> => {
-    const signed = Signed.parse(JSON.parse(Buffer.from(await store.get(key)).toString('utf8')));
-    return openSigned(signed, [kit.signing.publicKey], key) as Report;
-  };
-  if ((await store.head(`runs/${asked}/report.json`)) !== undefined) return await open(`runs/${asked}/report.json`);
-  const described = await session
-    .client()
-    .then(async (client) => await client.workflow.getHandle(asked).describe())
-    .catch((error: unknown) => {
-      if (error instanceof WorkflowNotFoundError || (error instanceof Error && error.name === 'LifeboatFailure'))
-        return undefined;
-      throw error;
-    });
-  if (described !== undefined && (await store.head(`runs/${described.runId}/report.json`)) !== undefined)
-    return await open(`runs/${described.runId}/report.json`);
-  for await (const { key } of store.list('runs/')) {
-    if (!key.endsWith('/report.json')) continue;
-    const found = await open(key);
-    if (found.workflowId === asked) return found;
-  }
-  throw failure('InputInvalid', {
-    message: `find report of ${asked}: the store has none; a run that goes on has no report yet`,
-  });
-}

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type { HeldLock } from '../../activities/clients/leases.ts';
 import { durationMs } from '../../model/duration.ts';
 import { platformReleases } from '../../model/platform.ts';
+import { lacksOf } from '../../model/recovery-point.ts';
 import { releasePath, releaseTitle } from '../../model/release-name.ts';
 import { isDefaultPoint } from '../../transfer/points.ts';
 import { type ReplicaState, readReplica, replicaCell } from '../replica-state.ts';
@@ -20,6 +21,8 @@ type Row = {
   rpo: string;
   proof: string;
   restored: string | null;
+  /** What the newest point does not have though its plan names it. */
+  lacks: string[];
   /** Where lifeboat.yaml has a replica that answers. */
   replica?: ReplicaState;
   state: string;
@@ -34,7 +37,7 @@ export const status: Verb = (program) => {
       act(async (session) => {
         const { platform, directory } = await session.platform();
         const releases = platformReleases(platform);
-        const { points, problems } = await listPoints(session, releases);
+        const { points, problems, broken } = await listPoints(session, releases);
         const replica = await readReplica(
           session,
           releases,
@@ -82,10 +85,13 @@ export const status: Verb = (program) => {
             proof:
               newest === undefined ? '–' : `${proofOf(newest.manifest, newest.verifications)}${lastGood(newest, good)}`,
             restored: restored ?? null,
+            lacks: newest === undefined ? [] : lacksOf(newest.manifest),
             ...(onReplica === undefined ? {} : { replica: onReplica }),
             state:
               newest === undefined
-                ? `never backed up   lifeboat backup ${title}`
+                ? broken.has(title)
+                  ? 'no point can be read'
+                  : `never backed up   lifeboat backup ${title}`
                 : lock === undefined
                   ? locks === undefined
                     ? 'cluster unreachable'
@@ -137,7 +143,7 @@ function rowCells(row: Row, withReplica: boolean): string[] {
     row.point ?? '–',
     row.capturedAt === null ? '–' : age(row.capturedAt),
     `${row.rpo}${met}`,
-    row.proof,
+    row.lacks.length === 0 ? row.proof : `${row.proof}, lacks ${row.lacks.join(', ')} ✗`,
     row.restored === null ? 'never' : `${age(row.restored)} ago ✓`,
     ...(withReplica ? [replicaCell(row.replica, row.point)] : []),
     row.state,

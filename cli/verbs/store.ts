@@ -33,7 +33,8 @@ export const store: Verb = (program) => {
         const { terminal } = session;
         if (terminal.json) terminal.printJson(check);
         else terminal.print(describe(check, new Set(releases.map(releasePath)), opened.address));
-        return check.findings.some(({ kind }) => kind === 'damage') ? 1 : 0;
+        // Nothing is wrong with an empty store, and it is no backup: the wrong prefix, a directory that is not mounted.
+        return check.findings.some(({ kind }) => kind === 'damage') || !holdsPoints(check) ? 1 : 0;
       }),
     );
 
@@ -105,6 +106,10 @@ export const store: Verb = (program) => {
     );
 };
 
+function holdsPoints({ releases }: StoreCheck): boolean {
+  return releases.some(({ points }) => points > 0);
+}
+
 function describe(check: StoreCheck, own: ReadonlySet<string>, address: string): string {
   const rows = check.releases.map(({ release, points, storedBytes, newest }) => [
     release,
@@ -122,8 +127,10 @@ function describe(check: StoreCheck, own: ReadonlySet<string>, address: string):
     '',
     `${address}: ${String(check.objects)} objects, ${formatBytes(check.storedBytes)}`,
     ...findings,
-    damaged === 0
-      ? '✓ every chain is whole, and every object that a manifest names is there in its size; lifeboat verify reads them'
-      : `✗ ${String(damaged)} damaged`,
+    !holdsPoints(check)
+      ? '✗ it has no recovery point'
+      : damaged === 0
+        ? '✓ every chain is whole, and every object that a manifest names is there in its size; lifeboat verify reads them'
+        : `✗ ${String(damaged)} damaged`,
   ].join('\n');
 }

@@ -50,6 +50,15 @@ describe('planLongestNotDrilled', () => {
     expect(planned.refused).toEqual([]);
   });
 
+  it('keeps among the findings which newer points were passed over', async () => {
+    const passedOver = ['newer point x of shop/cache passed over: it is odd'];
+    const planned = await planLongestNotDrilled(turns.slice(2, 3), (release) =>
+      Promise.resolve(plannedDrillOf([member(releaseTitle(release))], { passedOver })),
+    );
+
+    expect(planned.plan.findings).toEqual(passedOver);
+  });
+
   it('passes over what cannot be drilled, by name, and chooses the next', async () => {
     const plans: Record<string, PlannedDrill> = {
       web: plannedDrillOf([member('shop/web', ['shop/mysql'])], { refused: [refusal('shop/mysql')] }),

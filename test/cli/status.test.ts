@@ -3,14 +3,27 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { replicaCell } from '../../cli/replica-state.ts';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
+import { linkKey } from '../../transfer/chain.ts';
 import { filesystemStore } from '../../transfer/filesystem-store.ts';
+import { manifestFolder } from '../../transfer/point-names.ts';
 import { commitManifest } from '../../transfer/points.ts';
 import type { Store } from '../../transfer/store.ts';
-import { draftAt, testKit } from '../transfer/test-points.ts';
+import { commitWithObjects, draftAt, release, testKit } from '../transfer/test-points.ts';
 import { testFolder } from '../transfer/test-sources.ts';
 import { type Answer, lifeboat, settle } from './command.ts';
 
 type Status = { releases: Record<string, unknown>[]; problems: string[] };
+
+describe('lifeboat status', () => {
+  it('refuses a directory of plans that is not there', async () => {
+    const [home, folder] = [testFolder(), testFolder()];
+    const kit = await testKit();
+    await settle(home, kit, filesystemStore(folder).address, { plans: 'nowhere' });
+    const { code, stderr } = await lifeboat(home, undefined, 'status');
+    expect(code).toBe(2);
+    expect(stderr).toContain(`ConfigInvalid: read the directory of plans ${join(home, 'nowhere')}`);
+  });
+});
 
 describe('lifeboat status with a replica', () => {
   const [home, first, second] = [testFolder(), testFolder(), testFolder()];
@@ -19,7 +32,7 @@ describe('lifeboat status with a replica', () => {
   let kit: RecoveryKit;
 
   const add = async (to: Store, draft: (typeof drafts)[number]): Promise<void> => {
-    await commitManifest({ store: to, kit, draft });
+    await commitWithObjects(to, kit, 0, draft);
   };
   const status = async (replicaUrl: string | undefined, ...args: readonly string[]): Promise<Answer> => {
     await settle(home, kit, store.address, replicaUrl === undefined ? {} : { replica: { url: replicaUrl } });
@@ -56,6 +69,13 @@ describe('lifeboat status with a replica', () => {
     expect(replicaCell({ point: drafts[1].id, behindSeconds: 0 }, drafts[1].id)).toBe('✓');
   });
 
+  it('counts no point of which it has the manifest alone', async () => {
+    await commitManifest({ store: replica, kit, draft: drafts[1] });
+    const { stdout } = await status(replica.address, '--json');
+    const state = { point: drafts[0].id, behindSeconds: 1_800 };
+    expect(JSON.parse(stdout)).toMatchObject({ releases: [{ point: drafts[1].id, replica: state }] });
+  });
+
   it('shows the releases all the same where it does not answer, and exits 1', async () => {
     const file = join(home, 'a-file');
     writeFileSync(file, '');
@@ -65,5 +85,30 @@ describe('lifeboat status with a replica', () => {
     expect(releases[0]).toMatchObject({ point: drafts[1].id });
     expect(releases[0]).not.toHaveProperty('replica');
     expect(problems).toEqual([expect.stringMatching(/^replica file:.*: Store[A-Za-z]+: /)]);
+  });
+});
+
+describe('lifeboat status of a release whose points cannot be read', () => {
+  it('does not call it never backed up, and exits 1', async () => {
+    const [home, store, kit] = [testFolder(), filesystemStore(testFolder()), await testKit()];
+    await commitManifest({ store, kit, draft: draftAt(0) });
+    await store.put(linkKey(manifestFolder(release), 1), Buffer.from('{}'));
+    await settle(home, kit, store.address);
+    const { code, stdout } = await lifeboat(home, undefined, 'status', '--json');
+    const shown = JSON.parse(stdout) as Status;
+    expect([code, shown.problems.length]).toEqual([1, 1]);
+    expect(shown.releases).toMatchObject([{ point: null, rpoMet: null, state: 'no point can be read' }]);
+  });
+});
+
+describe('lifeboat status of a point that lacks something', () => {
+  it('says what', async () => {
+    const [home, store, kit] = [testFolder(), filesystemStore(testFolder()), await testKit()];
+    const notCaptured = [{ component: 'files', reason: 'allowDowntime is not set' }];
+    await commitManifest({ store, kit, draft: draftAt(0, 1_000, { notCaptured }) });
+    await settle(home, kit, store.address);
+    const shown = await lifeboat(home, undefined, 'status');
+    expect(shown.stdout).toMatch(/read-back, lacks files ✗/);
+    expect((await lifeboat(home, undefined, 'points')).stdout).toMatch(/lacks files/);
   });
 });

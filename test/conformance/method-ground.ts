@@ -12,13 +12,13 @@ import { loadPlans } from '../../activities/plan-catalogue.ts';
 import type { BoundPlan, BoundWorkload } from '../../model/bound-plan.ts';
 import { failure } from '../../model/failures.ts';
 import { Platform } from '../../model/platform.ts';
-import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { installPlatform } from '../../sandbox/platform/install-platform.ts';
 import { kubectl } from '../../sandbox/platform/kubectl.ts';
 import type { SandboxRelease } from '../../sandbox/platform/release.ts';
 import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
 import { filesystemStore } from '../../transfer/filesystem-store.ts';
+import { createRecoveryKit } from '../../transfer/keys.ts';
 
 /** The sandbox of `npm test`, or the one that runs, or another cluster's kubeconfig; undefined where there is none. */
 export async function findSandbox(): Promise<Sandbox | undefined> {
@@ -64,12 +64,15 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
   if (!isKept) await deleteNamespaces(sandbox, namespaces);
   await installPlatform(sandbox, releases);
   const plans = await loadPlans([join(import.meta.dirname, '..', '..', 'charts')]);
+  const directory = await mkdtemp(join(tmpdir(), 'lifeboat-conformance-'));
+  const store = { url: `file://${directory}`, region: 'unused' };
+  const { kit } = await createRecoveryKit({ platform: 'conformance', store });
   const platform = Platform.parse({
     apiVersion: 'lifeboat/v1',
     platform: 'conformance',
     cluster: { name: 'sandbox' },
-    store: { url: 'file:///unused' },
-    recipients: ['age1unused', 'age1unused2'],
+    store,
+    recipients: kit.recipients,
     releases: releases.map(({ chart, namespace, name }) => ({
       release: `${namespace}/${name}`,
       chart: join(import.meta.dirname, '..', '..', 'charts', chart),
@@ -83,8 +86,8 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     baseDirectory: '/',
     access: { kubectl: tools.kubectl, helm: tools.helm, kubeconfig, context },
     kubernetes: openKubernetes({ kubeconfig, context }),
-    store: filesystemStore(await mkdtemp(join(tmpdir(), 'lifeboat-conformance-'))),
-    kit: {} as RecoveryKit,
+    store: filesystemStore(directory),
+    kit,
     plans,
     temporalAddress: '',
   };

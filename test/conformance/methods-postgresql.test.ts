@@ -1,4 +1,6 @@
+import { expect } from 'vitest';
 import { conform, sh } from './conform.ts';
+import { captureInMemory, restoreContextOf } from './memory-point.ts';
 
 conform('postgresql', [
   {
@@ -10,8 +12,10 @@ conform('postgresql', [
         workload,
         `p() { psql -XAtq -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" "$@"; }
 p -d shop -c 'TRUNCATE sales.audit; DELETE FROM sales.events; DROP TABLE sales.invoices; CREATE TABLE intruder (n int)'
-p -d analytics -c 'CREATE TABLE intruder (n int)'
-p -d template1 -c 'ALTER ROLE analyst CONNECTION LIMIT 1' -c 'DROP ROLE IF EXISTS intruder' -c 'CREATE ROLE intruder'`,
+p -d template1 -c 'DROP DATABASE analytics' -c 'ALTER DATABASE postgres CONNECTION LIMIT 70' -c 'REVOKE reporting FROM analyst' \\
+  -c "ALTER ROLE analyst PASSWORD 'rotated' CONNECTION LIMIT 1" -c 'DROP ROLE IF EXISTS intruder' -c 'CREATE ROLE intruder'
+echo "SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname ~ '__before_'" '\\gexec' | p -d template1
+p -d shop -c 'DROP OWNED BY "Ödd ""name"""' -c 'DROP ROLE "Ödd ""name"""'`,
       ),
     touch: async (workload, ground) =>
       await sh(ground, workload, `psql -XAtq -U "$POSTGRES_USER" -d shop -c "INSERT INTO sales.audit VALUES (now())"`),
@@ -19,6 +23,34 @@ p -d template1 -c 'ALTER ROLE analyst CONNECTION LIMIT 1' -c 'DROP ROLE IF EXIST
     missingTool: 'another image',
     writer: true,
     undoes: true,
+    also: [
+      {
+        it: 'names a role that it brought and cannot drop again',
+        run: async (ground, bound, workload) => {
+          const method = ground.method(bound, 'databases');
+          const context = ground.context(bound, 'databases', `${String(Date.now())}-left-role`);
+          const sql = async (text: string): Promise<unknown> =>
+            await ground.run(
+              workload,
+              ['sh', '-ceu', 'psql -XAtq -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d template1'],
+              text,
+            );
+          await sql('CREATE ROLE visitor');
+          const point = await captureInMemory(method, context);
+          await sql('DROP ROLE visitor');
+          await method.restore(restoreContextOf(context, point));
+          await sql('GRANT CONNECT ON DATABASE template1 TO visitor');
+
+          await expect(method.undoRestore?.(context)).rejects.toMatchObject({
+            code: 'RestoreFailed',
+            message: expect.stringMatching(/something depends on visitor$/) as string,
+          });
+          await sql('REVOKE CONNECT ON DATABASE template1 FROM visitor');
+          await method.undoRestore?.(context);
+          await expect(sql('DROP ROLE visitor')).rejects.toThrow(/role "visitor" does not exist/);
+        },
+      },
+    ],
     leavesNothing: async (workload, ground) =>
       await sh(
         ground,

@@ -73,6 +73,25 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
     expect(await releaseConfig.readFacts(restoring())).toEqual(point.captured.facts);
   });
 
+  it('names a claim of the release that no workload of its plan has', async () => {
+    const claim = {
+      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+      metadata: {
+        name: `data-${release.name}-1`,
+        labels: { 'app.kubernetes.io/instance': release.name },
+      },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+    };
+    await ground.kubectl(['apply', '-n', namespace, '-f', '-'], JSON.stringify(claim));
+
+    const { captured } = await captureInMemory(releaseConfig, context());
+
+    expect(captured.notes).toEqual([
+      `what data-${release.name}-1 holds is not in the point: its plan names no workload with it`,
+    ]);
+    await ground.kubectl(['delete', 'pvc', claim.metadata.name, '-n', namespace]);
+  });
+
   it('brings a release back that is gone, with the captured Secret and the captured chart', async () => {
     if (sandbox === undefined) return;
     const before = await password();

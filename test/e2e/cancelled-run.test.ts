@@ -3,7 +3,7 @@ import { openStore } from '../../activities/open-store.ts';
 import { type FaultProxy, startFaultProxy } from '../conformance/fault-proxy.ts';
 import { clusterState, postgresState } from './as-it-was.ts';
 import { cancelRun } from './cancel-run.ts';
-import { type Ground, openGround, openSandbox } from './ground.ts';
+import { type Ground, openGround, openSandbox, type Ran } from './ground.ts';
 
 describe('a cancelled run', () => {
   let ground: Ground;
@@ -43,11 +43,12 @@ describe('a cancelled run', () => {
     return keys;
   }
 
-  async function cancelAt(args: readonly string[], activity: string, approve: boolean): Promise<void> {
+  async function cancelAt(args: readonly string[], activity: string, approve: boolean): Promise<Ran> {
     const before = { cluster: await clusterState(ground), data: await postgresState(ground) };
-    await cancelRun(ground, args, { activity, approve });
+    const ended = await cancelRun(ground, args, { activity, approve });
     expect(await clusterState(ground)).toEqual(before.cluster);
     expect(await postgresState(ground)).toEqual(before.data);
+    return ended;
   }
 
   it.each(['captureComponent', 'verifyCapture'])(
@@ -63,7 +64,9 @@ describe('a cancelled run', () => {
   it.each(['raiseFence', 'restoreComponent', 'compareComponent'])(
     'puts back what a recovery did that is cancelled in %s',
     async (activity) => {
-      await cancelAt(['recover', ground.names.postgresql, '--data', '--on-failure', 'abort'], activity, true);
+      const args = ['recover', ground.names.postgresql, '--data', '--on-failure', 'abort'];
+      const { result } = await cancelAt(args, activity, true);
+      expect(result).toMatchObject({ compensation: 'done', releases: [{ outcome: 'cancelled' }] });
       const listed = await ground.run(['unlock']);
       const locks = JSON.parse(listed.stdout) as { release: string }[];
       expect(locks.filter(({ release }) => release.includes(`/${ground.namespace}/`))).toEqual([]);

@@ -70,8 +70,17 @@ describe('a recovery of a release whose volumes outlived it', () => {
     );
   }
 
-  it('has them again as they were when the facts differ', async () => {
+  const secret = ['secret', 'redis-credentials', '-n', namespace];
+
+  it('has them again as they were when the facts differ, and the Secrets that stood', async () => {
     const before = await volumeOf(kept.volume);
+    // A key that somebody added after the point: of a Secret that no release owns, and that outlived this one.
+    await ground.kubectl(['patch', ...secret, '--type', 'merge', '-p', '{"data":{"later":"bGF0ZXI="}}']);
+    const stood = await ground.kubectl(['get', ...secret, '-o', 'jsonpath={.data}']);
+    const plan = await ground.run(['recover', ground.names.redis, '--dry-run']);
+    expect(plan.result.plan?.overwrites).toContain(
+      `Secret ${namespace}/redis-credentials, which is not as in the point`,
+    );
     await ground.inject('key lost after the restore');
 
     await expectFailedRun(ground, ['recover', ground.names.redis, ...approved], {
@@ -87,6 +96,7 @@ describe('a recovery of a release whose volumes outlived it', () => {
     expect(after.spec.persistentVolumeReclaimPolicy).toBe(before.spec.persistentVolumeReclaimPolicy);
     expect(after.metadata.annotations?.[marks.kept]).toBeUndefined();
     expect(await holds(kept.path, newer)).toBe(true);
+    expect(await ground.kubectl(['get', ...secret, '-o', 'jsonpath={.data}'])).toBe(stood);
   });
 
   it('gets new ones, and the old ones are kept with what they hold', async () => {
@@ -106,10 +116,11 @@ describe('a recovery of a release whose volumes outlived it', () => {
     expect(old.spec.persistentVolumeReclaimPolicy).toBe('Retain');
     expect(old.metadata.annotations?.[marks.kept]).toBe(ran.result.runId);
     expect(await holds(kept.path, newer)).toBe(true);
+    expect(await ground.kubectl(['get', ...secret, '-o', 'jsonpath={.data}'])).not.toContain('later');
   });
 
   describe('where a run that is gone was cut off between two volumes', () => {
-    const run = 'a-run-that-is-gone';
+    const run = '00000000-0000-4000-8000-00000000dead'; // its run id, of no run that Temporal knows
     const past = { run, deadline: new Date(Date.now() - 1_000).toISOString() };
 
     async function cutOff(): Promise<string> {

@@ -93,7 +93,6 @@ describe('summarizeBoundPlan', () => {
       ],
       fence: 'scale',
       quiesceDeadlineMs: null,
-      overLiveData: 'in-place',
       requires: ['east/data/mysql'],
     });
   });

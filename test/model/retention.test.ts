@@ -154,6 +154,21 @@ describe('judgeRetention', () => {
     ]);
   });
 
+  it('keeps the newest that lacks nothing, however many come after it that lack something', () => {
+    const lacks = { lacks: 1 };
+    const judged = points(
+      '2026-10-01T00:00:00Z',
+      '2026-10-02T00:00:00Z',
+      ['2026-11-27T00:00:00Z', lacks],
+      ['2026-11-28T11:00:00Z', lacks],
+    );
+    expect(kept(judged, { last: 2 })).toEqual({
+      '2026-10-02T00:00:00Z': ['newest that lacks nothing'],
+      '2026-11-27T00:00:00Z': ['last 2'],
+      '2026-11-28T11:00:00Z': expect.arrayContaining(['newest usable', 'last 2']) as string[],
+    });
+  });
+
   it('keeps one point of a day of which none is whole', () => {
     const lacks = { lacks: 1 };
     const judged = points(['2026-11-20T01:00:00Z', lacks], ['2026-11-20T02:00:00Z', lacks], '2026-11-28T11:00:00Z');

@@ -36,6 +36,8 @@ export function mustBeThere(
     if (!ids.includes(id) && now - captured(id) < durationMs(rules.others)) kept.add(id);
     if (ids.filter((other) => sequence(other) > sequence(id)).length < rules.last && ids.includes(id)) kept.add(id);
   }
+  const complete = ids.filter((id) => world.points.get(id)?.lacks === 0).sort((a, b) => sequence(b) - sequence(a))[0];
+  if (complete !== undefined) kept.add(complete);
   const restored = ids
     .filter((id) => world.points.get(id)?.restored === true)
     .sort((a, b) => sequence(b) - sequence(a))[0];

@@ -15,17 +15,20 @@ let kit: RecoveryKit;
 
 const entry = { tier: 1, requires: [] };
 
+const config = describedArtifact('platforms/shop', 'config', 10);
+
 type PlatformReleases = Parameters<typeof commitPlatformPoint>[0]['draft']['releases'];
 
 /** A platform point that names this point of the release, and others before it. */
 async function commitPlatform({ manifest, sha256 }: CommittedManifest, others: PlatformReleases = []): Promise<void> {
   const { id, sequence, capturedAt } = manifest;
   const point = { id, sequence, manifestSha256: sha256, capturedAt };
+  for (const { key, storedBytes } of config.segments) await store.put(key, Buffer.alloc(storedBytes));
   await commitPlatformPoint({
     ...{ store, kit },
     draft: {
       ...{ id: newPointId(), platform: 'shop', skewSeconds: 0, complete: true, configSha256: 'b'.repeat(64) },
-      config: describedArtifact('platforms/shop', 'config', 10),
+      config,
       releases: [...others, { ...entry, release, point }],
     },
   });
@@ -56,6 +59,15 @@ describe('checkStore', () => {
       objects: 16,
     });
     expect(found.releases[0]?.storedBytes).toBe(2 * manifest.storedBytes);
+  });
+
+  it('names a platform file that is missing: what a recovery of everything begins with', async () => {
+    await commitPlatform(await commitPoint(0));
+    expect((await check()).findings).toEqual([]);
+    await store.delete(config.segments[0]?.key ?? '');
+    expect((await check()).findings).toMatchObject([
+      { kind: 'damage', message: expect.stringMatching(/missing from platform point/) as string },
+    ]);
   });
 
   it('names an object that is missing, and one of another size', async () => {

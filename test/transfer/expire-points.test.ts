@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { ExpiryReport } from '../../model/outcome.ts';
 import type { RecoveryKit } from '../../model/recovery-kit.ts';
 import { Retention } from '../../model/retention.ts';
-import { linkKey } from '../../transfer/chain.ts';
+import { type KnownHead, linkKey } from '../../transfer/chain.ts';
 import { checkStore } from '../../transfer/check-store.ts';
 import { expirePoints, judgePoints } from '../../transfer/expire-points.ts';
 import { endRunHolds, holdPoint, readHolds } from '../../transfer/holds.ts';
@@ -25,7 +25,7 @@ async function commit(minute: number): Promise<string> {
 /** Expires at so many hours after the start. */
 async function expire(
   hours: number,
-  more: { retention?: Retention; only?: ReadonlySet<string> } = {},
+  more: { retention?: Retention; only?: ReadonlySet<string>; known?: KnownHead } = {},
 ): Promise<ExpiryReport> {
   const now = new Date(start + hours * hour);
   const run = { workflowId: 'expire', runId: `run-${String(hours)}` };
@@ -59,6 +59,17 @@ describe('expirePoints', () => {
     expect(await objectsOf(store, newest)).toBe(7);
     expect(await check()).toMatchObject({ findings: [], releases: [{ points: 1, newest }] });
     expect(await expire(3)).toMatchObject({ kept: 1, expired: [], removed: [], removedBytes: 0, waiting: 0 });
+  });
+
+  it('expires nothing where the newest manifest that is known from outside is gone', async () => {
+    await commit(0);
+    await commit(5);
+    const { manifest, sha256 } = await commitWithObjects(store, kit, 10);
+    await store.delete(linkKey(manifestFolder(release), manifest.sequence));
+    const known = { sequence: manifest.sequence, sha256 };
+
+    await expect(expire(1, { known })).rejects.toMatchObject({ code: 'ChainBroken' });
+    expect((await expire(1)).expired).toHaveLength(1);
   });
 
   it('makes a chain no longer to read for its removed points', async () => {

@@ -71,6 +71,28 @@ describe('findPoint', () => {
     expect((await find('latest-verified')).verifications).toHaveLength(4);
   });
 
+  it('names what it passes over for the newest verified point, and why', async () => {
+    const [good, odd, damaged = '', unread, , newest] = await commit(
+      draftAt(0),
+      draftAt(1, 1_000, { suspect: 'it is odd' }),
+      draftAt(2),
+      draftAt(3, 1_000, acknowledged),
+      draftAt(4, 1_000, safetyCopy),
+      draftAt(5),
+    );
+    expect(await find('latest-verified')).toMatchObject({ manifest: { id: newest }, passedOver: [] });
+    await verify(damaged, { outcome: 'damaged', failure: { code: 'ArtifactTruncated', message: 'half of it' } });
+    await store.put(keyOf(6), Buffer.from('{'));
+    const passedOver = [
+      { point: 'number 6', why: `read manifest ${keyOf(6)}: it is not JSON` },
+      { point: unread, why: 'it has not passed verification' },
+      { point: damaged, why: 'ArtifactTruncated, half of it' },
+      { point: odd, why: 'it is odd' },
+    ];
+    expect(await find('latest-verified')).toMatchObject({ manifest: { id: good }, passedOver });
+    expect((await find(good ?? '')).passedOver).toEqual([]);
+  });
+
   it('takes a safety copy by its id alone', async () => {
     const [backup, copy = ''] = await commit(draftAt(0), draftAt(1, 1_000, safetyCopy));
     expect((await find('latest')).manifest.id).toBe(backup);

@@ -170,6 +170,27 @@ describe('replicateRelease', () => {
     expect(damaged.join()).toMatch(/replicate points\/.*what file:.* has of it is not what was written/);
   });
 
+  it('never takes an object that was kept wrongly once for a good one: by its size everybody sees it', async () => {
+    const { id } = await commit(0);
+    let reads = 0;
+    const liesOnce: Store = {
+      ...to,
+      async *read(key, range) {
+        const isLie = reads === 0;
+        reads += 1;
+        for await (const chunk of to.read(key, range)) yield isLie ? Buffer.from(chunk).fill(0) : chunk;
+      },
+    };
+    expect(await replicate({ to: liesOnce })).toMatchObject({ newest: null, damaged: [expect.stringContaining(id)] });
+    expect((await problems(to)).join()).toMatch(/it has 0 of \d+ bytes/);
+    expect(await planReplication({ from, to, trustedKeys: [kit.signing.publicKey], release })).toMatchObject({
+      points: 1,
+    });
+
+    expect(await replicate()).toMatchObject({ newest: id, damaged: [] });
+    expect(await problems(to)).toEqual([]);
+  });
+
   it('refuses a chain in doubt, and a replica of another chain', async () => {
     await commit(0);
     await replicate();

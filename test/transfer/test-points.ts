@@ -74,8 +74,12 @@ export function draftAt(minute: number, storedBytes = 1_000, more: Partial<Manif
 }
 
 /** Writes the objects of a point, of the lengths that are described, and commits its manifest. */
-export async function commitWithObjects(store: Store, kit: RecoveryKit, minute: number): Promise<CommittedManifest> {
-  const draft = draftAt(minute);
+export async function commitWithObjects(
+  store: Store,
+  kit: RecoveryKit,
+  minute: number,
+  draft = draftAt(minute),
+): Promise<CommittedManifest> {
   for (const { key, storedBytes } of artifactsOf(draft).flatMap(({ segments }) => segments))
     await store.put(key, Buffer.alloc(storedBytes, 'x'));
   const prefix = pointPrefix(release, draft.id);

@@ -40,7 +40,6 @@ export function summaryOf(release = 'shop/db', of: Partial<BoundSummary> = {}): 
     components: [config, component('data')],
     fence: 'services',
     quiesceDeadlineMs: null,
-    overLiveData: 'in-place',
     requires: [],
     ...of,
   };
@@ -60,10 +59,13 @@ export const planOf = (release: string, of: Partial<RunPlan> = {}): RunPlan => (
 /** A recovery of a release that is gone; `live` makes it one over live data. */
 export function plannedOf(
   release = 'shop/db',
-  of: { live?: boolean; summary?: Partial<BoundSummary> } = {},
+  of: { live?: boolean; summary?: Partial<BoundSummary>; replacedHosts?: readonly string[] } = {},
 ): PlannedRecovery {
   const summary = summaryOf(release, of.summary);
   const live = of.live ?? false;
+  const replacedHosts = of.replacedHosts ?? [];
+  const hosted = replacedHosts.map((host) => `database in ${host}`);
+  const overwrites = live ? [`release ${release}, revision 1`, ...hosted] : hosted;
   return {
     summary,
     point: {
@@ -75,8 +77,9 @@ export function plannedOf(
       components: summary.components.map((each) => each.name),
       notCaptured: [],
     },
-    plan: planOf(release, live ? { overwrites: [`release ${release}, revision 1`] } : {}),
+    plan: planOf(release, { overwrites }),
     live,
+    replacedHosts,
   };
 }
 
@@ -176,6 +179,7 @@ const well: Fakes = {
     without: [],
   }),
   writeReport: () => undefined,
+  endHolds: () => undefined,
   planReplication: () => ({ members: [], plan: planOf('the platform') }),
   replicateRelease: () => ({ points: 1, objects: 3, bytes: 1024, newest: 'p', damaged: [] }),
   replicatePlatform: () => ({ points: 1, objects: 2, bytes: 512, newest: 'p', damaged: [] }),

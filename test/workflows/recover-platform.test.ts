@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RecoveryMember } from '../../activities/platform.ts';
-import { plannedOf } from './fake-activities.ts';
+import { component, config, plannedOf } from './fake-activities.ts';
 import { fakes, ground, useRunGround } from './run-ground.ts';
 
 useRunGround();
@@ -13,7 +13,7 @@ const member = (release: string, tier: number, requires: string[] = [], wave = 0
   point: `point of ${release}`,
   requires,
 });
-const platform = (members: RecoveryMember[], without: string[] = []): void => {
+const platform = (members: RecoveryMember[], without: string[] = [], passedOver: string[] = []): void => {
   fakes.on('locatePlatformPoint', () => ({
     platform: 'test',
     cluster: 'test',
@@ -25,6 +25,7 @@ const platform = (members: RecoveryMember[], without: string[] = []): void => {
     parallelism: 2,
     members,
     without,
+    passedOver,
   }));
 };
 const changing = ['acquireLock', 'raiseFence', 'restoreConfiguration', 'installRelease', 'restoreComponent'] as const;
@@ -75,6 +76,51 @@ describe('recoverPlatform', () => {
 
     expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'ArtifactDigestMismatch' } });
     expect(fakes.only(...changing)).toEqual([]);
+  });
+
+  describe('where a release is gone whose data is in others that run', () => {
+    const approved = async () => {
+      platform([member('shop/db', 1), member('shop/site', 2)]);
+      const components = [config, component('data', { host: 'test/other/db' })];
+      fakes.on('planRelease', ({ release }) =>
+        release === 'shop/db'
+          ? plannedOf(release, { live: true })
+          : plannedOf(release, { summary: { components }, replacedHosts: ['test/shop/db', 'test/other/db'] }),
+      );
+      const handle = await ground.start('recoverPlatform', { onFailure: 'abort' });
+      const { approval } = await ground.until(handle, (progress) => progress.approval !== null);
+      await handle.executeUpdate('approve', {
+        args: [{ by: 'ann', reason: 'it is gone', planDigest: approval?.planDigest }],
+      });
+      return await ground.closed(handle);
+    };
+
+    it('backs those up first, but one that takes its own safety copy', async () => {
+      const { result } = await approved();
+
+      expect(result?.outcome).toBe('complete');
+      expect(result?.notes).toContain('safety copy of what was in other/db: new point of other/db');
+      expect(fakes.only('commitPoint', 'restoreConfiguration')).toEqual([
+        'commitPoint other/db',
+        'commitPoint shop/db',
+        'restoreConfiguration config',
+        'restoreConfiguration config',
+      ]);
+    });
+
+    it('tells the run of the release where what was there is', async () => {
+      let asked: unknown;
+      fakes
+        .fail('restoreComponent', 'RestoreFailed', { only: (of) => of.release === 'shop/site' })
+        .on('undoRestore', (of) => {
+          asked = of;
+        });
+
+      const { result } = await approved();
+
+      expect(result?.outcome).toBe('partial');
+      expect(asked).toMatchObject({ release: 'shop/site', keptIn: ['other/db: new point of other/db'] });
+    });
   });
 
   it('refuses what needs a failed release, recovers the rest and is partial', async () => {
@@ -135,6 +181,22 @@ describe('recoverPlatform', () => {
     const { result } = await ground.closed(handle);
 
     expect(result?.outcome).toBe('complete');
+  });
+
+  it('says which newer points it passed over, in a dry run, to whoever approves and in its result', async () => {
+    const passedOver = ['newer point x of shop/db passed over: it is odd'];
+    platform([member('shop/db', 1)], [], passedOver);
+    fakes.on('planRelease', ({ release }) => plannedOf(release, { live: true }));
+    const tried = await ground.run('recoverPlatform', { dryRun: true });
+    expect(tried.result?.plan?.findings).toEqual(passedOver);
+
+    const handle = await ground.start('recoverPlatform');
+    const { approval } = await ground.until(handle, (progress) => progress.approval !== null);
+    expect(approval?.lines).toEqual([...passedOver, 'recover shop/db']);
+    await handle.executeUpdate('approve', { args: [{ by: 'ann', reason: 'drill', planDigest: approval?.planDigest }] });
+    const { result } = await ground.closed(handle);
+
+    expect(result?.notes).toContain(passedOver[0]);
   });
 
   it('shows the question of a release and passes the answer on to it', async () => {

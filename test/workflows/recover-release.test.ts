@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { failure } from '../../model/failures.ts';
 import { component, config, plannedOf, planOf, summaryOf, untilCancelled } from './fake-activities.ts';
 import { fakes, ground, useRunGround } from './run-ground.ts';
 
@@ -60,6 +61,31 @@ describe('recoverRelease', () => {
       findings: ['no storage class fast'],
     });
     expect(fakes.only('acquireLock', 'raiseFence', 'restoreComponent', 'installRelease')).toEqual([]);
+    expect(fakes.only('writeReport', 'endHolds')).toEqual(['endHolds']);
+  });
+
+  it('says which newer points it passed over, to whoever approves and in its result', async () => {
+    const passedOver = ['newer point x of shop/db passed over: it is odd'];
+    fakes.on('planRelease', () => ({ ...plannedOf(release, { live: true }), passedOver }));
+    const handle = await ground.start('recoverRelease', { release });
+    const { approval: shown } = await ground.until(handle, (progress) => progress.approval !== null);
+    expect(shown?.lines).toEqual([...passedOver, 'recover shop/db']);
+
+    await handle.executeUpdate('approve', { args: [approval] });
+    const { result } = await ground.closed(handle);
+
+    expect(result).toMatchObject({ outcome: 'complete', notes: [...passedOver, 'approved by ann: it is gone'] });
+  });
+
+  it('tells of points that stay held after a dry run', async () => {
+    fakes.on('endHolds', () => {
+      throw failure('StoreDenied', { message: 'list holds: no answer' });
+    });
+
+    const { status, result } = await ground.run('recoverRelease', { release, dryRun: true });
+
+    expect(status).toBe('COMPLETED');
+    expect(result?.notes).toEqual([expect.stringContaining('held for three days: list holds: no answer')]);
   });
 
   it('waits for an approval over live data, and refuses one of another plan', async () => {

@@ -75,6 +75,15 @@ describe('runDrill', () => {
     expect(fakes.only('acquireLock', 'bindForBackup')).toEqual([]);
   });
 
+  it('says which newer points of its releases were passed over', async () => {
+    const passedOver = ['newer point x of shop/db passed over: it is odd'];
+    drillOf([member('shop/db')], { passedOver });
+
+    const { result } = await ground.run('runDrill');
+
+    expect(result).toMatchObject({ outcome: 'complete', notes: expect.arrayContaining(passedOver) as string[] });
+  });
+
   it('is refused where the network does not isolate, and removes what it made', async () => {
     drillOf([member('shop/db')]);
     fakes.on('isolateScratch', () => ({

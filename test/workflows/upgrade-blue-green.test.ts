@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunProgress } from '../../model/progress.ts';
+import { writesUnproven } from '../../model/recovery-plan.ts';
 import { plannedUpgradeOf } from './fake-activities.ts';
 import { fakes, ground, useRunGround } from './run-ground.ts';
 import { approvalOf, runUpgrade, upgradeMutations } from './run-upgrade.ts';
@@ -71,6 +72,15 @@ describe('upgradeRelease blue-green', () => {
 
     expect(result).toMatchObject({ outcome: 'failed', compensation: 'done', failure: { code: 'FenceFailed' } });
     expect(fakes.only('cutOver', 'liftFence', 'removeGreen')).toEqual(['liftFence shop/db', 'removeGreen shop/db']);
+  });
+
+  it('says that it proves no such thing where the plan cannot tell', async () => {
+    fakes.on('readWritePosition', () => null);
+
+    const { result } = await runUpgrade(ground, release, {});
+
+    expect(result?.outcome).toBe('complete');
+    expect(result?.releases[0]?.notes).toContain(writesUnproven);
   });
 
   it.each([

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { writesUnproven } from '../../model/recovery-plan.ts';
 import { plannedUpgradeOf } from './fake-activities.ts';
 import { fakes, ground, useRunGround } from './run-ground.ts';
 import { runUpgrade, upgradeMutations } from './run-upgrade.ts';
@@ -31,6 +32,33 @@ describe('upgradeRelease by dump-restore', () => {
       'runChecks shop/db',
       'liftFence shop/db',
     ]);
+  });
+
+  it('stops nothing where something was written in spite of the fence', async () => {
+    let reads = 0;
+    fakes.on('readWritePosition', () => String((reads += 1)));
+
+    const { result } = await runUpgrade(ground, release, { strategy: 'dump-restore' });
+
+    expect(result).toMatchObject({ outcome: 'failed', compensation: 'done', failure: { code: 'FenceFailed' } });
+    expect(fakes.only('readWritePosition', 'captureComponent', ...upgradeMutations)).toEqual([
+      'raiseFence shop/db',
+      'readWritePosition shop/db',
+      'captureComponent config',
+      'captureComponent data',
+      'readWritePosition shop/db',
+      'startRelease shop/db',
+      'liftFence shop/db',
+    ]);
+  });
+
+  it('says that it proves no such thing where the plan cannot tell', async () => {
+    fakes.on('readWritePosition', () => null);
+
+    const { status, result } = await runUpgrade(ground, release, { strategy: 'dump-restore' });
+
+    expect(status).toBe('COMPLETED');
+    expect(result?.releases[0]?.notes).toContain(writesUnproven);
   });
 
   it.each([

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { LifeboatFailure } from '../../model/failures.ts';
 import { MoverJob, type MoverLine, type MoverReport, moverPaths } from '../../model/mover-job.ts';
-import { runJob } from './run-job.ts';
 
 /*
  * The process of a mover: a pod beside the data that runs the data path, so that nothing big crosses the API server. It
@@ -45,6 +44,9 @@ async function work(): Promise<MoverReport> {
     const onPassed = (bytes: number): void => {
       passed = bytes;
     };
+    // Loaded late: it takes most of the start, and SIGTERM is already heard meanwhile.
+    const { runJob } = await import('./run-job.ts');
+    ending.signal.throwIfAborted();
     return await runJob(job, { onPassed, signal: ending.signal });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,10 @@
-import { ApplicationFailure, CancellationScope, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  patched,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { z } from 'zod';
 import type { DrillReport } from '../../model/drill.ts';
 import { type FailureView, failures } from '../../model/failures.ts';
@@ -172,14 +178,22 @@ async function closeRun(
     ...(run.drill === undefined ? {} : { drill: run.drill }),
     ...(ending.failure === undefined ? {} : { failure: ending.failure }),
   };
-  if (ending.plan !== undefined) return result;
+  const withNote = (what: string, error: unknown): RunResult => ({
+    ...result,
+    notes: [...(result.notes ?? []), `${what}: ${viewFailure(error).message}`],
+  });
+  if (ending.plan !== undefined) {
+    try {
+      if (patched('a dry run lets its points go')) await quick.endHolds();
+      return result;
+    } catch (error) {
+      return withNote('the points that the plan looked at are held for three days', error);
+    }
+  }
   try {
     await quick.writeReport(result);
     return result;
   } catch (error) {
-    return {
-      ...result,
-      notes: [...(result.notes ?? []), `the report was not written to the store: ${viewFailure(error).message}`],
-    };
+    return withNote('the report was not written to the store', error);
   }
 }

@@ -24,6 +24,8 @@ export type RecoveryContext = {
   safetyCopy: string | null;
   /** Whether the release was gone, and the volumes that outlived it were set aside: they come back as they were. */
   hasSetAside: boolean;
+  /** Of a release that is gone: the points of other releases that have what they held of it, as `namespace/name: id`. */
+  keptIn: readonly string[];
 };
 
 /** How long a fence of a recovery may stand before anybody may lift it. */
@@ -128,10 +130,10 @@ export async function restore(context: RecoveryContext, component: ComponentSumm
 
 /** What a restore replaced comes back, the workload being as the restore needs it. Where nothing was, nothing comes. */
 async function putBack(
-  { planned, release, safetyCopy, hasSetAside }: RecoveryContext,
+  { planned, release, safetyCopy, hasSetAside, keptIn }: RecoveryContext,
   component: ComponentSummary,
 ): Promise<void> {
-  if (planned.plan.overwrites.length === 0) return;
+  if (!wasThere(planned, component)) return;
   // The volume that it was restored into goes with the release, and the old one comes back.
   if (hasSetAside && component.host === null) return;
   if (component.restoreWhile === 'stopped') await undo.stopRelease({ release, deadlineMs: fenceDeadlineMs });
@@ -139,7 +141,19 @@ async function putBack(
     await undo.startRelease({ release });
     await undo.waitUntilServing({ release });
   }
-  await undo.undoRestore({ release, component: component.name, safetyCopy });
+  await undo.undoRestore({
+    release,
+    component: component.name,
+    safetyCopy,
+    ...(keptIn.length === 0 ? {} : { keptIn }),
+  });
+}
+
+/** Whether a component's target held anything. The volumes of a release that is gone are set aside, or hold nothing. */
+function wasThere({ live, plan, replacedHosts }: PlannedRecovery, { host }: ComponentSummary): boolean {
+  // A history from before that: any data that would be overwritten counted.
+  if (replacedHosts === undefined) return plan.overwrites.length > 0;
+  return live || (host !== null && replacedHosts.includes(host));
 }
 
 /** The pods run, and clients are still kept out. A fence that scales to nothing keeps the pods away. */

@@ -1,14 +1,19 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import type { RunResult } from '../../model/outcome.ts';
+import { titleOfPath } from '../../model/release-name.ts';
 import { safetyCopyTrigger } from '../../model/run-names.ts';
 import type { backUpRelease } from '../back-up-release.ts';
 import type { Run } from './conduct.ts';
 import { childResult } from './failure-view.ts';
 
-/** Backs up a release by a run of its own, under the lock of this one. `name` is the last part of its workflow id. */
+/**
+ * Backs up a release by a run of its own. `name` is the last part of its workflow id; `lockHeld` says that this run holds
+ * the lock of that release.
+ */
 export async function backUpAsPart(
   run: Run<{ configDigest?: string | undefined }>,
   of: { readonly release: string; readonly name: string; readonly trigger: string; readonly summary: string },
+  lockHeld = true,
 ): Promise<RunResult> {
   return await executeChild<typeof backUpRelease>('backUpRelease', {
     workflowId: `${run.ref.workflowId}/${of.name}`,
@@ -16,7 +21,7 @@ export async function backUpAsPart(
       {
         release: of.release,
         trigger: of.trigger,
-        partOf: { lockHeld: true, verified: false },
+        partOf: { lockHeld, verified: false },
         ...(run.input.configDigest === undefined ? {} : { configDigest: run.input.configDigest }),
       },
     ],
@@ -26,18 +31,18 @@ export async function backUpAsPart(
   });
 }
 
-/** Backs up what is live before a recovery overwrites it, under the recovery's own lock. @returns the id of the point */
+/**
+ * Backs up what is live before a recovery overwrites it: the release that is recovered under the recovery's own lock,
+ * one that holds data of it under a lock of its own. @returns the id of the point
+ */
 export async function takeSafetyCopy(
   run: Run<{ configDigest?: string | undefined }>,
   release: string,
+  lockHeld = true,
 ): Promise<string> {
   try {
-    const result = await backUpAsPart(run, {
-      release,
-      name: `safety-copy-${release}`,
-      trigger: safetyCopyTrigger,
-      summary: `safety copy of ${release}`,
-    });
+    const named = { name: `safety-copy-${release}`, summary: `safety copy of ${release}` };
+    const result = await backUpAsPart(run, { release, ...named, trigger: safetyCopyTrigger }, lockHeld);
     return result.releases[0]?.recoveryPoint ?? '';
   } catch (error) {
     // A partial copy holds all that a running service can give.
@@ -46,4 +51,10 @@ export async function takeSafetyCopy(
     if (result?.outcome === 'partial' && typeof point === 'string') return point;
     throw error;
   }
+}
+
+/** Backs up a release that holds data of one that is gone; `host` is its path. @returns its title and the point */
+export async function copyHost(run: Run<{ configDigest?: string | undefined }>, host: string): Promise<string> {
+  const title = titleOfPath(host);
+  return `${title}: ${await takeSafetyCopy(run, title, false)}`;
 }

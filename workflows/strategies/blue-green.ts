@@ -14,6 +14,8 @@ import {
   marked,
   noteNotCompared,
   raiseFence,
+  readWritePosition,
+  requireNothingWritten,
   restoreData,
   takePoint,
   type UpgradeContext,
@@ -108,7 +110,7 @@ async function moveToGreen(context: BlueGreen): Promise<void> {
   });
   context.keptOutSince = Date.now();
   await marked(context, lines.fence, () => raiseFence(context));
-  const position = await quick.readWritePosition({ release });
+  const position = await readWritePosition(context);
   await takePoint(context, { line: blueGreenLines.move, name: `final-${release}` });
   run.console.enter('moving');
   await marked(context, lines.compare, async () => {
@@ -119,10 +121,7 @@ async function moveToGreen(context: BlueGreen): Promise<void> {
   await marked(context, blueGreenLines.login, () => logInAndCheck(green));
   run.console.enter('cutting over');
   await marked(context, blueGreenLines.cutover, async () => {
-    if ((await quick.readWritePosition({ release })) !== position)
-      throw failure('FenceFailed', {
-        message: `cut over ${release}: something was written in spite of the fence; it was not moved`,
-      });
+    await requireNothingWritten(context, position, 'cut over');
     run.undo.push(`lead clients back to ${release}`, () => rollBack(context));
     context.serving = 'green';
     await quick.cutOver.executeWithOptions({ summary: `lead the Services of ${release} to ${green}` }, [{ release }]);

@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import type { LiveVolume } from '../../activities/volumes.ts';
 import { patient, quick, undo } from '../run/activity-proxies.ts';
 import type { Ending } from '../run/conduct.ts';
@@ -10,7 +11,9 @@ import {
   marked,
   noteKeptVolumes,
   raiseFence,
+  readWritePosition,
   registerWayBack,
+  requireNothingWritten,
   restoreData,
   takePoint,
   type UpgradeContext,
@@ -20,7 +23,8 @@ import {
 
 /**
  * Gives a release new volumes and restores its point into them, for versions that cannot read the files of the one before.
- * Clients are kept out from before the point until the facts were found equal. The volumes that were there are kept:
+ * Clients are kept out from before the point until the facts were found equal, and nothing is stopped where something was
+ * written in spite of that. The volumes that were there are kept:
  * going back binds them again, untouched by the new version.
  */
 export async function upgradeByDump(context: UpgradeContext): Promise<Ending> {
@@ -28,9 +32,13 @@ export async function upgradeByDump(context: UpgradeContext): Promise<Ending> {
   const { fence, point, upgrade, ready, restore, compare, check } = lines;
   run.console.announce([fence, point, upgrade, ready, restore, compare, check]);
   await keepClientsOut(context);
+  const proves = patched('nothing written in spite of the fence');
+  const position = proves ? await readWritePosition(context) : null;
   await takePoint(context);
   run.begin();
   run.console.enter('upgrading');
+  // Before the way back is registered: that one brings the data of the point, and what was written would be lost.
+  if (proves) await requireNothingWritten(context, position, 'upgrade');
   let volumes: readonly LiveVolume[] = [];
   registerWayBack(context, () => undo.giveVolumesBack({ release, volumes }));
   await marked(context, upgrade, async () => {

@@ -5,6 +5,7 @@ import type { ComponentSummary } from '../../model/bound-plan.ts';
 import { formatDuration } from '../../model/duration.ts';
 import { failure } from '../../model/failures.ts';
 import type { ReleaseResult } from '../../model/outcome.ts';
+import { writesUnproven } from '../../model/recovery-plan.ts';
 import type { UpgradeReleaseInput } from '../../model/run-input.ts';
 import { upgradeTrigger } from '../../model/run-names.ts';
 import { patient, quick, transfer, undo } from '../run/activity-proxies.ts';
@@ -104,6 +105,25 @@ async function backUp(
     const { code, message } = viewFailure(error);
     throw code === 'UpgradeRefused' ? error : refuse(`${code}: ${message}`);
   }
+}
+
+/** Where writing stands behind the fence; a plan that cannot tell is noted in the result. @throws FenceFailed */
+export async function readWritePosition({ draft, release }: UpgradeContext): Promise<string | null> {
+  const position = await quick.readWritePosition({ release });
+  if (position === null) draft.notes = [...draft.notes, writesUnproven];
+  return position;
+}
+
+/** Refuses to go on where something was written since the position was read. @throws FenceFailed */
+export async function requireNothingWritten(
+  { release }: UpgradeContext,
+  since: string | null,
+  doing: string,
+): Promise<void> {
+  if ((await quick.readWritePosition({ release })) !== since)
+    throw failure('FenceFailed', {
+      message: `${doing} ${release}: something was written in spite of the fence; it was not moved`,
+    });
 }
 
 /** The components whose data are compared. */

@@ -155,6 +155,18 @@ describe('streamFromPod', () => {
     expect(await source.end()).toMatchObject({ exitCode: 0, digestSha256: sha256(bytes) });
   }, 20_000);
 
+  it('ends soon where it is cancelled while a reader waits for its beginning', async () => {
+    for (const afterMs of [0, 10, 20, 30]) {
+      const source = streamFromPod(await localKubectl(), localPod, ['head', '-c', '20000000', '/dev/urandom']);
+      const first = source.bytes[Symbol.asyncIterator]().next();
+      await pause(afterMs);
+      source.cancel();
+      const since = Date.now();
+      await Promise.all([first, source.end()]);
+      expect(Date.now() - since).toBeLessThan(3_000);
+    }
+  });
+
   it('ends where it is cancelled, whether anybody reads or not', async () => {
     for (const isRead of [false, true]) {
       const source = streamFromPod(await localKubectl(), localPod, ['sh', '-c', 'seq 1 1000000']);

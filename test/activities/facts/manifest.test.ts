@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { differingObjects, parseManifest, referencesOf } from '../../../activities/facts/manifest.ts';
+import { differingObjects, neverPulled, parseManifest, referencesOf } from '../../../activities/facts/manifest.ts';
 
 const pod = `
 spec:
@@ -77,6 +77,14 @@ describe('parseManifest', () => {
     expect(JSON.stringify(deployment)).toContain('"defaultMode":256');
     expect(parseManifest('---\n# nothing\n---\nkind: X\n')).toEqual([]);
   });
+
+  it('leaves dates and times the texts that they are to Helm', () => {
+    const [object] = parseManifest(
+      'kind: X\nmetadata: { name: x }\nspec: { mode: 0755, day: 2026-01-01, ports: [80:80, 10:30] }\n',
+    );
+
+    expect(object).toMatchObject({ spec: { mode: 0o755, day: '2026-01-01', ports: ['80:80', '10:30'] } });
+  });
 });
 
 describe('differingObjects', () => {
@@ -103,5 +111,18 @@ metadata: { name: probe, annotations: { helm.sh/hook: test } }
       'ConfigMap/said',
       'ConfigMap/says',
     ]);
+  });
+});
+
+describe('neverPulled', () => {
+  it('finds the images of containers that are never pulled, in whatever order a chart names them', () => {
+    const containers = [
+      { name: 'a', image: 'one', imagePullPolicy: 'Never' },
+      { imagePullPolicy: 'Never', env: [{ name: 'image', value: 'no' }], image: 'two' },
+      { name: 'c', image: 'three', imagePullPolicy: 'IfNotPresent' },
+    ];
+    const jobs = { spec: { jobTemplate: { spec: { template: { spec: { initContainers: [containers[1]] } } } } } };
+
+    expect(neverPulled([{ spec: { template: { spec: { containers } } } }, jobs])).toEqual(['one', 'two', 'two']);
   });
 });

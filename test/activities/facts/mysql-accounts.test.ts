@@ -4,6 +4,7 @@ import {
   accountFacts,
   alterStatements,
   createStatements,
+  grantChanges,
   grantedObjectSchema,
   isAdministratorLogin,
   parseAccounts,
@@ -121,6 +122,53 @@ describe('readAccounts', () => {
       "IDENTIFIED WITH 'caching_sha2_password' AS 0x2441 REQUIRE NONE PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK",
     );
     expect(account?.grants).toContain("SET DEFAULT ROLE `r`@`%` TO 'app'@'%'");
+  });
+});
+
+describe('a schema that MySQL takes out of a grant on all of them', () => {
+  const read = async (...grants: string[]): Promise<Account[]> => {
+    const answers: [RegExp, string[]][] = [
+      [/VERSION/, ['0']],
+      [/FROM mysql\.user/, ['app\t%\tN']],
+      [/SHOW GRANTS/, grants],
+      [/SHOW CREATE USER/, ['CREATE USER `app`@`%` IDENTIFIED WITH x DEFAULT ROLE `r`@`%` REQUIRE NONE']],
+    ];
+    return await readAccounts((sql) => Promise.resolve(answers.find(([pattern]) => pattern.test(sql))?.[1] ?? []));
+  };
+  const all = 'GRANT SELECT ON *.* TO `app`@`%`';
+  const more = 'GRANT SELECT, INSERT ON *.* TO `app`@`%`';
+  const role = 'GRANT `r`@`%` TO `app`@`%`';
+  const without = 'REVOKE SELECT ON `secret`.* FROM `app`@`%`';
+  const lift = 'GRANT SELECT ON `secret`.* TO `app`@`%`';
+  const defaultRole = "SET DEFAULT ROLE `r`@`%` TO 'app'@'%'";
+
+  it('is captured behind the grants, is written for the restore, and is a fact', async () => {
+    const accounts = await read(all, without, role);
+    const unlimited = await read(all, role);
+    const scope = { schemas: [], whole: true };
+
+    expect(accounts[0]?.grants).toEqual([all, role, without, defaultRole]);
+    expect(scopeAccounts(accounts, scope)).toEqual(accounts);
+    expect(scopeAccounts(accounts, { schemas: ['secret'], whole: false })).toEqual([]);
+    expect(parseAccounts(renderAccounts(accounts))).toEqual(accounts);
+    expect(renderAccounts(accounts)).toContain(`${without};\n`);
+    expect(accountFacts(accounts, 'root', scope)['account/app@%25/grants']).not.toBe(
+      accountFacts(unlimited, 'root', scope)['account/app@%25/grants'],
+    );
+  });
+
+  it('is set where it is missing, and lifted where it was not captured', () => {
+    expect(grantChanges([all], [all, without])).toEqual({ revokes: [], grants: [without] });
+    expect(grantChanges([], [all, without])).toEqual({ revokes: [], grants: [all, without] });
+    expect(grantChanges([all, without], [all])).toEqual({ revokes: [lift], grants: [] });
+    expect(grantChanges([all, without], [all, without])).toEqual({ revokes: [], grants: [] });
+  });
+
+  it('is set again once the grant that it restricts was exchanged', () => {
+    expect(grantChanges([more, without], [all, without])).toEqual({
+      revokes: [lift, 'REVOKE SELECT, INSERT ON *.* FROM `app`@`%`'],
+      grants: [all, without],
+    });
   });
 });
 

@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { helmClusterArgs } from '../../sandbox/platform/kubectl.ts';
 import { checkWriter, startWriter } from '../../sandbox/platform/writer.ts';
 import { clusterState } from './as-it-was.ts';
 import { type Ground, openGround } from './ground.ts';
@@ -9,7 +12,7 @@ const database = { chart: 'mysql', namespace, name: 'mysql' };
 /** The site names its database by the namespace: an address that a drill has to rewrite. */
 const address = `mysql.${namespace}.svc.cluster.local`;
 
-describe('a drill of a site whose database lives in another release', () => {
+describe('a site whose database lives in another release', () => {
   let ground: Ground;
 
   beforeAll(async () => {
@@ -49,7 +52,7 @@ describe('a drill of a site whose database lives in another release', () => {
     ];
   }
 
-  it('passes under a writer, in a network of its own, and touches nothing of the source', async () => {
+  it('is drilled under a writer, in a network of its own, and touches nothing of the source', async () => {
     const writer = await startWriter(ground.sandbox, database);
     const backup = await ground.run(['backup']);
     expect(backup.result.outcome, backup.stderr).toBe('complete');
@@ -99,7 +102,7 @@ describe('a drill of a site whose database lives in another release', () => {
     expect(releases.map(({ proof }) => proof)).toEqual(['restored', 'restored']);
   });
 
-  it('goes on without a release that names an address with no place in the drill', async () => {
+  it('is left out of a drill of the platform where it names an address with no place in it', async () => {
     const map = {
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -121,5 +124,30 @@ describe('a drill of a site whose database lives in another release', () => {
       [wordpress, 'refused', 'EndpointUnmapped'],
     ]);
     expect(drill.result.notes?.join('\n')).toMatch(/platform RTO .* of 4h: met/);
+  });
+
+  it('is recovered where it is gone and its database runs: what that held is kept as a point of its release', async () => {
+    const approved = ['--yes', '--by', 'test', '--reason', 'the site is gone'];
+    await sql('CREATE TABLE wordpress.written_since (n int); INSERT INTO wordpress.written_since VALUES (7)');
+    await promisify(execFile)(ground.sandbox.tools.helm, [
+      ...['uninstall', 'wordpress', '-n', namespace, '--wait', '--cascade', 'foreground'],
+      ...helmClusterArgs(ground.sandbox),
+    ]);
+    const plan = await ground.run(['recover', wordpress, '--dry-run']);
+    expect(plan.result.plan?.overwrites).toContain(`database wordpress in ${mysql}`);
+    expect(plan.result.plan?.lines.join('\n')).toContain(`back up ${mysql} first`);
+
+    const ran = await ground.run(['recover', wordpress, ...approved]);
+
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    expect(ran.result.releases[0]?.facts.equal).toBe(true);
+    await expect(sql('SELECT n FROM wordpress.written_since')).rejects.toThrow(/doesn't exist/);
+    const [, copy = ''] =
+      /^safety copy of what was in .*: (\S+)$/m.exec(ran.result.releases[0]?.notes.join('\n') ?? '') ?? [];
+
+    const back = await ground.run(['recover', mysql, '--point', copy, ...approved]);
+
+    expect(back.exitCode, back.stderr).toBe(0);
+    expect(await sql('SELECT n FROM wordpress.written_since')).toBe('7');
   });
 });
