@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { secondsOf } from './test/file-seconds.ts';
@@ -52,7 +53,8 @@ export default defineConfig({
     allowOnly: false,
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
-    maxWorkers: '100%',
+    // Tests without servers wait, for processes and for time limits, for a third of their time.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: Object.entries(suites).map(([name, include]) => ({
       extends: true,
       test: {

@@ -22,7 +22,7 @@ const seconds: Readonly<Record<string, number>> = {
   'conformance/methods-postgresql': 120,
   'faults/mover-failures': 120,
   'e2e/platform': 115,
-  'faults/interrupted-capture': 115,
+  'faults/interrupted-capture': 155,
   'e2e/schedules': 115,
   'e2e/drill-turns': 115,
   'e2e/compose': 115,

@@ -17,12 +17,18 @@ export const keptStderr = 64 * 1024;
  * which are slower than the compressor. The first line of stdout says which, the last one that there is no more.
  * It stays until its reader says that the last line arrived, or is gone: of a connection that the server closes kubectl
  * loses what it has not read yet, up to 30 MB where it is read more slowly than the command writes, and may end with 0.
+ * A stdin that ends without that word is a reader who is gone: the command is told to end, and what it writes through. The
+ * runtime would leave it there, blocked at a full pipe, and a dump would keep its snapshot and its locks on the server. They
+ * are the process group of this shell: runtimes begin one for what they run, and where there is none the kill finds nobody.
  */
 const proveOutput = `
 n=$1; input=$2; shift 2
+given=$([ "$input" = 0 ] || head -c "$input"; echo .)
 exec 5<&0
+{ read -r _ || kill -s TERM -- "-$$"; } <&5 >/dev/null 2>&1 &
+reader=$!
 fed() {
-  if [ "$input" = 0 ]; then "$@" </dev/null 5<&-; else head -c "$input" <&5 | "$@" 5<&-; fi
+  if [ "$input" = 0 ]; then "$@" </dev/null 5<&-; else printf %s "\${given%.}" | "$@" 5<&-; fi
 }
 proven() {
   { fed "$@"; printf '\\n%s rc=%s\\n' "$n" "$?" >&2; } | tee /dev/fd/3 | sha256sum | { read -r h rest; printf '\\n%s sha256=%s\\n' "$n" "$h" >&2; }
@@ -39,7 +45,7 @@ else
   printf '%s plain\\n' "$n"
   fed "$@"; rc=$?; printf '\\n%s rc=%s\\n' "$n" "$rc" >&2
 fi
-printf '\\n%s end\\n' "$n" && read -r _ <&5
+printf '\\n%s end\\n' "$n" && wait "$reader"
 sleep 0.2 2>/dev/null || :`;
 
 /** The same for what a command reads: the digest of the bytes that arrived in the pod, and the command's exit code. */
@@ -145,11 +151,13 @@ export function streamFromPod(
     cancel: () => {
       // it has not ended before what it wrote is read or thrown away
       stream.discard();
+      child.stdin.destroy();
       child.kill('SIGTERM');
     },
     end: async (): Promise<EndReport> => {
       stream.drop();
-      child.stdin.end();
+      // whoever is cancelled does not say that all is well
+      if (child.stdin.writable && signal?.aborted !== true) child.stdin.end('\n');
       const { exitCode } = await child.ended;
       signal?.throwIfAborted();
       stderr += partial;

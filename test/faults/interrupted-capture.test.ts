@@ -39,7 +39,21 @@ describe('a capture whose worker', () => {
     await ground.expectPoint(started);
   });
 
+  it('is killed leaves no dump on the server, and the next worker makes the point', async () => {
+    const worker = await ground.startWorker();
+    const started = await ground.backUpUntilHeldUp();
+    expect(await dumpers()).toBe('1');
+
+    await worker.stop('SIGKILL');
+
+    await expect.poll(dumpers, { timeout: 30_000 * slowness, interval: 500 }).toBe('0');
+    ground.letGo();
+    await ground.startWorker();
+    await ground.expectPoint(started);
+  });
+
   it('stands still is made by another one, of which the first takes nothing away', async () => {
+    const uploads = await ground.store.listOpenUploads('');
     const still = await ground.startWorker();
     const started = await ground.backUpUntilHeldUp();
     process.kill(still.pid, 'SIGSTOP');
@@ -48,13 +62,13 @@ describe('a capture whose worker', () => {
       other = await startWorkerProcess(ground.setting);
       ground.letGo();
       const point = await ground.expectPoint(started);
-      const stored = await ground.storedKeys();
+      const stored = await storedObjects();
 
       process.kill(still.pid, 'SIGCONT');
-      await expect.poll(() => ground.store.listOpenUploads(''), { timeout: 30_000 * slowness }).toEqual([]);
+      await expect.poll(() => ground.store.listOpenUploads(''), { timeout: 30_000 * slowness }).toEqual(uploads);
       await still.stop('SIGTERM');
 
-      expect(await ground.storedKeys()).toEqual(stored.filter((key) => !key.startsWith('open upload')));
+      expect(await storedObjects()).toEqual(stored);
       const verified = await ground.run(['verify', point]);
       expect(verified.exitCode, verified.stderr).toBe(0);
     } finally {
@@ -63,6 +77,10 @@ describe('a capture whose worker', () => {
       await other?.stop();
     }
   });
+
+  async function storedObjects(): Promise<string[]> {
+    return (await ground.storedKeys()).filter((key) => !key.startsWith('open upload'));
+  }
 
   async function dumpers(): Promise<string> {
     return await ground.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'");
