@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { secondsOf } from './test/file-seconds.ts';
-import { slow, slowness } from './test/slowness.ts';
+import { slow, slowness, verySlow } from './test/slowness.ts';
 
 /**
  * Suites by what they need. `unit`, `models`, `workflows`, `seeded` and `charts` need nothing but the machine, the others the
@@ -21,8 +21,11 @@ const suites = {
   alone: ['test/alone/*.test.ts'],
 };
 
-/** Two processors are busy with three files where they are slow; more would only make each of them late. */
-const besideEachOther = slowness > slow ? 3 : 5;
+/**
+ * Two processors are busy with three files where they are very slow, and with four where they are slow: with three on one of 2.2 a
+ * quarter of them was idle. More would only make each of them late.
+ */
+const besideEachOther = slowness > verySlow ? 3 : slowness > slow ? 4 : 5;
 
 /** Files at once, by suite: they wait for servers. What is timed, or acts on all that is in the cluster, runs alone. */
 const filesAtOnce: Readonly<Record<string, number>> = {

@@ -15,7 +15,7 @@ export type FreshClaim = { readonly uid: string; readonly claim: StoredObject };
 
 /** What a chart that makes up passwords at its installation leaves to be put right. */
 export type Renewal = {
-  /** Secrets that the chart rendered with other data than captured, as `Secret/name`. */
+  /** Secrets that the chart rendered with other data than captured, and what its hooks made with other data, as `Secret/name`. */
   readonly secrets: readonly string[];
   /** Volumes that pods may have initialised with that data. */
   readonly claims: readonly FreshClaim[];

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
@@ -92,22 +93,25 @@ export function releaseReader(access: ClusterAccess, signal?: AbortSignal): Rele
   };
 }
 
-/** Values and rendered manifest of the newest revision, as Helm recorded them. */
+/** Values, rendered manifest and rendered hooks of the newest revision, as Helm recorded them. */
 export async function readRecord(
   access: ClusterAccess,
   namespace: string,
   name: string,
   signal?: AbortSignal,
-): Promise<{ values: string; manifest: string }> {
-  const [values, manifest] = await Promise.all(
+): Promise<{ values: string; manifest: string; hooks: string }> {
+  const between = `# ${randomUUID()}\n`;
+  const template = `{{ .Release.Manifest }}\n${between}{{ range .Release.Hooks }}---\n{{ .Manifest }}\n{{ end }}`;
+  const [values = '', rendered = ''] = await Promise.all(
     [
       ['get', 'values', name, '-n', namespace, '-o', 'json'],
-      ['get', 'manifest', name, '-n', namespace],
+      ['get', 'all', name, '-n', namespace, '--template', template],
     ].map(async (args) => {
       return await helmOrFail(access, `read release ${name}`, args, { signal, timeoutMs: 30_000 });
     }),
   );
-  return { values: values ?? 'null', manifest: manifest ?? '' };
+  const [manifest = '', hooks = ''] = rendered.split(between);
+  return { values, manifest, hooks };
 }
 
 /** Renders a chart as an install would, without touching the cluster. */

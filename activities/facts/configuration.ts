@@ -31,6 +31,11 @@ export function isHelmOwned(object: StoredObject): boolean {
   );
 }
 
+/** Whether a hook of the chart made an object: Helm makes it anew when it installs the chart, and does not call it its own. */
+export function isHookMade(object: StoredObject): boolean {
+  return object.metadata.annotations?.['helm.sh/hook'] !== undefined;
+}
+
 /** Leaves out what belongs to the cluster, not to the release: identity, ownership, status, marks of ours. */
 export function strip(raw: StoredObject): StoredObject {
   const { name, namespace, labels, annotations } = raw.metadata;

@@ -9,12 +9,24 @@ export const ManifestObject = z.looseObject({
 });
 export type ManifestObject = z.infer<typeof ManifestObject>;
 
+const ManifestList = z.looseObject({ kind: z.string().endsWith('List'), items: z.array(z.looseObject({})) });
+
 /** The objects of a manifest as Helm and kubectl read it: YAML 1.1, in which `0644` is octal and `yes` is true. */
 export function parseManifest(text: string): ManifestObject[] {
-  return parseAllDocuments(text, { version: '1.1', merge: true, customTags: withoutTimes }).flatMap((document) => {
-    const parsed = ManifestObject.safeParse(document.toJS());
-    return parsed.success ? [parsed.data] : [];
-  });
+  return parseAllDocuments(text, { version: '1.1', merge: true, customTags: withoutTimes }).flatMap((document) =>
+    objectsIn(document.toJS()),
+  );
+}
+
+/** A list has the objects, as kubectl takes it, and those of `kind: SecretList` need not say what they are. */
+function objectsIn(value: unknown): ManifestObject[] {
+  const list = ManifestList.safeParse(value);
+  if (list.success) {
+    const kind = list.data.kind.slice(0, -'List'.length);
+    return list.data.items.flatMap((item) => objectsIn(kind === '' ? item : { kind, ...item }));
+  }
+  const object = ManifestObject.safeParse(value);
+  return object.success ? [object.data] : [];
 }
 
 /** Dates and numbers to base 60 (`2026-01-01`, `10:30`) are texts to them all the same. */

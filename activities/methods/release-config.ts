@@ -9,7 +9,7 @@ import { listConfigurationObjects, readConfigurationObject } from '../clients/co
 import { applyExactly, createMissingClaims, type ExactObjects, listDiffering } from '../clients/exact-objects.ts';
 import { readRecord as readHelmRecord, readRelease } from '../clients/helm.ts';
 import { request } from '../clients/kubernetes.ts';
-import { configurationFacts, isHelmOwned, StoredObject, strip } from '../facts/configuration.ts';
+import { configurationFacts, isHelmOwned, isHookMade, StoredObject, strip } from '../facts/configuration.ts';
 import { parseManifest, referencesOf } from '../facts/manifest.ts';
 import { moveBackObject, moveObject } from '../facts/moved-configuration.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
@@ -54,13 +54,13 @@ export const releaseConfig: Method<Options> = {
     const capturedAt = new Date().toISOString();
     context.progress(`read the record of ${releaseTitle(release)}`);
     const live = await requireRelease(context);
-    const { values, manifest } = await readHelmRecord(
+    const { values, manifest, hooks } = await readHelmRecord(
       context.backends.access,
       release.namespace,
       release.name,
       context.signal,
     );
-    const objects = await readObjects(context, manifest);
+    const objects = await readObjects(context, [manifest, hooks]);
     const record: z.infer<typeof HelmRecord> = {
       chart: live.chart,
       appVersion: live.app_version,
@@ -101,13 +101,13 @@ export const releaseConfig: Method<Options> = {
   async readFacts(context) {
     const { release, moved = {} } = context.bound;
     const live = await requireRelease(context);
-    const { values, manifest } = await readHelmRecord(
+    const { values, manifest, hooks } = await readHelmRecord(
       context.backends.access,
       release.namespace,
       release.name,
       context.signal,
     );
-    const objects = await readObjects(context, manifest);
+    const objects = await readObjects(context, [manifest, hooks]);
     return configurationFacts(
       objects.map((object) => moveBackObject(object, moved)),
       { chart: live.chart, values: JSON.stringify(moveBack(JSON.parse(values), moved)) },
@@ -125,8 +125,8 @@ async function requireRelease(
   return live;
 }
 
-/** What Helm made for the release, what its workloads refer to, and what other pods of its manifest do. */
-async function readObjects(context: MethodContext<Options>, manifest: string): Promise<StoredObject[]> {
+/** What Helm made for the release, what its workloads refer to, and what other pods of its manifest and hooks do. */
+async function readObjects(context: MethodContext<Options>, rendered: readonly string[]): Promise<StoredObject[]> {
   const { release, workloads } = context.bound;
   const { kubernetes } = context.backends;
   const listed = await listConfigurationObjects(kubernetes, {
@@ -135,7 +135,7 @@ async function readObjects(context: MethodContext<Options>, manifest: string): P
     workloads: Object.values(workloads),
   });
   const names = new Map(
-    [...listed, ...referencesOf(parseManifest(manifest))].map((each) => [`${each.kind}/${each.name}`, each]),
+    [...listed, ...referencesOf(rendered.flatMap(parseManifest))].map((each) => [`${each.kind}/${each.name}`, each]),
   );
   const objects: StoredObject[] = [];
   for (const [key, name] of [...names].sort(([a], [b]) => a.localeCompare(b))) {
@@ -198,11 +198,11 @@ export async function capturedNamespace(context: RestoreContext<Options>): Promi
 }
 
 /**
- * Brings the captured Secrets and ConfigMaps that Helm does not own, exactly, into the namespace that the release is
+ * Brings the captured Secrets and ConfigMaps that Helm does not make, exactly, into the namespace that the release is
  * recovered into, and makes the claims that are missing. Idempotent.
  */
 export async function restoreObjects(context: RestoreContext<Options>): Promise<void> {
-  const own = (await capturedObjects(context)).filter((object) => !isHelmOwned(object));
+  const own = (await capturedObjects(context)).filter((object) => !isHelmOwned(object) && !isHookMade(object));
   const target = { ...targetOf(context), fieldManager: 'lifeboat' } as const;
   await createMissingClaims(
     target,
@@ -214,19 +214,24 @@ export async function restoreObjects(context: RestoreContext<Options>): Promise<
   );
 }
 
-/** The Secrets that Helm rendered with other data than captured, as `Secret/name`; changes nothing. */
+/** The Secrets and objects of hooks that Helm rendered with other data than captured, as `Secret/name`; changes nothing. */
 export async function listReplacedSecrets(context: RestoreContext<Options>): Promise<string[]> {
   const target = { ...targetOf(context), fieldManager: 'helm' } as const;
-  return await listDiffering(target, await renderedSecrets(context));
+  return await listDiffering(target, await renderedData(context));
 }
 
-/** Gives the Secrets that Helm rendered exactly their captured data. Idempotent. */
+/** Gives the Secrets and objects of hooks that Helm rendered exactly their captured data. Idempotent. */
 export async function restoreSecrets(context: RestoreContext<Options>): Promise<void> {
-  await applyExactly({ ...targetOf(context), fieldManager: 'helm' }, await renderedSecrets(context));
+  await applyExactly({ ...targetOf(context), fieldManager: 'helm' }, await renderedData(context));
 }
 
-async function renderedSecrets(context: RestoreContext<Options>): Promise<StoredObject[]> {
-  return (await capturedObjects(context)).filter((object) => object.kind === 'Secret' && isHelmOwned(object));
+/** A hook does not run at each installation, as a pre-install one over a release that is there: what it made comes back too. */
+async function renderedData(context: RestoreContext<Options>): Promise<StoredObject[]> {
+  return (await capturedObjects(context)).filter(
+    (object) =>
+      object.kind !== 'PersistentVolumeClaim' &&
+      (isHookMade(object) || (object.kind === 'Secret' && isHelmOwned(object))),
+  );
 }
 
 /** The captured objects, as they are in the namespaces that the release is recovered into. */

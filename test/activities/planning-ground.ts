@@ -42,7 +42,7 @@ export async function planningGround(): Promise<PlanningGround> {
 case "$1 $2" in
   list*) echo '${JSON.stringify([{ ...listed, revision: '3', status: 'deployed', app_version: '8' }])}' ;;
   'get values') echo '{}' ;;
-  'get manifest') printf '%s' '${manifest}' ;;
+  'get all') printf '%s\\n' '${manifest}'; printf '%s\\n' "$7" | sed -n 2p ;;
   package*) : >"$4/redis-$(sed -n 's/^version: //p' "$2/Chart.yaml").tgz" ;;
   pull*) : >"$6/redis-$4.tgz" ;;
   upgrade*) echo '${JSON.stringify({ manifest })}' ;;

@@ -22,6 +22,44 @@ stringData:
   application-password: {{ randAlphaNum 20 | quote }}
 `;
 
+/**
+ * What hooks make is not Helm's own: a password that an upgrade leaves as it is, which each installation makes anew, and a map that
+ * Helm does not replace. Their Job asks for a Secret that the owner of the platform made, and nothing else does.
+ */
+const hooks = `apiVersion: v1
+kind: Secret
+metadata:
+  {{- include "common.metadata" (dict "root" . "suffix" "-hooked") | nindent 2 }}
+  annotations: { helm.sh/hook: pre-install }
+stringData:
+  token: {{ randAlphaNum 20 | quote }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  {{- include "common.metadata" (dict "root" . "suffix" "-hooked") | nindent 2 }}
+  annotations: { helm.sh/hook: pre-install, helm.sh/hook-delete-policy: hook-failed }
+data:
+  installed: {{ now | quote }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  {{- include "common.metadata" (dict "root" . "suffix" "-hooked") | nindent 2 }}
+  annotations: { helm.sh/hook: pre-install, helm.sh/hook-weight: "1" }
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: hook
+          image: {{ include "common.image" . | quote }}
+          imagePullPolicy: {{ .Values.image.pullPolicy }}
+          command: [sh, -c, 'test "$BY_HAND" = kept']
+          env: [{ name: BY_HAND, valueFrom: { secretKeyRef: { name: by-hand, key: word } } }]
+`;
+
 /** The port of a node is taken while the release runs. */
 const nodePort = `apiVersion: v1
 kind: Service
@@ -89,6 +127,7 @@ describe('a release of a chart as others write them', () => {
       await cp(join(checkout, 'charts', folder), join(charts, folder), { recursive: true });
     await writeFile(join(charts, 'mysql', 'templates', 'secret.yaml'), generatingSecret);
     await writeFile(join(charts, 'mysql', 'templates', 'outside.yaml'), nodePort);
+    await writeFile(join(charts, 'mysql', 'templates', 'hooks.yaml'), hooks);
     await mkdir(join(charts, 'mysql', 'crds'));
     await writeFile(join(charts, 'mysql', 'crds', 'orders.yaml'), definition);
     await writeFile(join(charts, 'mysql', 'templates', 'order.yaml'), ofThatKind);
@@ -103,6 +142,8 @@ describe('a release of a chart as others write them', () => {
       releaseOverrides: { [release]: { chart: join(charts, 'mysql') } },
     });
     await ground.kubectl(['apply', '-f', '-'], JSON.stringify(volume));
+    await ground.kubectl(['create', 'namespace', namespace]);
+    await ground.kubectl(['create', 'secret', 'generic', 'by-hand', '-n', namespace, '--from-literal=word=kept']);
     await install(ground);
     await sql(
       'USE shop; CREATE TABLE orders (id INT PRIMARY KEY, note TEXT); INSERT INTO orders SELECT seq, REPEAT("x", seq) FROM seq_1_to_500',
@@ -118,7 +159,8 @@ describe('a release of a chart as others write them', () => {
   });
 
   it('comes back with the captured passwords, inside the database and out, and with the kind that it brings', async () => {
-    const before = await passwords();
+    const before = { passwords: await passwords(), hooked: await madeByHooks() };
+    expect(before.hooked.flatMap((data) => Object.keys(data))).toEqual(['token', 'installed']);
     expect(await modeOfConfig()).toBe('493');
     const backup = await ground.run(['backup', release]);
     expect(backup.result.outcome, backup.stderr).toBe('complete');
@@ -130,8 +172,8 @@ describe('a release of a chart as others write them', () => {
     expect(recovered.result.outcome, recovered.stderr).toBe('complete');
     const [result] = recovered.result.releases;
     expect(result?.facts).toMatchObject({ equal: true });
-    expect(result?.notes.join('\n')).toMatch(/started anew with the captured Secret\/mysql-secret/);
-    expect(await passwords()).toEqual(before);
+    expect(result?.notes.join('\n')).toMatch(/started anew with the captured .*Secret\/mysql-secret/);
+    expect({ passwords: await passwords(), hooked: await madeByHooks() }).toEqual(before);
     expect(await modeOfConfig()).toBe('493');
     const paid = ['get', 'orders.e2e.example', 'mysql', '-n', namespace, '-o', 'jsonpath={.spec.paid}'];
     expect(await ground.kubectl(paid)).toBe('true');
@@ -139,18 +181,21 @@ describe('a release of a chart as others write them', () => {
     const asApplication =
       'MYSQL_PWD="$1" exec mariadb --protocol=tcp -h 127.0.0.1 -u app -N -e "SELECT COUNT(*) FROM shop.orders"';
     const counted = await ground.kubectl(
-      exec(['sh', '-c', asApplication, 'sh', decode(before['application-password'])]),
+      exec(['sh', '-c', asApplication, 'sh', decode(before.passwords['application-password'])]),
     );
     expect(counted.trim()).toBe('500');
   });
 
   it('is brought back over itself while it runs, with what it holds of the cluster', async () => {
     await sql('INSERT INTO shop.orders VALUES (501, "newer than the point")');
+    const hooked = await madeByHooks();
+    await ground.kubectl(['delete', 'secret', 'mysql-hooked', '-n', namespace]);
 
     const recovered = await ground.run(['recover', release, '--yes', '--by', 'test', '--reason', 'test']);
 
     expect(recovered.result.outcome, recovered.stderr).toBe('complete');
     expect(await sql('SELECT COUNT(*) FROM shop.orders')).toBe('500');
+    expect(await madeByHooks()).toEqual(hooked);
     const outside = ['get', 'service', 'mysql-outside', '-n', namespace, '-o', 'jsonpath={.spec.ports[0].nodePort}'];
     expect(await ground.kubectl(outside)).toBe('30306');
   });
@@ -170,7 +215,15 @@ describe('a release of a chart as others write them', () => {
   }
 
   async function passwords(): Promise<Record<string, string>> {
-    const text = await ground.kubectl(['get', 'secret', 'mysql-secret', '-n', namespace, '-o', 'json']);
+    return await dataOf('secret', 'mysql-secret');
+  }
+
+  async function madeByHooks(): Promise<Record<string, string>[]> {
+    return [await dataOf('secret', 'mysql-hooked'), await dataOf('configmap', 'mysql-hooked')];
+  }
+
+  async function dataOf(kind: string, name: string): Promise<Record<string, string>> {
+    const text = await ground.kubectl(['get', kind, name, '-n', namespace, '-o', 'json']);
     return (JSON.parse(text) as { data: Record<string, string> }).data;
   }
 

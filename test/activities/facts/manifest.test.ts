@@ -78,6 +78,19 @@ describe('parseManifest', () => {
     expect(parseManifest('---\n# nothing\n---\nkind: X\n')).toEqual([]);
   });
 
+  it('takes the objects out of lists', () => {
+    const listed = `
+kind: List
+items:
+  - { kind: Secret, metadata: { name: one } }
+  - { kind: SecretList, items: [{ metadata: { name: two } }] }
+  - { kind: AllowList, metadata: { name: three } }
+`;
+    expect(parseManifest(listed).map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual([
+      ...['Secret/one', 'Secret/two', 'AllowList/three'],
+    ]);
+  });
+
   it('leaves dates and times the texts that they are to Helm', () => {
     const [object] = parseManifest(
       'kind: X\nmetadata: { name: x }\nspec: { mode: 0755, day: 2026-01-01, ports: [80:80, 10:30] }\n',
