@@ -48,6 +48,9 @@ fi
 printf '\\n%s end\\n' "$n" && wait "$reader"
 sleep 0.2 2>/dev/null || :`;
 
+/** What a shell that was told to end by SIGTERM exits with. */
+const endedForWantOfReader = 143;
+
 /** The same for what a command reads: the digest of the bytes that arrived in the pod, and the command's exit code. */
 const proveInput = `
 n=$1; shift
@@ -172,7 +175,8 @@ export function streamFromPod(
         ) ||
         (stream.problem() ?? '');
       return {
-        exitCode: proof.exitCode ?? (exitCode === 0 ? null : (exitCode ?? null)),
+        // a shell that ended the command for want of a reader says nothing of it
+        exitCode: proof.exitCode ?? (exitCode === 0 || exitCode === endedForWantOfReader ? null : exitCode),
         // the pod's own word is enough where its digest says that every byte of it and before it arrived
         statusSeen: proof.exitCode !== undefined && (exitCode === 0 || proof.sha256 !== undefined),
         trailerSeen: false,

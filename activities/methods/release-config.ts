@@ -41,7 +41,7 @@ export type ReleaseRecord = { readonly values: string; readonly manifest: string
  * The release itself: Helm's record (values, rendered manifest), the chart with its dependencies where lifeboat.yaml
  * names it, and every Secret, ConfigMap and claim that the pods refer to, made by Helm or not.
  * The archive is proven by rendering it: it must give the recorded manifest. Restore: the captured objects are applied
- * before the chart where Helm does not own them, and over it where Helm does: captured Secrets win.
+ * before the chart where Helm does not make them, and over it where Helm or a hook of the chart does: captured ones win.
  * Idempotent because: server-side apply. Changes: Secrets and ConfigMaps of the namespace. Throws: HelmFailed,
  * ClusterDenied, NamespaceMismatch. Source: Helm 4 documentation, `helm get`, `helm package`, `helm template`.
  */
@@ -81,7 +81,7 @@ export const releaseConfig: Method<Options> = {
     await context.writeBytes(
       'objects',
       JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
-      `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart`,
+      `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart, and again with --force-conflicts after it: it may make up other passwords`,
     );
     const { notes = [], ...found } = await captureChart(context, { values, manifest });
     const secrets = objects.filter((object) => object.kind === 'Secret').length;
@@ -204,34 +204,39 @@ export async function capturedNamespace(context: RestoreContext<Options>): Promi
 export async function restoreObjects(context: RestoreContext<Options>): Promise<void> {
   const own = (await capturedObjects(context)).filter((object) => !isHelmOwned(object) && !isHookMade(object));
   const target = { ...targetOf(context), fieldManager: 'lifeboat' } as const;
-  await createMissingClaims(
-    target,
-    own.filter(({ kind }) => kind === 'PersistentVolumeClaim'),
-  );
+  await createMissingClaims(target, own.filter(isClaim));
   await applyExactly(
     target,
-    own.filter(({ kind }) => kind !== 'PersistentVolumeClaim'),
+    own.filter((object) => !isClaim(object)),
   );
 }
 
-/** The Secrets and objects of hooks that Helm rendered with other data than captured, as `Secret/name`; changes nothing. */
+/** What Helm rendered with other data than captured, as `Secret/name`: Secrets of its own, and what hooks made. Changes nothing. */
 export async function listReplacedSecrets(context: RestoreContext<Options>): Promise<string[]> {
-  const target = { ...targetOf(context), fieldManager: 'helm' } as const;
-  return await listDiffering(target, await renderedData(context));
+  const rendered = (await renderedObjects(context)).filter((object) => !isClaim(object));
+  return await listDiffering({ ...targetOf(context), fieldManager: 'helm' }, rendered);
 }
 
-/** Gives the Secrets and objects of hooks that Helm rendered exactly their captured data. Idempotent. */
+/** Gives what Helm rendered exactly its captured data, and makes what a hook would have made. Idempotent. */
 export async function restoreSecrets(context: RestoreContext<Options>): Promise<void> {
-  await applyExactly({ ...targetOf(context), fieldManager: 'helm' }, await renderedData(context));
+  const rendered = await renderedObjects(context);
+  const target = { ...targetOf(context), fieldManager: 'helm' } as const;
+  await createMissingClaims(target, rendered.filter(isClaim));
+  await applyExactly(
+    target,
+    rendered.filter((object) => !isClaim(object)),
+  );
 }
 
-/** A hook does not run at each installation, as a pre-install one over a release that is there: what it made comes back too. */
-async function renderedData(context: RestoreContext<Options>): Promise<StoredObject[]> {
+/** The Secrets that Helm owns, and what its hooks made: not each hook runs, as one of the first installation does not at a later one. */
+async function renderedObjects(context: RestoreContext<Options>): Promise<StoredObject[]> {
   return (await capturedObjects(context)).filter(
-    (object) =>
-      object.kind !== 'PersistentVolumeClaim' &&
-      (isHookMade(object) || (object.kind === 'Secret' && isHelmOwned(object))),
+    (object) => isHookMade(object) || (object.kind === 'Secret' && isHelmOwned(object)),
   );
+}
+
+function isClaim({ kind }: StoredObject): boolean {
+  return kind === 'PersistentVolumeClaim';
 }
 
 /** The captured objects, as they are in the namespaces that the release is recovered into. */
