@@ -203,12 +203,7 @@ export async function capturedNamespace(context: RestoreContext<Options>): Promi
  */
 export async function restoreObjects(context: RestoreContext<Options>): Promise<void> {
   const own = (await capturedObjects(context)).filter((object) => !isHelmOwned(object) && !isHookMade(object));
-  const target = { ...targetOf(context), fieldManager: 'lifeboat' } as const;
-  await createMissingClaims(target, own.filter(isClaim));
-  await applyExactly(
-    target,
-    own.filter((object) => !isClaim(object)),
-  );
+  await bringObjects({ ...targetOf(context), fieldManager: 'lifeboat' }, own);
 }
 
 /** What Helm rendered with other data than captured, as `Secret/name`: Secrets of its own, and what hooks made. Changes nothing. */
@@ -219,12 +214,15 @@ export async function listReplacedSecrets(context: RestoreContext<Options>): Pro
 
 /** Gives what Helm rendered exactly its captured data, and makes what a hook would have made. Idempotent. */
 export async function restoreSecrets(context: RestoreContext<Options>): Promise<void> {
-  const rendered = await renderedObjects(context);
-  const target = { ...targetOf(context), fieldManager: 'helm' } as const;
-  await createMissingClaims(target, rendered.filter(isClaim));
+  await bringObjects({ ...targetOf(context), fieldManager: 'helm' }, await renderedObjects(context));
+}
+
+/** Makes the claims that are missing, and gives all else exactly its captured data. */
+async function bringObjects(target: ExactObjects, objects: readonly StoredObject[]): Promise<void> {
+  await createMissingClaims(target, objects.filter(isClaim));
   await applyExactly(
     target,
-    rendered.filter((object) => !isClaim(object)),
+    objects.filter((object) => !isClaim(object)),
   );
 }
 
