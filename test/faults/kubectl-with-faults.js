@@ -8,6 +8,8 @@ const kubectl = process.env.KUBECTL_WITHOUT_FAULTS;
 const fault = readFileSync(process.env.FAULT_FILE, 'utf8').trim();
 const args = process.argv.slice(2);
 const cutAfterBytes = 64 * 1024;
+/** How the last line that a pod says ends. */
+const lastLine = ' end\n';
 
 /** Where a command begins among the arguments, if it is about the database `shop`, the last one of the dump. */
 const program = (name) => (args.includes('shop') || name === 'pg_restore' ? args.indexOf(name) : -1);
@@ -20,17 +22,20 @@ function wrap(at, text) {
   args.splice(at, 0, 'sh', '-c', text, 'sh');
 }
 
-/** Passes this many bytes of the real stdout on and swallows the rest; the end looks clean. */
+/** Passes this many bytes of the real stdout on and swallows the rest; the end looks clean, in the pod too. */
 function cutStdout(keepStderr) {
   let left = cutAfterBytes;
+  let last = '';
   const child = spawn(kubectl, args, { stdio: ['pipe', 'pipe', keepStderr ? 'inherit' : 'ignore'] });
   child.stdin.on('error', () => undefined);
   process.stdin.pipe(child.stdin);
   child.stdout.on('data', (chunk) => {
     if (left > 0) process.stdout.write(chunk.subarray(0, left));
     left -= chunk.length;
-    // the reader in the worker will never say that it has the last line
-    if (left < 0) child.stdin.end();
+    // The reader in the worker never sees the last line, and would not answer it. Answered before it is here, the pod could
+    // be told to end before it has said what it wrote.
+    last = (last + chunk.subarray(-lastLine.length).toString('latin1')).slice(-lastLine.length);
+    if (last === lastLine) child.stdin.end('\n');
   });
   follow(child);
 }
