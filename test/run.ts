@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bringUp } from '../sandbox/sandbox.ts';
+import { bringUp, type Sandbox } from '../sandbox/sandbox.ts';
 import { type OwnTemporal, startOwnTemporal } from './e2e/own-temporal.ts';
 import { prepareTests } from './prepare.ts';
 import { measureSlowness } from './slowness.ts';
@@ -20,6 +20,8 @@ const rounds: readonly (readonly string[])[] = [
 ];
 const nameWidth = Math.max(...rounds.map((round) => round.join(' + ').length));
 const withoutSandbox: ReadonlySet<string> = new Set(['unit', 'models', 'workflows', 'seeded', 'charts', 'limits']);
+/** Beside which the sandbox is brought up, where a later suite needs it: a fresh machine waits for packages and linkers on the way. */
+const besideSandbox: ReadonlySet<string> = new Set(['seeded', 'charts']);
 /** What `npm run check` has run: left out with `--checked`. */
 const inCheck: ReadonlySet<string> = new Set(['unit', 'models', 'workflows']);
 
@@ -104,27 +106,33 @@ if (slowness > 1)
 const rows: string[] = checked ? [...inCheck].map((name) => `${name.padEnd(nameWidth)}  ran in the check`) : [];
 const skipped: string[] = [];
 let failed = 0;
-let sandbox: Awaited<ReturnType<typeof bringUp>> | undefined;
+let sandbox: Sandbox | undefined;
 let temporal: OwnTemporal | undefined;
 let reason: string | undefined;
+let broughtUp: Promise<void> | undefined;
+
+/** Brings the sandbox up for the suites, with a Temporal of the tests' own: the demo, one of them, replaces the sandbox's. */
+async function openSandbox(): Promise<void> {
+  const since = Date.now();
+  try {
+    const bare = await bringUp({ temporal: false }, progress);
+    temporal = await startOwnTemporal();
+    sandbox = { ...bare, temporal: { address: temporal.address, ui: temporal.ui } };
+    rows.push(`${'sandbox'.padEnd(nameWidth)}  ${((Date.now() - since) / 60_000).toFixed(1).padStart(5)} min`);
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+    // On a machine that can run the sandbox, one that does not come up is a failure, not a reason to skip.
+    if (process.platform === 'linux' && process.getuid?.() === 0) failed += 1;
+  }
+}
+
+const needsSandbox = (round: readonly string[]): boolean => !round.every((suite) => withoutSandbox.has(suite));
 for (const round of chosen) {
   const name = round.join(' + ');
-  const needsSandbox = !round.every((suite) => withoutSandbox.has(suite));
-  const roundSince = Date.now();
-  if (needsSandbox && sandbox === undefined && reason === undefined) {
-    try {
-      // Temporal is the tests' own: the demo, one of them, replaces the sandbox's.
-      sandbox = await bringUp({ temporal: false }, progress);
-      temporal = await startOwnTemporal();
-      sandbox = { ...sandbox, temporal: { address: temporal.address, ui: temporal.ui } };
-      rows.push(`${'sandbox'.padEnd(nameWidth)}  ${((Date.now() - roundSince) / 60_000).toFixed(1).padStart(5)} min`);
-    } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
-      // On a machine that can run the sandbox, one that does not come up is a failure, not a reason to skip.
-      if (process.platform === 'linux' && process.getuid?.() === 0) failed += 1;
-    }
-  }
-  if (needsSandbox && sandbox === undefined) {
+  const isBeside = round.every((suite) => besideSandbox.has(suite));
+  if ((isBeside && chosen.some(needsSandbox)) || needsSandbox(round)) broughtUp ??= openSandbox();
+  if (!isBeside) await broughtUp;
+  if (needsSandbox(round) && sandbox === undefined) {
     skipped.push(`${name}: the sandbox cannot run here: ${reason ?? ''}`);
     continue;
   }

@@ -8,9 +8,6 @@ const referenceMs = 100;
 export const slowness = Number(process.env['LIFEBOAT_TEST_SLOWNESS'] ?? '1');
 
 /** Above it two processors are busy with fewer files at once, and a run with a time does not get to all of them. */
-export const slow = 1.7;
-
-/** Above it with fewer still. */
 export const verySlow = 2.5;
 
 /** Measures it: the best of five rounds of arithmetic, in processor time, so that what else runs here counts little. */

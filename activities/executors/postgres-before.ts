@@ -33,10 +33,7 @@ export async function readServerBefore(
 ): Promise<ServerBefore> {
   const globals = await dumpGlobals(server);
   const facts = await readServer(server, names);
-  const there = await listNames(server);
-  const databases: DatabaseSettings[] = [];
-  for (const name of names.filter((each) => there.includes(each)))
-    databases.push(DatabaseSettings.parse(JSON.parse(await readDatabaseSettings(server, name))));
+  const databases = await readDatabaseSettings(server, names);
   const roles = rolesOf(facts);
   return { globals, facts, databases, newRoles: rolesOf(captured).filter((role) => !roles.includes(role)) };
 }

@@ -23,12 +23,16 @@ export type DatabaseSettings = z.infer<typeof DatabaseSettings>;
 const listSettings = `('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries', 'shared_preload_libraries')`;
 const settingValue = `CASE WHEN split_part(c.v, '=', 1) IN ${listSettings} THEN replace(substr(c.v, strpos(c.v, '=') + 1), '""', '''''') ELSE quote_literal(substr(c.v, strpos(c.v, '=') + 1)) END`;
 
-/** Reads the settings of a database, as JSON. */
-export async function readDatabaseSettings(server: PostgresServer, name: string): Promise<string> {
+/** Reads the settings of databases; those that are not there are left out. */
+export async function readDatabaseSettings(
+  server: PostgresServer,
+  names: readonly string[],
+): Promise<DatabaseSettings[]> {
+  if (names.length === 0) return [];
   const lines = await psql(
     server,
     maintenance,
-    `SELECT json_build_object('name', d.datname, 'owner', d.datdba::regrole::text, 'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
+    `SELECT json_agg(json_build_object('name', d.datname, 'owner', d.datdba::regrole::text, 'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
   'provider', to_jsonb(d) ->> 'datlocprovider', 'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), 'rules', to_jsonb(d) ->> 'daticurules', 'statements', (
   SELECT coalesce(json_agg(s), '[]') FROM (
     SELECT format('ALTER DATABASE %%1$s CONNECTION LIMIT %s', d.datconnlimit) AS s
@@ -37,10 +41,10 @@ export async function readDatabaseSettings(server: PostgresServer, name: string)
     UNION ALL SELECT format('COMMENT ON DATABASE %%1$s IS %L', c.description) FROM pg_shdescription c WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass
     UNION ALL SELECT CASE WHEN s.setrole = 0 THEN format('ALTER DATABASE %%1$s SET %I TO %s', split_part(c.v, '=', 1), ${settingValue})
       ELSE format('ALTER ROLE %s IN DATABASE %%1$s SET %I TO %s', s.setrole::regrole, split_part(c.v, '=', 1), ${settingValue}) END
-      FROM pg_db_role_setting s, unnest(s.setconfig) c(v) WHERE s.setdatabase = d.oid AND c.v NOT LIKE 'lifeboat.%') x))
-FROM pg_database d WHERE d.datname = ${literal(name)};`,
+      FROM pg_db_role_setting s, unnest(s.setconfig) c(v) WHERE s.setdatabase = d.oid AND c.v NOT LIKE 'lifeboat.%') x)))
+FROM pg_database d WHERE d.datname IN (${names.map(literal).join(', ')});`,
   );
-  return lines.join('\n');
+  return z.array(DatabaseSettings).parse(JSON.parse(lines.join('\n') || '[]'));
 }
 
 /** A database that is restored: its settings, and the name that it has until it is exchanged. */
@@ -56,15 +60,15 @@ export function scratchName(generation: string, name: string): string {
   return `lifeboat_${shortGeneration(generation)}_${shortGeneration(name)}`;
 }
 
-/** Whether a database is the one that this generation restored. */
-export async function isRestored(server: PostgresServer, name: string, generation: string): Promise<boolean> {
+/** The databases that this generation restored. */
+export async function listRestored(server: PostgresServer, generation: string): Promise<string[]> {
+  return await psql(server, maintenance, `SELECT d.datname ${restoredBy(generation)};`);
+}
+
+/** Databases with the marker of a generation. */
+function restoredBy(generation: string): string {
   const marker = literal(`lifeboat.generation=${shortGeneration(generation)}`);
-  const found = await psql(
-    server,
-    maintenance,
-    `SELECT 1 FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid WHERE d.datname = ${literal(name)} AND ${marker} = ANY (s.setconfig);`,
-  );
-  return found.length > 0;
+  return `FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0 WHERE ${marker} = ANY (s.setconfig)`;
 }
 
 /** Makes an empty scratch database with the captured owner and locale. Its other settings come with the exchange. */
@@ -76,17 +80,21 @@ export async function createScratch(server: PostgresServer, { settings, scratch 
       : provider === 'b'
         ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(locale ?? '')}`
         : '';
-  await dropDatabase(server, scratch);
   await psql(
     server,
     maintenance,
-    `CREATE DATABASE ${identifier(scratch)} TEMPLATE template0 OWNER ${owner} ENCODING ${literal(encoding)} LC_COLLATE ${literal(collate)} LC_CTYPE ${literal(ctype)}${byProvider};`,
+    `${dropSql(scratch)}
+CREATE DATABASE ${identifier(scratch)} TEMPLATE template0 OWNER ${owner} ENCODING ${literal(encoding)} LC_COLLATE ${literal(collate)} LC_CTYPE ${literal(ctype)}${byProvider};`,
   );
 }
 
 /** Drops a database with its sessions; one that is not there is a success. */
 export async function dropDatabase(server: PostgresServer, name: string): Promise<void> {
-  await psql(server, maintenance, `DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
+  await psql(server, maintenance, dropSql(name));
+}
+
+function dropSql(name: string): string {
+  return `DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`;
 }
 
 /**
@@ -103,20 +111,26 @@ export async function exchangeDatabase(
   const { name } = settings;
   const before = beforeName(name, generation);
   const statements = settings.statements.map((each) => `${each.replaceAll('%1$s', identifier(scratch))};`).join('\n');
-  const marker = `ALTER DATABASE ${identifier(scratch)} SET lifeboat.generation TO ${literal(shortGeneration(generation))};`;
-  await psql(server, maintenance, `${statements}\n${marker}`);
-  await endSessions(server, [name, scratch]);
-  const found = await psql(server, maintenance, `SELECT 1 FROM pg_database WHERE datname = ${literal(name)};`);
-  const away =
-    found.length === 0
-      ? ''
-      : `ALTER DATABASE ${identifier(name)} SET lifeboat.replaced TO ${literal(name)}; ALTER DATABASE ${identifier(name)} SET lifeboat.kept_until TO ${literal(keptUntil)}; ALTER DATABASE ${identifier(name)} RENAME TO ${identifier(before)};`;
-  await psql(
+  const live = identifier(name);
+  const away = [
+    `ALTER DATABASE ${live} SET lifeboat.replaced TO ${literal(name)}`,
+    `ALTER DATABASE ${live} SET lifeboat.kept_until TO ${literal(keptUntil)}`,
+    `ALTER DATABASE ${live} RENAME TO ${identifier(before)}`,
+    `SELECT 'replaced'`,
+  ];
+  // One script: a client has no time to come back between the end of the sessions and the new name.
+  const said = await psql(
     server,
     maintenance,
-    `BEGIN; ${away} ALTER DATABASE ${identifier(scratch)} RENAME TO ${identifier(name)}; COMMIT;`,
+    `${statements}
+ALTER DATABASE ${identifier(scratch)} SET lifeboat.generation TO ${literal(shortGeneration(generation))};
+${endSessionsSql([name, scratch])}
+BEGIN;
+SELECT ${away.map(literal).join(', ')} FROM pg_database WHERE datname = ${literal(name)} \\gexec
+ALTER DATABASE ${identifier(scratch)} RENAME TO ${live};
+COMMIT;`,
   );
-  if (found.length === 0) return;
+  if (!said.includes('replaced')) return;
   const [objects] = await psql(
     server,
     before,
@@ -138,12 +152,12 @@ export async function undoExchange(server: PostgresServer, generation: string): 
 WHERE d.datname LIKE ${literal(`%\\_\\_before\\_${shortGeneration(generation)}`)} AND c.v LIKE 'lifeboat.replaced=%';`,
   );
   for (const [before = '', name = ''] of kept.map((line) => line.split('\t'))) {
-    await endSessions(server, [before, name]);
-    await dropDatabase(server, name);
     await psql(
       server,
       maintenance,
-      `ALTER DATABASE ${identifier(before)} RENAME TO ${identifier(name)}; ALTER DATABASE ${identifier(name)} RESET lifeboat.replaced; ALTER DATABASE ${identifier(name)} RESET lifeboat.kept_until;`,
+      `${endSessionsSql([before, name])}
+${dropSql(name)}
+ALTER DATABASE ${identifier(before)} RENAME TO ${identifier(name)}; ALTER DATABASE ${identifier(name)} RESET lifeboat.replaced; ALTER DATABASE ${identifier(name)} RESET lifeboat.kept_until;`,
     );
   }
   await psql(
@@ -155,11 +169,10 @@ WHERE d.datname LIKE ${literal(`%\\_\\_before\\_${shortGeneration(generation)}`)
 
 /** Drops the databases that a generation restored and whose predecessors are not beside them. Idempotent. */
 export async function dropRestored(server: PostgresServer, generation: string): Promise<void> {
-  const marker = literal(`lifeboat.generation=${shortGeneration(generation)}`);
   await psql(
     server,
     maintenance,
-    `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', d.datname) FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0 WHERE ${marker} = ANY (s.setconfig) \\gexec`,
+    `SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', d.datname) ${restoredBy(generation)} \\gexec`,
   );
 }
 
@@ -186,8 +199,6 @@ function beforeName(name: string, generation: string): string {
   return `${start}${suffix}`;
 }
 
-async function endSessions(server: PostgresServer, names: readonly string[]): Promise<void> {
-  const list = names.map(literal).join(', ');
-  const sql = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${list}) AND pid <> pg_backend_pid();`;
-  await psql(server, maintenance, sql);
+function endSessionsSql(names: readonly string[]): string {
+  return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${names.map(literal).join(', ')}) AND pid <> pg_backend_pid();`;
 }

@@ -9,9 +9,12 @@ import {
 import { factSegment } from './postgres-databases.ts';
 import { literal, maintenance, type PostgresServer, psql } from './postgres-server.ts';
 
-/** The facts of what is in a database, under the name that it is shown with. */
-export async function readDatabase(server: PostgresServer, actual: string, shown: string): Promise<Facts> {
-  const lines = await psql(server, actual, `${sequenceFactsSql}\n${databaseFactsSql}`);
+/**
+ * The facts of what is in a database, under the name that it is shown with.
+ * @param first - SQL without output that is run before, on the same connection
+ */
+export async function readDatabase(server: PostgresServer, actual: string, shown: string, first = ''): Promise<Facts> {
+  const lines = await psql(server, actual, `${first}\n${sequenceFactsSql}\n${databaseFactsSql}`);
   return parseFactLines(lines, `db/${factSegment(shown)}/`);
 }
 

@@ -12,8 +12,8 @@ import {
   DatabaseSettings,
   dropDatabase,
   exchangeDatabase,
-  isRestored,
   listReplaced,
+  listRestored,
   readDatabaseSettings,
   type ScratchDatabase,
   scratchName,
@@ -101,8 +101,9 @@ export const pgDump: Method<Options> = {
   async restore(context) {
     const server = await serverOf(context);
     const waiting: (ScratchDatabase & { stream: string })[] = [];
+    const restored = await listRestored(server, context.generation);
     for (const [stream, settings] of await databasesOf(context)) {
-      if (await isRestored(server, settings.name, context.generation)) continue;
+      if (restored.includes(settings.name)) continue;
       waiting.push({ stream, settings, scratch: scratchName(context.generation, settings.name) });
     }
     if (waiting.length === 0) return;
@@ -194,9 +195,12 @@ async function captureDatabase(
     context.progress(`count ${name}`);
     const facts = parseFactLines(await session.ask(databaseFactsSql), prefix);
     await session.ask('COMMIT;');
+    const [settings] = await readDatabaseSettings(server, [name]);
+    if (settings === undefined)
+      throw failure('SourceInconsistent', { message: `capture database ${name}: it was dropped during the dump` });
     await context.writeBytes(
       `settings-${streamName(name)}`,
-      await readDatabaseSettings(server, name),
+      JSON.stringify(settings),
       '# part of the dump above; used for a restore under another name',
     );
     return { facts: { ...facts, ...parseFactLines(sequences, prefix) }, capturedAt, notes };
@@ -260,7 +264,6 @@ async function fillScratch(
       throw postgresFailure(`restore ${settings.name}`, error.message);
     throw error;
   }
-  await psql(server, scratch, 'ANALYZE;');
   context.progress(`compare ${settings.name}`);
   const prefix = `db/${factSegment(settings.name)}/`;
   const captured = Object.entries(context.capturedFacts).filter(
@@ -268,7 +271,7 @@ async function fillScratch(
   );
   const comparison = compareFacts(
     Object.fromEntries(captured),
-    await readDatabase(server, scratch, settings.name),
+    await readDatabase(server, scratch, settings.name, 'ANALYZE;'),
     componentRules(context.bound.plan.compare, context.component.name),
   );
   if (comparison.equal) return;

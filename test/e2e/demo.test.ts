@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../activities/open-store.ts';
 import type { DemoReport } from '../../demo/run-demo.ts';
 import { RecoveryKit } from '../../model/recovery-kit.ts';
 import { layout } from '../../sandbox/layout.ts';
+import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { demoPlatform } from '../../sandbox/platform/release.ts';
 import { temporalAddress } from '../../sandbox/temporal.ts';
 import { slowness } from '../slowness.ts';
@@ -15,7 +16,14 @@ import { clusterSecrets, findSecrets, type Leak, type WatchedSecret, watchArgume
 
 const root = join(import.meta.dirname, '..', '..');
 
+const namespaces = [...new Set(demoPlatform.map((release) => release.namespace))];
+
 describe('npm run demo', () => {
+  // What it keeps to play with would be probed beside all files that come after it.
+  afterAll(async () => {
+    await deleteNamespaces(await openSandbox(), namespaces);
+  });
+
   it('brings eight releases back from the bucket alone, refuses a damaged copy, drills, upgrades and shows no secret', {
     timeout: 1_500_000 * slowness,
   }, async () => {
@@ -40,9 +48,7 @@ describe('npm run demo', () => {
       const begins = (text: string): boolean => !before.includes(text) && stderr.includes(text);
       // Before the disaster takes the Secrets away: what must not be seen anywhere from here on.
       if (begins('start clients that keep writing')) {
-        void clusterSecrets(sandbox, [...new Set(demoPlatform.map((release) => release.namespace))]).then((found) =>
-          secrets.push(...found),
-        );
+        void clusterSecrets(sandbox, namespaces).then((found) => secrets.push(...found));
       }
     });
     const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));

@@ -41,7 +41,7 @@ describe('schedules of lifeboat.yaml', () => {
       const live = await listed();
       if (wanted(live)) return live;
       if (Date.now() > end) throw new Error(`not as wanted: ${JSON.stringify(live)}`);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
     }
   };
 
