@@ -20,7 +20,7 @@ const ListedRelease = z.looseObject({
 /** A release as `helm list` shows it. */
 export type ListedRelease = z.infer<typeof ListedRelease>;
 
-async function helm(
+export async function helm(
   access: ClusterAccess,
   args: readonly string[],
   options: {
@@ -233,22 +233,6 @@ export async function installChart(
   );
 }
 
-/** Uninstalls a release; a release that is not there is a success. */
-export async function uninstallRelease(
-  access: ClusterAccess,
-  namespace: string,
-  name: string,
-  signal?: AbortSignal,
-): Promise<void> {
-  await helmOrFail(
-    access,
-    `uninstall ${name}`,
-    ['uninstall', name, '-n', namespace, '--ignore-not-found', '--wait', '--timeout', '120s'],
-    { signal, timeoutMs: 150_000 },
-    'unknown',
-  );
-}
-
 /** Goes back to a revision, as the undo of an upgrade. */
 export async function rollBackRelease(
   access: ClusterAccess,
@@ -286,7 +270,7 @@ export async function helmVersion(access: Pick<ClusterAccess, 'helm'>): Promise<
   return result.stdout.trim().replace(/^v/, '');
 }
 
-function helmFailure(verb: string, stderr: string, changed: 'no' | 'unknown'): LifeboatFailure {
+export function helmFailure(verb: string, stderr: string, changed: 'no' | 'unknown'): LifeboatFailure {
   const line = lastLine(stderr.replace(/^(WARNING|W[0-9]{4}).*$/gm, ''));
   if (/another operation \(install\/upgrade\/rollback\) is in progress/.test(stderr))
     return failure('HelmBusy', { message: `${verb}: ${line}` });

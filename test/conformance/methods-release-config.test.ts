@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { installChart, uninstallRelease } from '../../activities/clients/helm.ts';
+import { installChart } from '../../activities/clients/helm.ts';
+import { uninstallRelease } from '../../activities/clients/uninstall-release.ts';
 import type { MethodContext } from '../../activities/methods/method.ts';
 import {
   listReplacedSecrets,

@@ -26,10 +26,11 @@ describe('a recovery of a release whose volumes outlived it', () => {
     expect((await ground.run(['backup', ground.names.redis])).exitCode).toBe(0);
     await ground.redis(['SET', 'page:7', newer]);
     await promisify(execFile)(ground.sandbox.tools.helm, [
-      // Redis writes its file when it ends: its pod has to be gone.
-      ...['uninstall', 'redis', '-n', namespace, '--wait', '--cascade', 'foreground'],
+      ...['uninstall', 'redis', '-n', namespace],
       ...helmClusterArgs(ground.sandbox),
     ]);
+    // Redis writes its file when it ends: its pod has to be gone.
+    await ground.kubectl(['wait', 'pod/redis-0', '-n', namespace, '--for=delete', '--timeout=120s']);
     const { volume = '' } = await claim();
     const { spec } = await volumeOf(volume);
     kept = { volume, path: spec.hostPath?.path ?? spec.local?.path ?? '' };
