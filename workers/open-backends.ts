@@ -1,30 +1,57 @@
 import { join, resolve } from 'node:path';
 import type { Backends } from '../activities/backends.ts';
 import { clusterAccess } from '../activities/clients/kubectl.ts';
-import { openKubernetes } from '../activities/clients/kubernetes.ts';
+import { serverVersion } from '../activities/clients/kubectl-version.ts';
+import { type Kubernetes, openKubernetes } from '../activities/clients/kubernetes.ts';
 import { openStore } from '../activities/open-store.ts';
 import { loadPlans } from '../activities/plan-catalogue.ts';
 import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
+import { chooseKubectl } from './choose-kubectl.ts';
 import type { LoadedPlatform } from './load-config.ts';
-import { findTool, locateTool } from './tools/find-tool.ts';
+import { findTool, listOnPath, locateTool } from './tools/find-tool.ts';
+
+/** How long the API server may take to say its version: a command that needs no cluster waits no longer. */
+const serverAnswersMs = 2_000;
 
 /** The catalogue that comes with Lifeboat. */
 const builtInPlans = join(import.meta.dirname, '..', 'charts');
 
+type Install = ((line: string) => void) | undefined;
+
 /** The path of a tool: an override from the environment, PATH or the cache; with `install` it is fetched when missing. */
-async function toolPath(name: 'helm' | 'kubectl', install: ((line: string) => void) | undefined): Promise<string> {
-  const override = process.env[`LIFEBOAT_${name.toUpperCase()}`];
+async function helmPath(install: Install): Promise<string> {
+  return process.env['LIFEBOAT_HELM'] ?? found('helm', await usual('helm', install));
+}
+
+/** The same, of the kubectl that fits the cluster. */
+async function kubectlPath(kubernetes: Kubernetes, install: Install): Promise<string> {
+  const override = process.env['LIFEBOAT_KUBECTL'];
   if (override !== undefined) return override;
-  const found = install === undefined ? await locateTool(name) : await findTool(name, install);
-  if (found === undefined)
+  const chosen = await chooseKubectl({
+    onPath: await listOnPath('kubectl'),
+    usual: () => usual('kubectl', install),
+    server: () => serverVersion(kubernetes, serverAnswersMs).catch(() => undefined),
+  });
+  return found('kubectl', chosen);
+}
+
+async function usual(name: 'helm' | 'kubectl', install: Install): Promise<string | undefined> {
+  return install === undefined ? await locateTool(name) : await findTool(name, install);
+}
+
+function found(name: 'helm' | 'kubectl', path: string | undefined): string {
+  if (path === undefined)
     throw failure('ToolMissing', {
       message: `find ${name}: neither on PATH in a version that fits nor in the tool cache`,
     });
-  return found;
+  return path;
 }
 
-/** Opens everything that the activities of one worker reach. Nothing is contacted yet but the store's folder. */
+/**
+ * Opens everything that the activities of one worker reach. Nothing is contacted yet but the store's folder, and the cluster where its
+ * version says which kubectl is the one.
+ */
 export async function openBackends(
   loaded: LoadedPlatform,
   kit: RecoveryKit,
@@ -34,10 +61,8 @@ export async function openBackends(
   const kubeconfig =
     platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig);
   const cluster = { ...platform.cluster, ...(kubeconfig === undefined ? {} : { kubeconfig }) };
-  const [kubectl, helm] = [
-    await toolPath('kubectl', options.installTools),
-    await toolPath('helm', options.installTools),
-  ];
+  const kubernetes = openKubernetes({ kubeconfig, context: platform.cluster.context });
+  const [kubectl, helm] = [await kubectlPath(kubernetes, options.installTools), await helmPath(options.installTools)];
   const directories = [...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]), builtInPlans];
   const plans = await loadPlans(directories);
   return {
@@ -46,7 +71,7 @@ export async function openBackends(
     platformDigest: loaded.digest,
     baseDirectory: directory,
     access: clusterAccess({ ...platform, cluster }, { kubectl, helm }),
-    kubernetes: openKubernetes({ kubeconfig, context: platform.cluster.context }),
+    kubernetes,
     store: await openStore(platform.store),
     kit,
     plans,

@@ -67,11 +67,11 @@ async function look(session: Session): Promise<Finding[]> {
     await check('tools and plans', () => Promise.reject(backends));
     return findings;
   }
-  const [{ helmTooOld, helmVersion, releaseReader }, { request }, { kubectl }] = await Promise.all([
-    import('../../activities/clients/helm.ts'),
-    import('../../activities/clients/kubernetes.ts'),
-    import('../../activities/clients/kubectl.ts'),
-  ]);
+  const [{ helmTooOld, helmVersion, releaseReader }, { kubectlMisfit, kubectlVersion, serverVersion }] =
+    await Promise.all([
+      import('../../activities/clients/helm.ts'),
+      import('../../activities/clients/kubectl-version.ts'),
+    ]);
   const opened = backends as Awaited<ReturnType<Session['backends']>>;
   await check('helm', async () => {
     const version = await helmVersion(opened.access);
@@ -79,16 +79,17 @@ async function look(session: Session): Promise<Finding[]> {
     if (problem !== undefined) throw failure('ToolTooOld', { message: `look at helm: ${problem}` });
     return `${version} at ${opened.access.helm}`;
   });
-  await check(
-    'kubectl',
-    async () =>
-      `${/"gitVersion": "([^"]+)/.exec((await kubectl(opened.access, ['version', '--client', '-o', 'json'], { timeoutMs: 8_000 })).stdout)?.[1] ?? ''} at ${opened.access.kubectl}`,
-  );
-  await check(
-    'cluster',
-    async () =>
-      `${(await request('read version of the API server', () => opened.kubernetes.version.getCode(), 8_000)).gitVersion} at ${opened.kubernetes.server}`,
-  );
+  let server: string | undefined;
+  await check('cluster', async () => {
+    server = await serverVersion(opened.kubernetes);
+    return `v${server} at ${opened.kubernetes.server}`;
+  });
+  await check('kubectl', async () => {
+    const version = await kubectlVersion(opened.access);
+    const problem = server === undefined ? undefined : kubectlMisfit(version, server);
+    if (problem !== undefined) throw failure('ToolMissing', { message: `look at kubectl: ${problem}` });
+    return `v${version} at ${opened.access.kubectl}`;
+  });
   const { mover } = platform;
   if (mover?.role !== undefined)
     await check('mover', async () => {

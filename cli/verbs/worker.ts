@@ -5,7 +5,9 @@ import { act, type Verb } from '../verb.ts';
 export const worker: Verb = (program) => {
   program
     .command('worker')
-    .description('run a worker until it is stopped (SIGINT, SIGTERM)')
+    .description(
+      'run a worker until it is stopped (SIGINT, SIGTERM); LIFEBOAT_KUBECTL and LIFEBOAT_HELM name other tools than PATH has',
+    )
     .action(
       act(async (session) => {
         const loaded = await session.platform();

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs/promises';
+import { constants, realpath } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { runProcess } from '../../activities/clients/process.ts';
 import { cacheDirectory } from './cache-directory.ts';
@@ -41,23 +41,45 @@ function cachedPath(name: ToolName, tool: Tool): string {
   return join(toolCache(), name, tool.version, tool.member ?? name);
 }
 
+/** A tool that PATH has. */
+export type ToolOnPath = {
+  readonly path: string;
+  readonly version: string /** As the table of tools wants it. */;
+  readonly fits: boolean;
+};
+
+/** Each of a tool on PATH, in its order; those whose version cannot be read are left out. */
+export async function listOnPath(name: ToolName): Promise<ToolOnPath[]> {
+  const all: ToolOnPath[] = [];
+  for await (const each of eachOnPath(tools[name])) all.push(each);
+  return all;
+}
+
 async function locateOnPath(tool: Tool): Promise<string | undefined> {
-  const { onPath, versionArgs, fits } = tool;
-  if (onPath === undefined || versionArgs === undefined || fits === undefined) return undefined;
+  for await (const { path, fits } of eachOnPath(tool)) if (fits) return path;
+  return undefined;
+}
+
+async function* eachOnPath({ onPath, versionArgs, fits }: Tool): AsyncGenerator<ToolOnPath> {
+  if (onPath === undefined || versionArgs === undefined || fits === undefined) return;
+  const seen = new Set<string>();
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(directory, onPath);
     if (directory === '' || !(await fileExists(path, constants.X_OK))) continue;
+    // One directory is a link to another on many systems.
+    const real = await realpath(path);
+    if (seen.has(real)) continue;
+    seen.add(real);
     const version = await readVersion(path, versionArgs);
-    if (version !== undefined && fits(version.major, version.minor)) return path;
+    if (version !== undefined) yield { path, version: version.text, fits: fits(version.major, version.minor) };
   }
-  return undefined;
 }
 
 async function readVersion(
   path: string,
   args: readonly string[],
-): Promise<{ major: number; minor: number } | undefined> {
+): Promise<{ text: string; major: number; minor: number } | undefined> {
   const result = await runProcess({ file: path, args, timeoutMs: 10_000 }).catch(() => undefined);
-  const match = /v?(\d+)\.(\d+)\.\d+/.exec(result?.exitCode === 0 ? result.stdout : '');
-  return match === null ? undefined : { major: Number(match[1]), minor: Number(match[2]) };
+  const match = /v?((\d+)\.(\d+)\.\d+)/.exec(result?.exitCode === 0 ? result.stdout : '');
+  return match === null ? undefined : { text: match[1] ?? '', major: Number(match[2]), minor: Number(match[3]) };
 }
