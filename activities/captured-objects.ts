@@ -6,7 +6,7 @@ import type { Backends } from './backends.ts';
 import { chartCrds } from './clients/chart-crds.ts';
 import { type ManifestObject, parseManifest } from './facts/manifest.ts';
 
-const RecordedRelease = z.looseObject({ manifest: z.string() });
+const RecordedRelease = z.looseObject({ manifest: z.string(), values: z.string() });
 const CustomResourceDefinition = z.looseObject({
   kind: z.literal('CustomResourceDefinition'),
   metadata: z.looseObject({ name: z.string() }),
@@ -16,6 +16,8 @@ const CustomResourceDefinition = z.looseObject({
 /** What Helm installed of a release, as its point holds it. */
 export type CapturedObjects = {
   readonly objects: readonly ManifestObject[];
+  /** Those that it was installed with, as JSON. */
+  readonly values: string;
   readonly chart: Artifact | undefined;
 };
 
@@ -28,8 +30,8 @@ export async function readCapturedObjects(
   const record = artifacts.find(({ name }) => name.endsWith('.record'));
   if (record === undefined) return undefined;
   const text = (await bytesOf(backends, record)).toString('utf8');
-  const { manifest } = RecordedRelease.parse(JSON.parse(text));
-  return { objects: parseManifest(manifest), chart: artifacts.find(({ name }) => name.endsWith('.chart')) };
+  const { manifest, values } = RecordedRelease.parse(JSON.parse(text));
+  return { objects: parseManifest(manifest), values, chart: artifacts.find(({ name }) => name.endsWith('.chart')) };
 }
 
 /**

@@ -13,9 +13,11 @@ import { resolveRelease } from './binding/bind-release.ts';
 import { kindsBrought, readCapturedObjects } from './captured-objects.ts';
 import { helmTooOld, helmVersion } from './clients/helm.ts';
 import { kubectl } from './clients/kubectl.ts';
-import { request } from './clients/kubernetes.ts';
+import { kubectlMisfit, kubectlVersion, serverVersion } from './clients/kubectl-version.ts';
+import { namespaceExists, request } from './clients/kubernetes.ts';
 import { lastLine } from './clients/process.ts';
 import { type ManifestObject, neverPulled } from './facts/manifest.ts';
+import { otherNamespaces, whyNotInto } from './facts/other-namespaces.ts';
 import { locatePoint } from './plan-recovery.ts';
 
 /** What the checks before a run found. */
@@ -38,7 +40,8 @@ export function createPrerequisiteActivities(backends: Backends) {
     /**
      * What a recovery needs of the cluster, before anything is changed: tools and their versions, the store and the
      * key, and for each release that the API server would take every object of its recorded manifest (kinds, admission,
-     * pod security), that its storage classes are there and that its node has or may pull its images.
+     * pod security), that the other namespaces that it names are there, that its storage classes are there and that its node has or
+     * may pull its images.
      *
      * @param of.into - the namespace that all of them are to come into, where it is not their own
      */
@@ -49,8 +52,9 @@ export function createPrerequisiteActivities(backends: Backends) {
       return await checkAll(async (check) => {
         await basics(check);
         const brought = kindsBroughtBy(of.releases);
+        const made = new Set(of.releases.map(({ release }) => resolveRelease(backends, release).namespace));
         for (const { release, point } of of.releases)
-          await checkRelease(check, { release, point, into: of.into, brought });
+          await checkRelease(check, { release, point, into: of.into, brought, made });
       });
     },
   };
@@ -79,17 +83,11 @@ export function createPrerequisiteActivities(backends: Backends) {
     const { access, kubernetes, store } = backends;
     await check('helm', async () => helmTooOld(await helmVersion(access)));
     await check('cluster', async () => {
-      await request('read version of the API server', () => kubernetes.version.getCode(), 8_000);
+      await serverVersion(kubernetes);
       return undefined;
     });
     await check('kubectl', async () => {
-      const { gitVersion } = await request('read version of the API server', () => kubernetes.version.getCode(), 8_000);
-      const { stdout } = await kubectl(access, ['version', '--client', '-o', 'json'], { timeoutMs: 10_000 });
-      const client = /"gitVersion": "v?([0-9.]+)/.exec(stdout)?.[1] ?? '';
-      const minor = (version: string): number => Number(version.replace(/^v/, '').split('.')[1] ?? 0);
-      return Math.abs(minor(client) - minor(gitVersion)) <= 1
-        ? undefined
-        : `version ${client} is more than one minor version from the server's ${gitVersion}`;
+      return kubectlMisfit(await kubectlVersion(access), await serverVersion(kubernetes));
     });
     await check('nodes', async () => {
       const { items } = await request('list nodes', () => kubernetes.core.listNode(), 8_000);
@@ -123,7 +121,14 @@ export function createPrerequisiteActivities(backends: Backends) {
 
   async function checkRelease(
     check: Check,
-    of: { release: string; point: string; into: string | undefined; brought: BroughtKinds },
+    of: {
+      release: string;
+      point: string;
+      into: string | undefined;
+      brought: BroughtKinds;
+      /** Namespaces that the recovery makes. */
+      made: ReadonlySet<string>;
+    },
   ): Promise<void> {
     const release = resolveRelease(backends, of.release);
     const found = await locatePoint(backends, release, of.point, null);
@@ -141,8 +146,15 @@ export function createPrerequisiteActivities(backends: Backends) {
     const captured = await readCapturedObjects(backends, found.manifest);
     if (captured === undefined) return;
     const { objects, chart } = captured;
+    const { namespace } = release;
+    const others = otherNamespaces(objects, namespace);
+    if (others.length > 0 || of.into !== undefined)
+      await check(`${title} namespaces`, async () => {
+        const why = whyNotInto(captured, namespace, of.into ?? namespace);
+        return why ?? (await lackingNamespaces(others.filter((other) => !of.made.has(other))));
+      });
     await check(`${title} manifest is taken by the API server (${String(objects.length)} objects)`, () =>
-      admit(backends, objects, { namespace: of.into ?? release.namespace, brought: of.brought }),
+      admit(backends, objects, { from: namespace, namespace: of.into ?? namespace, brought: of.brought }),
     );
     await check(`${title} storage class`, () => storageClasses(objects));
     await check(`${title} images`, () => images(objects));
@@ -152,6 +164,14 @@ export function createPrerequisiteActivities(backends: Backends) {
         ? undefined
         : 'the point has none; name the chart in lifeboat.yaml before the next backup';
     });
+  }
+
+  async function lackingNamespaces(names: readonly string[]): Promise<string | undefined> {
+    const lacking: string[] = [];
+    for (const name of names) if (!(await namespaceExists(backends.kubernetes, name))) lacking.push(name);
+    return lacking.length === 0
+      ? undefined
+      : `its manifest names ${lacking.join(', ')}, which the cluster lacks: make it first`;
   }
 
   /** What the releases of a recovery bring is read where objects are refused, and once. */

@@ -45,6 +45,7 @@ export async function restoreContext(
   const prefix = `runs/${currentRun().runId}/${name}`;
   return {
     ...context,
+    capturedIn: manifest.release.namespace,
     mover: isMoved(backends, document.bound, component, record)
       ? restoreMover(backends, context, { prefix, find })
       : undefined,

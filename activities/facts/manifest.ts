@@ -5,7 +5,11 @@ import { canonicalBytes } from '../../transfer/keys.ts';
 /** An object of a manifest, as far as it is looked at. */
 export const ManifestObject = z.looseObject({
   kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
+  // A template may leave it empty, which is none to Helm.
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.preprocess((own) => own || undefined, z.string().optional()),
+  }),
 });
 export type ManifestObject = z.infer<typeof ManifestObject>;
 
@@ -46,6 +50,8 @@ const byName: Readonly<Record<string, Reference['kind']>> = {
   secretKeyRef: 'Secret',
   secretRef: 'Secret',
   imagePullSecrets: 'Secret',
+  nodePublishSecretRef: 'Secret',
+  certificateRefs: 'Secret',
   secret: 'Secret',
   configMapKeyRef: 'ConfigMap',
   configMapRef: 'ConfigMap',
@@ -57,11 +63,11 @@ const byValue: Readonly<Record<string, Reference['kind']>> = {
 };
 
 /** Kinds whose fields are those of pods, of the accounts that pull their images, and of the certificates before them. */
-const referring = /^(Pod|Deployment|StatefulSet|DaemonSet|ReplicaSet|Job|CronJob|ServiceAccount|Ingress)$/;
+const referring = /^(Pod|Deployment|StatefulSet|DaemonSet|ReplicaSet|Job|CronJob|ServiceAccount|Ingress|Gateway)$/;
 
 /**
  * Secrets, ConfigMaps and claims that the pods of a manifest refer to, wherever they do: environment, volumes, projected
- * volumes, pull secrets; also those of service accounts, and the certificates of an Ingress. Each once, by kind and name.
+ * volumes, pull secrets; also those of service accounts, and the certificates of an Ingress or a Gateway. Each once, by kind and name.
  */
 export function referencesOf(objects: readonly ManifestObject[]): Reference[] {
   const found = new Map<string, Reference>();

@@ -107,6 +107,8 @@ export type ReplacedCopy = {
 
 /** The context of a restore. */
 export type RestoreContext<Options> = MethodContext<Options> & {
+  /** The namespace of the release that was captured. */
+  readonly capturedIn: string;
   /** Names of the stored streams of this component. */
   readonly streams: readonly string[];
   /** A stream, and its digest to compare with what arrived. @throws ObjectNotFound */

@@ -12,6 +12,7 @@ import { request } from '../clients/kubernetes.ts';
 import { configurationFacts, isHelmOwned, isHookMade, StoredObject, strip } from '../facts/configuration.ts';
 import { parseManifest, referencesOf } from '../facts/manifest.ts';
 import { moveBackObject, moveObject } from '../facts/moved-configuration.ts';
+import { whyNotInto } from '../facts/other-namespaces.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
 
 const Options = z.strictObject({});
@@ -249,30 +250,20 @@ function targetOf(context: RestoreContext<Options>): Omit<ExactObjects, 'fieldMa
   return { backends: context.backends, namespace: context.bound.release.namespace, signal: context.signal };
 }
 
-/** What Helm installs the release from. @throws NamespaceMismatch where the manifest names another namespace */
+/** What Helm installs the release from. @throws NamespaceMismatch where it would reach out of another namespace than its own */
 export async function readRecord(context: RestoreContext<Options>): Promise<ReleaseRecord> {
   const record = HelmRecord.parse(JSON.parse(await context.readText('record')));
   const { release, moved } = context.bound;
   const { namespace, name } = release;
   const values = moved === undefined ? record.values : JSON.stringify(moveValues(JSON.parse(record.values), moved));
-  const named = new Set(parseManifest(record.manifest).flatMap(({ metadata }) => metadata.namespace ?? []));
-  const [captured] = [...named];
-  if (named.size > 1)
-    throw failure('NamespaceMismatch', {
-      message: `recover ${namespace}/${name}: its manifest names more than one namespace: ${[...named].join(', ')}`,
-    });
-  if (moved === undefined && captured !== undefined && captured !== namespace && mentions(values, captured)) {
-    throw failure('NamespaceMismatch', {
-      message: `recover ${namespace}/${name}: its values may name the namespace ${captured}; recover it there`,
-    });
-  }
+  const why = whyNotInto(
+    { objects: parseManifest(record.manifest), values: moved === undefined ? values : undefined },
+    context.capturedIn,
+    namespace,
+  );
+  if (why !== undefined) throw failure('NamespaceMismatch', { message: `recover ${namespace}/${name}: ${why}` });
   if (!context.streams.includes('chart')) return { values, manifest: record.manifest };
   const chunks: Uint8Array[] = [];
   for await (const chunk of context.read('chart').bytes) chunks.push(chunk);
   return { values, manifest: record.manifest, chartArchive: Buffer.concat(chunks) };
-}
-
-/** Whether values name a namespace: alone, or inside the name of a Service. */
-function mentions(values: string, namespace: string): boolean {
-  return new RegExp(`["./]${namespace}["./:]`).test(values);
 }

@@ -31,7 +31,7 @@ export async function extractFrom(point: ArchivedPoint, paths: readonly string[]
 export async function archiveContext(mountPath: string, before = ''): Promise<ArchiveContext> {
   return {
     backends: { access: await localKubectl({ before }) } as ArchiveContext['backends'],
-    bound: { plan: { compare: [] } } as unknown as ArchiveContext['bound'],
+    bound: { release: { namespace: 'odd' }, plan: { compare: [] } } as unknown as ArchiveContext['bound'],
     component: {
       ...{ name: 'files', executor: 'exec', captureWhile: 'running', restoreWhile: 'running' },
     } as unknown as ArchiveContext['component'],

@@ -88,6 +88,7 @@ export function restoreContextOf<Options>(
   };
   return {
     ...context,
+    capturedIn: context.bound.release.namespace,
     streams: [...point.streams.keys()],
     read: (name) => {
       const bytes = find(name);

@@ -112,6 +112,14 @@ const volume = {
   },
 };
 
+/** What a chart has outside of its namespace, as roles beside the servers of Kubernetes. */
+const beside = 'e2e-foreign-beside';
+const outside = `apiVersion: v1
+kind: ConfigMap
+metadata: { name: mysql-beside, namespace: ${beside} }
+data: { of: {{ .Release.Name }} }
+`;
+
 /** Modes stand in octal in many charts; read as a decimal number this one is none that the API server takes. */
 const octalMode = 'defaultMode: 0755';
 
@@ -132,6 +140,7 @@ describe('a release of a chart as others write them', () => {
     await writeFile(join(charts, 'mysql', 'crds', 'orders.yaml'), definition);
     await writeFile(join(charts, 'mysql', 'templates', 'order.yaml'), ofThatKind);
     await writeFile(join(charts, 'mysql', 'templates', 'claim.yaml'), claim);
+    await writeFile(join(charts, 'mysql', 'templates', 'beside.yaml'), outside);
     const workload = join(charts, 'mysql', 'templates', 'statefulset.yaml');
     const text = await readFile(workload, 'utf8');
     await writeFile(workload, text.replace(/^( +)configMap:$/m, `$&\n$1  ${octalMode}`));
@@ -142,7 +151,8 @@ describe('a release of a chart as others write them', () => {
       releaseOverrides: { [release]: { chart: join(charts, 'mysql') } },
     });
     await ground.kubectl(['apply', '-f', '-'], JSON.stringify(volume));
-    await ground.kubectl(['create', 'namespace', namespace]);
+    await deleteNamespaces(ground.sandbox, [beside]);
+    for (const name of [namespace, beside]) await ground.kubectl(['create', 'namespace', name]);
     await ground.kubectl(['create', 'secret', 'generic', 'by-hand', '-n', namespace, '--from-literal=word=kept']);
     await install(ground);
     await sql(
@@ -153,6 +163,7 @@ describe('a release of a chart as others write them', () => {
 
   afterAll(async () => {
     await ground.close();
+    await deleteNamespaces(ground.sandbox, [beside]);
     await ground.kubectl(removeDefinition);
     await ground.kubectl(['delete', 'persistentvolume', byHand, '--ignore-not-found']);
     await rm(charts, { recursive: true });
@@ -164,8 +175,15 @@ describe('a release of a chart as others write them', () => {
     expect(await modeOfConfig()).toBe('493');
     const backup = await ground.run(['backup', release]);
     expect(backup.result.outcome, backup.stderr).toBe('complete');
-    await deleteNamespaces(ground.sandbox, [namespace]);
+    await deleteNamespaces(ground.sandbox, [namespace, beside]);
     await ground.kubectl(removeDefinition);
+    const tooEarly = await ground.run(['recover', release]);
+    expect(tooEarly.result, tooEarly.stderr).toMatchObject({
+      outcome: 'refused',
+      failure: { code: 'PrerequisitesMissing' },
+    });
+    expect(tooEarly.result.failure?.message).toContain(`names ${beside}, which the cluster lacks`);
+    await ground.kubectl(['create', 'namespace', beside]);
 
     const recovered = await ground.run(['recover', release]);
 
@@ -175,6 +193,8 @@ describe('a release of a chart as others write them', () => {
     expect(result?.notes.join('\n')).toMatch(/started anew with the captured .*Secret\/mysql-secret/);
     expect({ passwords: await passwords(), hooked: await madeByHooks() }).toEqual(before);
     expect(await modeOfConfig()).toBe('493');
+    const ofBeside = ['get', 'configmap', 'mysql-beside', '-n', beside, '-o', 'jsonpath={.data.of}'];
+    expect(await ground.kubectl(ofBeside)).toBe('mysql');
     const paid = ['get', 'orders.e2e.example', 'mysql', '-n', namespace, '-o', 'jsonpath={.spec.paid}'];
     expect(await ground.kubectl(paid)).toBe('true');
     expect(await sql('SELECT COUNT(*), SUM(LENGTH(note)) FROM shop.orders')).toBe('500\t125250');
@@ -184,6 +204,16 @@ describe('a release of a chart as others write them', () => {
       exec(['sh', '-c', asApplication, 'sh', decode(before.passwords['application-password'])]),
     );
     expect(counted.trim()).toBe('500');
+  });
+
+  it('comes into no other namespace, as what it has outside of its own would be replaced', async () => {
+    const refused = await ground.run(['recover', release, '--into', 'e2e-foreign-copy']);
+
+    expect(refused.result, refused.stderr).toMatchObject({
+      outcome: 'refused',
+      failure: { code: 'PrerequisitesMissing' },
+    });
+    expect(refused.result.failure?.message).toContain(`its manifest names ${beside} beside`);
   });
 
   it('is brought back over itself while it runs, with what it holds of the cluster', async () => {

@@ -19,6 +19,7 @@ spec:
         - { name: s, secret: { secretName: volume-secret, defaultMode: 0400 } }
         - { name: m, configMap: { name: volume-map } }
         - { name: c, persistentVolumeClaim: { claimName: claim } }
+        - { name: d, csi: { driver: x, nodePublishSecretRef: { name: mount-secret } } }
         - { name: p, projected: { sources: [{ secret: { name: projected-secret } }, { configMap: { name: projected-map } }] } }
 `;
 
@@ -38,6 +39,11 @@ apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: { name: web }
 spec: { tls: [{ secretName: certificate }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: web }
+spec: { listeners: [{ name: https, tls: { certificateRefs: [{ name: gateway-certificate }] } }] }
 ---
 apiVersion: v1
 kind: Secret
@@ -62,7 +68,9 @@ describe('referencesOf', () => {
       'Secret/certificate',
       'Secret/cron-secret',
       'Secret/from-secret',
+      'Secret/gateway-certificate',
       'Secret/key-secret',
+      'Secret/mount-secret',
       'Secret/projected-secret',
       'Secret/pull',
       'Secret/volume-secret',
@@ -76,6 +84,14 @@ describe('parseManifest', () => {
 
     expect(JSON.stringify(deployment)).toContain('"defaultMode":256');
     expect(parseManifest('---\n# nothing\n---\nkind: X\n')).toEqual([]);
+  });
+
+  it('takes an empty namespace for none', () => {
+    const empty = ['""', 'null', ''].map((text) => `kind: Service\nmetadata:\n  name: web\n  namespace: ${text}\n`);
+
+    expect(parseManifest(empty.join('---\n')).map(({ metadata }) => metadata.namespace)).toEqual(
+      empty.map(() => undefined),
+    );
   });
 
   it('takes the objects out of lists', () => {
