@@ -83,16 +83,19 @@ export function createIsolationActivities(backends: Backends) {
           });
         await applyDrillPolicy(kubernetes, namespace, of.drill);
         const reached = targets.filter((_, n) => before[n] === true);
-        const until = Date.now() + enforcedWithinMs;
+        const began = Date.now();
         for (;;) {
           const [stillNamed, ...after] = await probe(backends, address, [allowed, ...reached], signal);
           const enforced = !after.includes(true);
-          if (!(enforced && stillNamed === true) && Date.now() < until) {
+          // Where all is closed and no name is answered, a busy machine may be late with both: it gets the time again.
+          const withinMs = enforced ? 2 * enforcedWithinMs : enforcedWithinMs;
+          if (!(enforced && stillNamed === true) && Date.now() - began < withinMs) {
             reportProgress(`wait until the policy of ${namespace} is enforced`);
             await sleep(500, undefined, { signal });
             continue;
           }
-          if (stillNamed !== true)
+          // What is open shows by itself that the probe works.
+          if (enforced && stillNamed !== true)
             throw failure('ProbeFailed', {
               message: `probe from ${namespace}: with the policy no name is answered either, which the policy allows`,
               subject: namespace,
