@@ -9,7 +9,7 @@ import { failure } from '../model/failures.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import { chooseKubectl } from './choose-kubectl.ts';
 import type { LoadedPlatform } from './load-config.ts';
-import { findTool, listOnPath, locateTool } from './tools/find-tool.ts';
+import { findCached, findTool, listOnPath, locateCached, locateTool } from './tools/find-tool.ts';
 
 /** How long the API server may take to say its version: a command that needs no cluster waits no longer. */
 const serverAnswersMs = 2_000;
@@ -19,25 +19,26 @@ const builtInPlans = join(import.meta.dirname, '..', 'charts');
 
 type Install = ((line: string) => void) | undefined;
 
-/** The path of a tool: an override from the environment, PATH or the cache; with `install` it is fetched when missing. */
+/** The path of Helm: an override from the environment, PATH or the cache; with `install` it is fetched when missing. */
 async function helmPath(install: Install): Promise<string> {
-  return process.env['LIFEBOAT_HELM'] ?? found('helm', await usual('helm', install));
+  const override = process.env['LIFEBOAT_HELM'];
+  if (override !== undefined) return override;
+  return found('helm', install === undefined ? await locateTool('helm') : await findTool('helm', install));
 }
 
 /** The same, of the kubectl that fits the cluster. */
 async function kubectlPath(kubernetes: Kubernetes, install: Install): Promise<string> {
   const override = process.env['LIFEBOAT_KUBECTL'];
   if (override !== undefined) return override;
+  const onPath = await listOnPath('kubectl');
+  const cached = async (): Promise<string | undefined> =>
+    install === undefined ? await locateCached('kubectl') : await findCached('kubectl', install);
   const chosen = await chooseKubectl({
-    onPath: await listOnPath('kubectl'),
-    usual: () => usual('kubectl', install),
+    onPath,
+    usual: async () => onPath.find(({ fits }) => fits)?.path ?? (await cached()),
     server: () => serverVersion(kubernetes, serverAnswersMs).catch(() => undefined),
   });
   return found('kubectl', chosen);
-}
-
-async function usual(name: 'helm' | 'kubectl', install: Install): Promise<string | undefined> {
-  return install === undefined ? await locateTool(name) : await findTool(name, install);
 }
 
 function found(name: 'helm' | 'kubectl', path: string | undefined): string {

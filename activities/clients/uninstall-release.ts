@@ -1,4 +1,4 @@
-import { helm, helmFailure } from './helm.ts';
+import { helm, helmFailure, helmOrFail } from './helm.ts';
 import { type ClusterAccess, kubectl, kubectlFailure } from './kubectl.ts';
 
 const goneWithin = '120s';
@@ -21,17 +21,16 @@ export async function uninstallRelease(
 ): Promise<void> {
   const about = `uninstall ${name}`;
   const args = ['uninstall', name, '-n', namespace, '--ignore-not-found', '--wait', '--timeout', goneWithin];
-  const uninstall = async () => await helm(access, args, { signal, timeoutMs: limitMs });
-  const first = await uninstall();
+  const options = { signal, timeoutMs: limitMs };
+  const first = await helm(access, args, options);
   if (first.exitCode === 0) return;
   const left = oneError.test(first.stderr) ? [...first.stderr.matchAll(stillThere)] : [];
   if (left.length === 0) throw helmFailure(about, first.stderr, 'unknown');
   for (const [, kind = '', own = '', object = ''] of left) {
     const where = own === '' ? [] : ['-n', own];
     const wait = ['wait', '--for=delete', `${kind}/${object}`, ...where, `--timeout=${goneWithin}`];
-    const { exitCode, stderr } = await kubectl(access, wait, { signal, timeoutMs: limitMs });
+    const { exitCode, stderr } = await kubectl(access, wait, options);
     if (exitCode !== 0) throw kubectlFailure(`${about}: wait until ${kind} ${object} is gone`, stderr, 'unknown');
   }
-  const again = await uninstall();
-  if (again.exitCode !== 0) throw helmFailure(about, again.stderr, 'unknown');
+  await helmOrFail(access, about, args, options, 'unknown');
 }

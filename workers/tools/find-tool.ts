@@ -16,10 +16,12 @@ export function toolCache(): string {
 
 /** The path of a tool on PATH in a fitting version, or in the cache; undefined where there is neither. */
 export async function locateTool(name: ToolName): Promise<string | undefined> {
-  const tool = tools[name];
-  const onPath = await locateOnPath(tool);
-  if (onPath !== undefined) return onPath;
-  const cached = cachedPath(name, tool);
+  return (await locateOnPath(tools[name])) ?? (await locateCached(name));
+}
+
+/** The path of a tool in the cache, whatever PATH has; undefined where it is not there. */
+export async function locateCached(name: ToolName): Promise<string | undefined> {
+  const cached = cachedPath(name, tools[name]);
   return (await fileExists(cached, constants.X_OK)) ? cached : undefined;
 }
 
@@ -29,7 +31,12 @@ export async function locateTool(name: ToolName): Promise<string | undefined> {
  * @throws ToolMissing when no way works, or when what came is not what is pinned
  */
 export async function findTool(name: ToolName, progress: Progress = () => undefined): Promise<string> {
-  const located = await locateTool(name);
+  return (await locateOnPath(tools[name])) ?? (await findCached(name, progress));
+}
+
+/** The same, whatever PATH has. @throws ToolMissing */
+export async function findCached(name: ToolName, progress: Progress): Promise<string> {
+  const located = await locateCached(name);
   if (located !== undefined) return located;
   const tool = tools[name];
   const path = cachedPath(name, tool);
