@@ -5,6 +5,7 @@ import type { Compensation } from '../model/outcome.ts';
 import type { RecoveryKit } from '../model/recovery-kit.ts';
 import type { Store } from '../transfer/store.ts';
 import { configPath, kitPath, type LoadedPlatform, loadKit, loadPlatform } from '../workers/load-config.ts';
+import type { Tools } from '../workers/open-backends.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** Options that every verb takes. */
@@ -20,6 +21,8 @@ export type Session = {
   /** The second store. @throws ConfigInvalid where lifeboat.yaml has none */
   replica(): Promise<Store>;
   client(): Promise<Client & { connection: Connection }>;
+  /** What is reached beside the store: tools, plans, the cluster. */
+  tools(): Promise<Tools>;
   backends(): Promise<Backends>;
 };
 
@@ -32,16 +35,21 @@ function once<T>(open: () => Promise<T>): () => Promise<T> {
 export function openSession(options: GlobalOptions): Session {
   const platform = once(() => loadPlatform(configPath(options.config)));
   const kit = once(() => loadKit(kitPath(options.key)));
+  const store = once(async () => {
+    const config = (await platform()).platform.store;
+    const { openStore } = await import('../activities/open-store.ts');
+    return await openStore(config);
+  });
+  const tools = once(async () => {
+    const { openTools } = await import('../workers/open-backends.ts');
+    return await openTools(await platform());
+  });
   return {
     options,
     terminal: openTerminal({ json: options.json === true }),
     platform,
     kit,
-    store: once(async () => {
-      const config = (await platform()).platform.store;
-      const { openStore } = await import('../activities/open-store.ts');
-      return await openStore(config);
-    }),
+    store,
     replica: once(async () => {
       const { openReplica } = await import('../activities/open-store.ts');
       return await openReplica((await platform()).platform);
@@ -51,11 +59,8 @@ export function openSession(options: GlobalOptions): Session {
       const { connectClient } = await import('../workers/temporal-connection.ts');
       return await connectClient(address, namespace);
     }),
-    backends: once(async () => {
-      const [loaded, key] = [await platform(), await kit()];
-      const { openBackends } = await import('../workers/open-backends.ts');
-      return await openBackends(loaded, key);
-    }),
+    tools,
+    backends: once(async () => ({ kit: await kit(), ...(await tools()), store: await store() })),
   };
 }
 

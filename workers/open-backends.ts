@@ -49,15 +49,13 @@ function found(name: 'helm' | 'kubectl', path: string | undefined): string {
   return path;
 }
 
-/**
- * Opens everything that the activities of one worker reach. Nothing is contacted yet but the store's folder, and the cluster where its
- * version says which kubectl is the one.
- */
-export async function openBackends(
-  loaded: LoadedPlatform,
-  kit: RecoveryKit,
-  options: { temporalAddress?: string; installTools?: (line: string) => void } = {},
-): Promise<Backends> {
+type Options = { temporalAddress?: string; installTools?: (line: string) => void };
+
+/** All that the activities reach but the store and what opens it. */
+export type Tools = Omit<Backends, 'store' | 'kit'>;
+
+/** Finds the tools and the plans. Nothing is contacted but the cluster where its version says which kubectl is the one. */
+export async function openTools(loaded: LoadedPlatform, options: Options = {}): Promise<Tools> {
   const { platform, directory } = loaded;
   const kubeconfig =
     platform.cluster.kubeconfig === undefined ? undefined : resolve(directory, platform.cluster.kubeconfig);
@@ -65,7 +63,6 @@ export async function openBackends(
   const kubernetes = openKubernetes({ kubeconfig, context: platform.cluster.context });
   const [kubectl, helm] = [await kubectlPath(kubernetes, options.installTools), await helmPath(options.installTools)];
   const directories = [...(platform.plans === undefined ? [] : [resolve(directory, platform.plans)]), builtInPlans];
-  const plans = await loadPlans(directories);
   return {
     platform: { ...platform, cluster, releases: platform.releases.map((entry) => absoluteChart(entry, directory)) },
     platformText: loaded.text,
@@ -73,11 +70,14 @@ export async function openBackends(
     baseDirectory: directory,
     access: clusterAccess({ ...platform, cluster }, { kubectl, helm }),
     kubernetes,
-    store: await openStore(platform.store),
-    kit,
-    plans,
+    plans: await loadPlans(directories),
     temporalAddress: options.temporalAddress ?? platform.temporal.address,
   };
+}
+
+/** Opens everything that the activities of one worker reach. Nothing more is contacted yet than the store's folder. */
+export async function openBackends(loaded: LoadedPlatform, kit: RecoveryKit, options: Options = {}): Promise<Backends> {
+  return { ...(await openTools(loaded, options)), store: await openStore(loaded.platform.store), kit };
 }
 
 /** A chart that is a folder or archive beside lifeboat.yaml, by its whole path. */

@@ -62,9 +62,9 @@ async function look(session: Session): Promise<Finding[]> {
     await requireWorker(await session.client(), platform.temporal.namespace, 0);
     return 'polls';
   });
-  const backends = await session.backends().catch((error: unknown) => error);
-  if (backends instanceof Error) {
-    await check('tools and plans', () => Promise.reject(backends));
+  const opened = await session.tools().catch(() => undefined);
+  if (opened === undefined) {
+    await check('tools and plans', async () => (await session.tools()).access.kubectl);
     return findings;
   }
   const [{ helmTooOld, helmVersion, releaseReader }, { kubectlMisfit, kubectlVersion, serverVersion }] =
@@ -72,7 +72,6 @@ async function look(session: Session): Promise<Finding[]> {
       import('../../activities/clients/helm.ts'),
       import('../../activities/clients/kubectl-version.ts'),
     ]);
-  const opened = backends as Awaited<ReturnType<Session['backends']>>;
   await check('helm', async () => {
     const version = await helmVersion(opened.access);
     const problem = helmTooOld(version);

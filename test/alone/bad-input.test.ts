@@ -132,7 +132,10 @@ describe('bad input', () => {
   });
 
   it('says that credentials are refused', async () => {
-    await refused(['points'], { exitCode: 1, env: { AWS_SECRET_ACCESS_KEY: 'expired' }, says: /StoreDenied/ });
+    const env = { AWS_SECRET_ACCESS_KEY: 'expired' };
+    await refused(['points'], { exitCode: 1, env, says: /StoreDenied/ });
+    const { stdout } = await refused(['doctor'], { exitCode: 1, env, says: /✗ store +StoreDenied/ });
+    expect(stdout, 'the rest is looked at all the same').toMatch(/✓ helm[^]*✓ cluster[^]*✓ kubectl/);
   });
 
   it('says that no worker runs a different lifeboat.yaml', async () => {
