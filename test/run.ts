@@ -27,6 +27,9 @@ const inCheck: ReadonlySet<string> = new Set(['unit', 'models', 'workflows']);
 
 const root = join(import.meta.dirname, '..');
 
+/** Of Go's programs, all that run beside the tests: they may use five times what they need before they collect garbage. */
+process.env['GOGC'] ??= '400';
+
 /** Projects of vitest, but for the gates of the bench, which need the machine for themselves. */
 function commandOf(names: readonly string[]): string[] {
   if (names.includes('limits')) return [join(root, 'bench', 'limits.ts'), '--gates'];
