@@ -45,8 +45,9 @@ export async function readAccounts(ask: Ask): Promise<Account[]> {
       /^CREATE USER (?:`(?:[^`]|``)*`|'(?:[^']|'')*')@(?:`(?:[^`]|``)*`|'(?:[^']|'')*')\s?(.*)$/s.exec(created)?.[1] ??
       '';
     const defaultRole = / ?DEFAULT ROLE (.*?)(?= REQUIRE |$)/.exec(login);
+    // MariaDB has the right of the installation to stand for anybody, and shows it twice where somebody grants it again.
     const statements = [
-      ...ownGrants(grants, account),
+      ...new Set(ownGrants(grants, account)),
       ...(defaultRole?.[1] === undefined ? [] : [`SET DEFAULT ROLE ${defaultRole[1]} TO ${accountName(account)}`]),
     ].sort();
     accounts.push({
