@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { LifeboatFailure } from '../model/failures.ts';
 import { packChart, renderChart } from './clients/helm.ts';
+import { chartGuide } from './facts/configuration-guide.ts';
 import { differingObjects } from './facts/manifest.ts';
 import type { CaptureContext, Captured } from './methods/method.ts';
 
@@ -34,7 +35,7 @@ export async function captureChart(
     });
     const differing = differingObjects(rendered, recorded.manifest);
     const shown = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ` and ${String(differing.length - 3)} others` : ''}`;
-    await context.writeBytes('chart', await readFile(archive), 'cat >chart.tgz');
+    await context.writeBytes('chart', await readFile(archive), chartGuide(release));
     return differing.length === 0
       ? { notes: [] }
       : {

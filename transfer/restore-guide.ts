@@ -31,6 +31,7 @@ export function restoreGuideText(
   of: GuideSubject & {
     readonly storeAddress: string;
     readonly endpoint?: string | undefined;
+    readonly region?: string | undefined;
     readonly publicKey: string;
   },
 ): string {
@@ -39,13 +40,14 @@ export function restoreGuideText(
   return `# Restore ${releaseTitle(of.release)} from ${of.point} without Lifeboat
 
 Captured at ${of.capturedAt} (UTC) on the cluster ${of.release.cluster}. You need this folder, the recovery kit, and bash,
-coreutils, openssl 3, age and zstd. Run the blocks in this order, in one shell, in an empty directory.
+coreutils, openssl 3, age and zstd; the lines of section 5 call what they name, as kubectl, helm and jq, and mean the cluster that
+kubectl means. Run the blocks in this order, in one shell, in an empty directory.
 
 ## 1. Fetch the point
 
 \`\`\`bash
 set -euo pipefail
-${fetchCommand(of.storeAddress, of.endpoint, prefix)}
+${fetchCommand(of, prefix)}
 cd point
 \`\`\`
 
@@ -127,6 +129,7 @@ function guideObjects(of: GuideToKeep): {
       ...of,
       storeAddress: store.address,
       endpoint: kit.store.endpoint,
+      region: kit.store.region,
       publicKey: kit.signing.publicKey,
     }),
   );
@@ -151,11 +154,20 @@ async function putProven(store: Store, key: string, bytes: Buffer): Promise<void
   throw failure('ArtifactDigestMismatch', { message: `read back ${key}: it is not what was written` });
 }
 
-function fetchCommand(address: string, endpoint: string | undefined, prefix: string): string {
-  const source = quote(`${address}/${prefix}`);
-  if (address.startsWith('s3://'))
-    return `aws ${endpoint === undefined ? '' : `--endpoint-url ${quote(endpoint)} `}s3 cp --recursive ${source} point`;
-  return `cp -r ${quote(`${address.replace(/^file:\/\//, '')}/${prefix}`)} point`;
+function fetchCommand(
+  {
+    storeAddress: address,
+    endpoint,
+    region,
+  }: Pick<Parameters<typeof restoreGuideText>[0], 'storeAddress' | 'endpoint' | 'region'>,
+  prefix: string,
+): string {
+  if (!address.startsWith('s3://')) return `cp -r ${quote(`${address.replace(/^file:\/\//, '')}/${prefix}`)} point`;
+  const options = [
+    ...(endpoint === undefined ? [] : ['--endpoint-url', quote(endpoint)]),
+    ...(region === undefined ? [] : ['--region', quote(region)]),
+  ];
+  return ['aws', ...options, 's3 cp --recursive', quote(`${address}/${prefix}`), 'point'].join(' ');
 }
 
 function checksumLines(of: GuideSubject, prefix: string): string {

@@ -13,6 +13,7 @@ import {
 import { readServer, withoutOtherRoles } from './postgres-facts.ts';
 import { dropUnneededRoles, dumpGlobals, restoreGlobals, rolesOf } from './postgres-roles.ts';
 import { maintenance, type PostgresServer, psql } from './postgres-server.ts';
+import { dropTablespaces, listMissingTablespaces } from './postgres-tablespaces.ts';
 
 /** What a restore changes of a server beside what is in its databases. The globals hold verifiers of passwords. */
 export const ServerBefore = z.strictObject({
@@ -22,25 +23,34 @@ export const ServerBefore = z.strictObject({
   databases: z.array(DatabaseSettings),
   /** Roles that the restore brings. */
   newRoles: z.array(z.string()),
+  /** Tablespaces that it brings. */
+  newTablespaces: z.array(z.string()).default([]),
 });
 export type ServerBefore = z.infer<typeof ServerBefore>;
 
-/** Reads a server before a restore of these databases. */
+/** Reads a server before a restore of these databases and of what was captured of the server. */
 export async function readServerBefore(
   server: PostgresServer,
   names: readonly string[],
-  captured: Facts,
+  captured: { readonly globals: string; readonly facts: Facts },
 ): Promise<ServerBefore> {
   const globals = await dumpGlobals(server);
   const facts = await readServer(server, names);
   const databases = await readDatabaseSettings(server, names);
   const roles = rolesOf(facts);
-  return { globals, facts, databases, newRoles: rolesOf(captured).filter((role) => !roles.includes(role)) };
+  const newRoles = rolesOf(captured.facts).filter((role) => !roles.includes(role));
+  return {
+    globals,
+    facts,
+    databases,
+    newRoles,
+    newTablespaces: await listMissingTablespaces(server, captured.globals),
+  };
 }
 
 /**
  * Puts a server back as it was: databases that were replaced, those that were empty made anew and those that were not
- * there dropped; then the roles. A role that the restore brought stays where something has come to need it. Idempotent.
+ * there dropped; then tablespaces and roles. A role that the restore brought stays where something has come to need it. Idempotent.
  * @throws FactsDiffer where roles or databases are not as they were; RestoreFailed naming roles that stay
  */
 export async function putServerBack(server: PostgresServer, generation: string, before: ServerBefore): Promise<void> {
@@ -52,6 +62,7 @@ export async function putServerBack(server: PostgresServer, generation: string, 
     await createScratch(server, empty);
     await exchangeDatabase(server, empty, `${generation}-undo`, new Date().toISOString());
   }
+  await dropTablespaces(server, before.newTablespaces);
   await restoreGlobals(server, before.globals, before.facts, false);
   const left = await dropUnneededRoles(server, before.newRoles);
   const names = before.databases.map(({ name }) => name);

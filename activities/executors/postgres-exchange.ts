@@ -14,6 +14,8 @@ export const DatabaseSettings = z.object({
   provider: z.string().nullable().default(null),
   locale: z.string().nullable().default(null),
   rules: z.string().nullable().default(null),
+  /** Where its tables are that name no other one. */
+  tablespace: z.string().default('pg_default'),
   /** `%1$s` stands for the database. */
   statements: z.array(z.string()),
 });
@@ -33,7 +35,8 @@ export async function readDatabaseSettings(
     server,
     maintenance,
     `SELECT json_agg(json_build_object('name', d.datname, 'owner', d.datdba::regrole::text, 'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
-  'provider', to_jsonb(d) ->> 'datlocprovider', 'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), 'rules', to_jsonb(d) ->> 'daticurules', 'statements', (
+  'provider', to_jsonb(d) ->> 'datlocprovider', 'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), 'rules', to_jsonb(d) ->> 'daticurules',
+  'tablespace', (SELECT t.spcname FROM pg_tablespace t WHERE t.oid = d.dattablespace), 'statements', (
   SELECT coalesce(json_agg(s), '[]') FROM (
     SELECT format('ALTER DATABASE %%1$s CONNECTION LIMIT %s', d.datconnlimit) AS s
     UNION ALL SELECT 'REVOKE ALL ON DATABASE %1$s FROM PUBLIC' WHERE d.datacl IS NOT NULL
@@ -71,9 +74,9 @@ function restoredBy(generation: string): string {
   return `FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0 WHERE ${marker} = ANY (s.setconfig)`;
 }
 
-/** Makes an empty scratch database with the captured owner and locale. Its other settings come with the exchange. */
+/** Makes an empty scratch database with the captured owner, locale and tablespace. Its other settings come with the exchange. */
 export async function createScratch(server: PostgresServer, { settings, scratch }: ScratchDatabase): Promise<void> {
-  const { owner, encoding, collate, ctype, provider, locale, rules } = settings;
+  const { owner, encoding, collate, ctype, provider, locale, rules, tablespace } = settings;
   const byProvider =
     provider === 'i'
       ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(locale ?? '')}${rules === null ? '' : ` ICU_RULES ${literal(rules)}`}`
@@ -84,7 +87,7 @@ export async function createScratch(server: PostgresServer, { settings, scratch 
     server,
     maintenance,
     `${dropSql(scratch)}
-CREATE DATABASE ${identifier(scratch)} TEMPLATE template0 OWNER ${owner} ENCODING ${literal(encoding)} LC_COLLATE ${literal(collate)} LC_CTYPE ${literal(ctype)}${byProvider};`,
+CREATE DATABASE ${identifier(scratch)} TEMPLATE template0 OWNER ${owner} ENCODING ${literal(encoding)} LC_COLLATE ${literal(collate)} LC_CTYPE ${literal(ctype)}${byProvider} TABLESPACE ${identifier(tablespace)};`,
   );
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Facts } from '../../model/facts.ts';
 import { failure } from '../../model/failures.ts';
 import { askPod, askPodForJson, type HttpServer, routePrefix } from '../executors/http.ts';
+import { stockCommand } from '../executors/stock-command.ts';
 import {
   asCaptured,
   contentOfSilence,
@@ -34,11 +35,13 @@ export const alertmanagerSilences: Method<Options> = {
   async capture(context) {
     context.progress('list silences');
     const { silences, at } = await listSilences(await serverOf(context));
+    const { port, prefix } = context.options;
+    const amtool = ['amtool', `--alertmanager.url=http://127.0.0.1:${String(port)}${prefix}`, 'silence', 'import'];
     const inForce = [...groupSilences(silences, at).values()].flatMap((group) => group.silences);
     await context.writeBytes(
       'json',
       `${JSON.stringify(inForce, null, 1)}\n`,
-      'amtool --alertmanager.url=http://127.0.0.1:9093 silence import   # once: a second import makes copies',
+      `${stockCommand(context.workload, amtool)}   # once: a second import makes copies`,
     );
     return {
       capturedAt: at.toISOString(),

@@ -5,6 +5,7 @@ import { compareFacts, type Facts, type FactTotals } from '../../model/facts.ts'
 import { failure } from '../../model/failures.ts';
 import type { EndProofKind } from '../../transfer/source.ts';
 import { readPodClock, streamFromPod, streamToPod } from '../executors/pod-exec.ts';
+import { stockCommand } from '../executors/stock-command.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import { jsonSetFacts } from '../facts/json-sets.ts';
 import { lineFacts } from '../facts/lines.ts';
@@ -60,7 +61,7 @@ export const execStream: Method<Options> = {
         restoreCommand:
           options.restore === undefined
             ? 'cat   # evidence only: it is compared, not restored'
-            : shellWords(options.restore),
+            : stockCommand(context.workload, options.restore),
       },
     );
     const facts = readFormat(options, output.text());
@@ -152,10 +153,4 @@ function collector(): { take: (chunk: Uint8Array) => void; text: () => string } 
     },
     text: () => Buffer.concat(chunks).toString('utf8'),
   };
-}
-
-function shellWords(command: readonly string[]): string {
-  return command
-    .map((word) => (/^[A-Za-z0-9_./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(' ');
 }

@@ -17,6 +17,7 @@ import { fillScratch } from '../executors/mysql-scratch.ts';
 import { dumpCommand, type MysqlServer, runMysql } from '../executors/mysql-server.ts';
 import { openSnapshots, readServerClock } from '../executors/mysql-snapshot.ts';
 import { streamFromPod } from '../executors/pod-exec.ts';
+import { stockCommand } from '../executors/stock-command.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import {
   type Ask,
@@ -84,7 +85,7 @@ export const mysqlDump: Method<Options> = {
           : await captureRows(context, server, ask, schemas);
       if (names.length > 0) await capturePrograms(context, server, ask, names);
       const accounts = scopeAccounts(await readAccounts(ask), scope);
-      await context.writeBytes('accounts', renderAccounts(accounts), stockCommand);
+      await context.writeBytes('accounts', renderAccounts(accounts), loadBy(context));
       if (!compareFacts(defined, await readDefinitions(ask, server, schemas, scope), []).equal) {
         throw failure('SourceInconsistent', {
           message: 'capture schemas: tables, programs or accounts were changed during the dump',
@@ -162,7 +163,13 @@ export const mysqlDump: Method<Options> = {
   }),
 };
 
-const stockCommand = 'mariadb --binary-mode -uroot -p';
+/** The line of RESTORE.md for each stream; the password is that of the pod. */
+function loadBy(context: CaptureContext<Options>): string {
+  const { user, passwordEnv } = context.options;
+  const client = `MYSQL_PWD="$${passwordEnv}" exec "$(command -v mariadb || command -v mysql)"`;
+  const args = `--protocol=socket --user=${user} --binary-mode --default-character-set=utf8mb4 --max-allowed-packet=1G`;
+  return stockCommand(context.workload, ['sh', '-c', `${client} ${args}`]);
+}
 
 async function serverOf(context: MethodContext<Options>): Promise<MysqlServer> {
   const { user, passwordEnv } = context.options;
@@ -229,7 +236,7 @@ async function captureRows(
     return await context.write('data', source, {
       minimumProofs: ['status', 'trailer'],
       trailer: { kind: 'text', endsWith: '-- Dump completed' },
-      restoreCommand: stockCommand,
+      restoreCommand: loadBy(context),
     });
   });
   await stored;
@@ -261,9 +268,9 @@ async function capturePrograms(
   await context.write('programs', source, {
     minimumProofs: ['status', 'trailer'],
     trailer: { kind: 'text', endsWith: '-- Dump completed' },
-    restoreCommand: stockCommand,
+    restoreCommand: loadBy(context),
   });
-  await context.writeBytes('views', await renderViews(ask, await listViews(ask, names)), stockCommand);
+  await context.writeBytes('views', await renderViews(ask, await listViews(ask, names)), loadBy(context));
 }
 
 function scratchSchemas(context: RestoreContext<Options>): (NamedSchema & { charset: string; collation: string })[] {

@@ -30,6 +30,8 @@ import {
   psql,
   type ReachedServer,
 } from '../executors/postgres-server.ts';
+import { dropTablespaces, listMissingTablespaces, makeMissingTablespaces } from '../executors/postgres-tablespaces.ts';
+import { stockCommand } from '../executors/stock-command.ts';
 import { storedToPod } from '../executors/stored-stream.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import {
@@ -59,9 +61,9 @@ type Options = z.infer<typeof Options>;
  * in one transaction. What was live stays as `<name>__before_<run>`, where it was not empty; what the roles were is kept
  * with the run.
  * Idempotent because: a scratch database is named by the run and dropped first; a restored one carries the run in its
- * setting `lifeboat.generation`. Changes: databases and roles; before the last comparison at most missing roles, which
- * are dropped again. Throws: CaptureToolMissing, CredentialMismatch, DumpFailed, DumpEndedEarly, SourceInconsistent,
- * RestoreFailed, RestoreTargetInUse, FactsDiffer, DiskFull. Source: PostgreSQL 16 documentation, 26.1 "SQL Dump", pg_dump
+ * setting `lifeboat.generation`. Changes: databases, roles and tablespaces; before the last comparison at most missing
+ * roles and tablespaces, which are dropped again. Throws: CaptureToolMissing, CredentialMismatch, DumpFailed,
+ * DumpEndedEarly, SourceInconsistent, RestoreFailed, RestoreTargetInUse, FactsDiffer, DiskFull. Source: PostgreSQL 16 documentation, 26.1 "SQL Dump", pg_dump
  * `--snapshot`, and 9.28.5 "Snapshot Synchronization Functions".
  */
 export const pgDump: Method<Options> = {
@@ -75,6 +77,9 @@ export const pgDump: Method<Options> = {
     await psql(server, maintenance, 'SELECT 1;');
     context.progress('read roles and grants');
     const globals = await dumpGlobals(server);
+    // Before the databases, as RESTORE.md has it: what is in them belongs to roles.
+    const load = stockCommand(context.workload, ['psql', '-X', '-q', '-U', server.role, '-d', maintenance]);
+    await context.writeBytes('globals', globals, `${load}   # "already exists" is expected of roles that are there`);
     const own = `${context.bound.release.namespace}/${context.bound.release.name}`;
     const claimed = context.bound.claims.filter((claim) => claim.by !== own).map((claim) => claim.database);
     const { names, notes } = await listDatabases(server, claimed);
@@ -87,8 +92,6 @@ export const pgDump: Method<Options> = {
       if (capturedAt === undefined || captured.capturedAt < capturedAt) capturedAt = captured.capturedAt;
     }
     Object.assign(facts, await readServer(server, names));
-    const command = 'psql -X -U "$PGUSER" -d template1   # "already exists" of the administrating role is expected';
-    await context.writeBytes('globals', globals, command);
     if ((await dumpGlobals(server)) !== globals) {
       throw failure('SourceInconsistent', {
         message: 'capture globals: roles or grants changed during the dump',
@@ -109,13 +112,18 @@ export const pgDump: Method<Options> = {
     if (waiting.length === 0) return;
     const globals = await context.readText('globals');
     const names = waiting.map(({ settings }) => settings.name);
-    await keepBefore(context, async () => JSON.stringify(await readServerBefore(server, names, context.capturedFacts)));
+    await keepBefore(context, async () =>
+      JSON.stringify(await readServerBefore(server, names, { globals, facts: context.capturedFacts })),
+    );
     const made = await makeMissingRoles(server, globals);
+    const tablespaces = await listMissingTablespaces(server, globals);
     try {
+      await makeMissingTablespaces(server, globals);
       for (const each of waiting) await fillScratch(context, server, each);
     } catch (error) {
       const again = { ...server, signal: new AbortController().signal };
       for (const { scratch } of waiting) await dropDatabase(again, scratch).catch(() => undefined);
+      await dropTablespaces(again, tablespaces).catch(() => undefined);
       await dropRoles(again, made).catch(() => undefined);
       throw error;
     }
@@ -218,10 +226,21 @@ async function writeDump(
 ): Promise<string[]> {
   const { mover, signal } = context;
   const stream = `database-${streamName(name)}`;
+  const restore = [
+    'pg_restore',
+    '--exit-on-error',
+    '--clean',
+    '--if-exists',
+    '--create',
+    '-U',
+    server.role,
+    '-d',
+    maintenance,
+  ];
   const rules = {
     minimumProofs: ['status', 'trailer'],
     trailer: { kind: 'pg-custom-toc' },
-    restoreCommand: `pg_restore --exit-on-error --create -U "$PGUSER" -d template1   # creates the database ${name}`,
+    restoreCommand: `${stockCommand(context.workload, restore)}   # replaces the database ${name}`,
   } as const;
   const move = mover && (async (moved: MovedCommand) => await mover.capture(stream, moved, rules));
   if (move !== undefined && (await moveClient(reached(context, server), command, move))) return [];

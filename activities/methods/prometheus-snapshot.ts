@@ -8,6 +8,7 @@ import { withHelperPod } from '../executors/helper-pod.ts';
 import { routePrefix } from '../executors/http.ts';
 import { streamFromPod } from '../executors/pod-exec.ts';
 import { withSnapshot } from '../executors/prometheus-server.ts';
+import { unpackCommand } from '../executors/stock-command.ts';
 import { storedToPod } from '../executors/stored-stream.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import { fed, pushParser } from '../facts/push-parser.ts';
@@ -60,8 +61,7 @@ export const prometheusSnapshot: Method<Options> = {
         minimumProofs: ['status', 'trailer'],
         trailer: { kind: 'tar' },
         tap: (chunk) => void fed(() => parser.push(chunk)),
-        restoreCommand:
-          'tar -xpf - --numeric-owner   # in the empty data directory of a stopped server, as the owner of its files',
+        restoreCommand: unpackCommand(context.component.name, [], 'for the empty data directory of the stopped server'),
       });
       fed(() => {
         parser.end();

@@ -59,7 +59,7 @@ export const redisRdb: Method<Options> = {
       minimumProofs: ['status', 'trailer'],
       trailer: { kind: 'rdb' },
       restoreCommand:
-        'cat >dump.rdb   # into the directory of a stopped server with appendonly no; start it, then CONFIG SET appendonly yes where wanted',
+        'cat >../dump.rdb   # for the directory of a stopped server with appendonly no; start it, then CONFIG SET appendonly yes where wanted',
     });
     await stored.catch(async (error: unknown) => {
       if (error instanceof LifeboatFailure && error.code === 'DumpFailed')

@@ -8,6 +8,7 @@ import { readArchiveInPod, replaceDirectory } from '../executors/directory-resto
 import { withHelperPod } from '../executors/helper-pod.ts';
 import { giveLinksOwners } from '../executors/link-owners.ts';
 import { readPodClock, streamFromPod } from '../executors/pod-exec.ts';
+import { stockCommand, unpackCommand } from '../executors/stock-command.ts';
 import { storedToPod } from '../executors/stored-stream.ts';
 import {
   archiveFlags,
@@ -65,7 +66,7 @@ export const volumeArchive: Method<Options> = {
       const { carries, notes } = await lookForAttributes(context, pod);
       const command = archiveCommand(options, { carries });
       const source = judged(streamFromPod(backends.access, pod, command, context.signal), isHeld, notes);
-      await context.write('tar', source, { ...streamRules(carries), tap: archive.take });
+      await context.write('tar', source, { ...streamRules(context, carries), tap: archive.take });
       const { facts, totals, index } = archive.end();
       await context.writeBytes('index', index(), indexRestoreCommand);
       return { capturedAt, facts, totals, notes };
@@ -105,12 +106,20 @@ export const volumeArchive: Method<Options> = {
   },
 };
 
-function streamRules(carries: CarriedAttributes) {
-  const flags = extractFlags(carries).map((flag) => ` '${flag}'`);
+function streamRules(context: CaptureContext<Options>, carries: CarriedAttributes) {
+  const { component, workload, options } = context;
+  const flags = extractFlags(carries);
+  const intoPod = ['tar', '-xpf', '-', '--numeric-owner', ...flags, '-C', options.mountPath];
   return {
     minimumProofs: ['status', 'trailer'],
     trailer: { kind: 'tar' },
-    restoreCommand: `tar -xpf - --numeric-owner${flags.join('')}   # in the empty directory, as root or as the owner of the files`,
+    restoreCommand: restoresByHelper(context)
+      ? unpackCommand(
+          component.name,
+          flags,
+          `for ${options.mountPath} of the stopped ${workload?.name ?? 'workload'}, which has to be empty`,
+        )
+      : `${stockCommand(workload, intoPod)}   # over what is there: in an empty directory for exactly what was captured`,
   } as const;
 }
 
@@ -141,7 +150,7 @@ async function captureByMover(
         ...{ command: archiveCommand(options, { carries }), mount: mountPath, isReadOnly: true },
         ...{ facts: 'tar', index: true, ...tolerated },
       },
-      streamRules(carries),
+      streamRules(context, carries),
     )
     .catch((error: unknown) => {
       if (error instanceof LifeboatFailure && error.code === 'DumpFailed' && changedMeanwhile.test(error.message))

@@ -31,6 +31,8 @@ export type Case = {
   /** Leaves in the target what a capture leaves whose worker was killed: the next one takes it away. */
   readonly killedCapture?: (workload: BoundWorkload, ground: MethodGround) => Promise<unknown>;
   readonly writer?: boolean;
+  /** Damages a target that runs as a newly installed one would lack it: the stock commands of RESTORE.md bring all of it back. */
+  readonly byHand?: (workload: BoundWorkload, ground: MethodGround) => Promise<unknown>;
   /** Its method can put back what it replaced. */
   readonly undoes?: true;
   /** What its facts are read from is made by the restore: a live server keeps the same data in another form. */
@@ -147,6 +149,14 @@ export function conform(chart: string, cases: readonly Case[], others: readonly 
         if (plan().restoreWhile === 'stopped') await ground.scale(workload(), 1);
         if (of.leavesNothing !== undefined) expect(await of.leavesNothing(workload(), ground)).toBe('');
       });
+
+      if (of.byHand !== undefined)
+        it('comes back by the stock commands of RESTORE.md alone', async () => {
+          await of.byHand?.(workload(), ground);
+          expect(compare(await readFacts()).equal).toBe(false);
+          ground.followByHand(point);
+          expect(compare(await readFacts())).toMatchObject({ equal: true, differences: [] });
+        });
 
       if (of.isEvidence !== true)
         it('goes on where a restore was cut off, and leaves nothing behind', async () => {

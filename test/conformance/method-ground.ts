@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Backends } from '../../activities/backends.ts';
 import { bindRelease } from '../../activities/binding/bind-release.ts';
 import type { PodAddress } from '../../activities/clients/kubectl.ts';
@@ -19,6 +20,7 @@ import type { SandboxRelease } from '../../sandbox/platform/release.ts';
 import { readSandbox, type Sandbox } from '../../sandbox/sandbox.ts';
 import { filesystemStore } from '../../transfer/filesystem-store.ts';
 import { createRecoveryKit } from '../../transfer/keys.ts';
+import type { MemoryPoint } from './memory-point.ts';
 
 /** The sandbox of `npm test`, or the one that runs, or another cluster's kubeconfig; undefined where there is none. */
 export async function findSandbox(): Promise<Sandbox | undefined> {
@@ -41,6 +43,8 @@ export type MethodGround = {
   /** Scales a workload and waits until its pods are gone or ready. */
   scale(workload: BoundWorkload, replicas: number): Promise<void>;
   kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** Gives each stream of a point to the command that RESTORE.md has for it, in a shell that knows kubectl and the cluster. */
+  followByHand(point: MemoryPoint): void;
   close(): Promise<void>;
 };
 
@@ -108,6 +112,20 @@ export async function openMethodGround(sandbox: Sandbox, releases: readonly Sand
     backends,
     podOf,
     kubectl: cluster,
+    followByHand: ({ streams, restoreCommands }) => {
+      const env = {
+        ...process.env,
+        KUBECONFIG: kubeconfig,
+        PATH: `${dirname(tools.kubectl)}:${process.env['PATH'] ?? ''}`,
+      };
+      for (const [name, command] of restoreCommands)
+        if (!command.startsWith('#'))
+          execFileSync('bash', ['--norc', '-euo', 'pipefail', '-c', command], {
+            input: streams.get(name),
+            env,
+            cwd: directory,
+          });
+    },
     bind: async ({ namespace, name }) => await bindRelease(backends, { cluster: 'sandbox', namespace, name }),
     method: (bound, component) => methodOf(componentOf(bound, component)),
     context: (bound, name, generation, over = {}) => {

@@ -29,6 +29,8 @@ conform('alertmanager', [
         workload,
         `${amtool} silence expire $(${amtool} silence query -q | head -n 3); ${amtool} silence add -a x -c stray alertname=Stray; ${amtool} silence add -a seed -c twice -d 1h alertname=Twice`,
       ),
+    byHand: async (workload, ground) =>
+      await sh(ground, workload, `${amtool} silence expire $(${amtool} silence query -q)`),
     refusals: [
       { where: 'nothing answers', code: 'ApiFailed', over: { options: { port: 9099 } } },
       { where: 'something else answers', code: 'ApiFailed', over: { options: { prefix: '/api/v2/status' } } },

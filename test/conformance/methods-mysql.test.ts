@@ -16,6 +16,13 @@ CREATE TABLE intruder (n int); DROP DATABASE \`archive-2025\`; ALTER USER analys
       ),
     touch: async (workload, ground) =>
       await sh(ground, workload, `${mysql} -e "INSERT INTO shop.audit VALUES (now(), 1, 1, 1)"`),
+    byHand: async (workload, ground) =>
+      await sh(
+        ground,
+        workload,
+        mysql,
+        "DROP DATABASE shop; DROP DATABASE `archive-2025`; DROP USER analyst@'%'; DROP USER 'odd ''name'''@'10.%';",
+      ),
     wrongPassword: { options: { user: 'root', passwordEnv: 'HOSTNAME' } },
     missingTool: 'another image',
     writer: true,

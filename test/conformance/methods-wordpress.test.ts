@@ -34,6 +34,8 @@ conform(
           await hostWorkload(ground),
           `${mysql} -e "INSERT INTO wordpress.wp_options (option_name, option_value) VALUES ('touched', '1')"`,
         ),
+      byHand: async (_, ground) =>
+        await sh(ground, await hostWorkload(ground), `${mysql} -e "DROP DATABASE wordpress"`),
       wrongPassword: { options: { user: 'root', passwordEnv: 'HOSTNAME', database: 'dbName' } },
     },
     {

@@ -154,10 +154,11 @@ describe.skipIf(missingTools('RESTORE.md', 'age', 'zstd', 'openssl', 'sha256sum'
       ...subject,
       storeAddress: 's3://backups/shop',
       endpoint: 'http://127.0.0.1:7070',
+      region: 'eu-central-1',
       publicKey: kit.signing.publicKey,
     });
     expect(text).toContain(
-      `aws --endpoint-url http://127.0.0.1:7070 s3 cp --recursive s3://backups/shop/${prefix} point`,
+      `aws --endpoint-url http://127.0.0.1:7070 --region eu-central-1 s3 cp --recursive s3://backups/shop/${prefix} point`,
     );
     expect(text).not.toContain('AGE-SECRET');
   });
