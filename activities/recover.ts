@@ -1,13 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { describeDifferences, type FactsComparison, type FactTotals } from '../model/facts.ts';
 import { failure, LifeboatFailure } from '../model/failures.ts';
-import { releaseTitle } from '../model/release-name.ts';
+import { type ReleaseName, releasePath, releaseTitle } from '../model/release-name.ts';
 import { writeVerification } from '../transfer/verifications.ts';
 import { reportProgress } from './activity-interceptor.ts';
 import type { Backends } from './backends.ts';
 import { listConfigurationNames } from './clients/configuration-objects.ts';
 import { installChart, readRelease, rollBackRelease } from './clients/helm.ts';
 import { gone, made, namespaceExists, request } from './clients/kubernetes.ts';
+import { listLocks } from './clients/leases.ts';
 import { uninstallRelease } from './clients/uninstall-release.ts';
 import { compareTarget } from './compare-target.ts';
 import { currentRun } from './current-run.ts';
@@ -38,7 +39,7 @@ export function createRecoverActivities(backends: Backends) {
   return {
     /**
      * Makes the namespace and the Secrets and ConfigMaps that the release refers to, exactly as captured.
-     * @returns the objects that were not there before, as `Secret/name`
+     * @returns those of them that were not there before, as `Secret/name`: none of another release that comes back meanwhile
      */
     async restoreConfiguration(of: { release: string; component: string }): Promise<readonly string[]> {
       const recovery = await readRecovery(backends);
@@ -49,7 +50,7 @@ export function createRecoverActivities(backends: Backends) {
       const before = new Set(await listConfigurationNames(backends.kubernetes, namespace));
       await keepReplaced(await context());
       await restoreObjects(await context());
-      return (await listConfigurationNames(backends.kubernetes, namespace)).filter((object) => !before.has(object));
+      return (await listOwnObjects(await context())).filter((object) => !before.has(object));
     },
 
     /**
@@ -220,6 +221,7 @@ export function createRecoverActivities(backends: Backends) {
         backends.kubernetes.core.listNamespacedPersistentVolumeClaim({ namespace }),
       );
       if ([...pods.items, ...releases.items, ...claims.items].length > 0) return;
+      if (await isHeldByOthers(bound.release)) return;
       await gone(`delete namespace ${namespace}`, () => backends.kubernetes.core.deleteNamespace({ name: namespace }));
     },
 
@@ -246,6 +248,14 @@ export function createRecoverActivities(backends: Backends) {
       });
     },
   };
+
+  /** Another run brings a release into the namespace: its Secrets are there before anything else of it is. */
+  async function isHeldByOthers(release: ReleaseName): Promise<boolean> {
+    const inNamespace = releasePath({ ...release, name: '' });
+    return (await listLocks(backends.kubernetes)).some(
+      (lock) => lock.release.startsWith(inNamespace) && lock.release !== releasePath(release),
+    );
+  }
 
   /** A target that cannot even be read is not as it was. */
   async function isAsCaptured(context: Awaited<ReturnType<typeof restoreContext>>): Promise<boolean> {

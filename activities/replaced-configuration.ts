@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readConfigurationObject } from './clients/configuration-objects.ts';
 import { applyExactly, type ExactObjects, listDiffering } from './clients/exact-objects.ts';
-import { isHelmOwned, StoredObject, strip } from './facts/configuration.ts';
+import { isHelmOwned, otherOwner, StoredObject, strip } from './facts/configuration.ts';
 import { keepBefore, readBefore } from './kept-before.ts';
 import { capturedObjects } from './methods/release-config.ts';
 import type { ConfigurationContext } from './recovery-document.ts';
@@ -51,8 +51,12 @@ async function readReplaced(context: ConfigurationContext): Promise<StoredObject
   return found.flatMap((raw) => (raw === undefined ? [] : [strip(StoredObject.parse(raw))]));
 }
 
+/** What a restore gives its captured data: nothing of another release. */
 async function capturedData(context: ConfigurationContext): Promise<StoredObject[]> {
-  return (await capturedObjects(context)).filter(({ kind }) => kind !== 'PersistentVolumeClaim');
+  const { name } = context.bound.release;
+  return (await capturedObjects(context)).filter(
+    (object) => object.kind !== 'PersistentVolumeClaim' && otherOwner(object, name) === undefined,
+  );
 }
 
 function nameOf({ kind, metadata }: StoredObject): string {

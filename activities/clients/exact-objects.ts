@@ -38,6 +38,11 @@ export async function applyExactly(of: ExactObjects, objects: readonly StoredObj
   for (const object of objects) await removeOtherKeys(of, object);
 }
 
+/** Makes the Secrets and ConfigMaps that are not there; one that is there is left as it is. Idempotent. */
+export async function createMissing(of: ExactObjects, objects: readonly StoredObject[]): Promise<void> {
+  for (const object of objects) if ((await readLive(of, object)) === undefined) await applyExactly(of, [object]);
+}
+
 /** Which Secrets and ConfigMaps are not there or have other data, as `Secret/name`. */
 export async function listDiffering(of: ExactObjects, objects: readonly StoredObject[]): Promise<string[]> {
   const differing: string[] = [];

@@ -31,6 +31,15 @@ export function isHelmOwned(object: StoredObject): boolean {
   );
 }
 
+/**
+ * The other release of the namespace whose chart made an object, as a database's Secret that this release's pods read: it comes back
+ * with that one, and may have changed with it since.
+ */
+export function otherOwner(object: StoredObject, release: string): string | undefined {
+  const owner = isHelmOwned(object) ? object.metadata.annotations?.['meta.helm.sh/release-name'] : undefined;
+  return owner === release ? undefined : owner;
+}
+
 /** Whether a hook of the chart made an object: Helm makes it anew when it installs the chart, and does not call it its own. */
 export function isHookMade(object: StoredObject): boolean {
   return object.metadata.annotations?.['helm.sh/hook'] !== undefined;
@@ -68,29 +77,34 @@ export function strip(raw: StoredObject): StoredObject {
   return object;
 }
 
-/** Facts of the configuration: digests of the data of each object, the size and class of each claim. */
+/**
+ * Facts of the configuration: digests of the data of each object, the size and class of each claim; of what another release
+ * owns, which that is.
+ */
 export function configurationFacts(
   objects: readonly StoredObject[],
-  release: { chart: string; values: string },
+  release: { name: string; chart: string; values: string },
 ): Facts {
   const facts: Facts = { 'release/chart': release.chart, 'release/values': digest(JSON.parse(release.values)) };
   for (const object of objects) {
     const path = `${object.kind}/${object.metadata.name}`;
-    if (object.kind === 'PersistentVolumeClaim') {
+    const owner = otherOwner(object, release.name);
+    if (owner !== undefined && object.kind !== 'PersistentVolumeClaim') facts[`${path}/of`] = owner;
+    else if (object.kind === 'PersistentVolumeClaim') {
       const spec = object.spec ?? {};
       facts[`${path}/claim`] = digest({
         size: spec['resources'],
         modes: spec['accessModes'],
         storageClass: spec['storageClassName'] ?? null,
       });
-    } else
-      facts[`${path}/data`] = digest({
-        type: object.type ?? null,
-        data: object.data ?? {},
-        binaryData: object.binaryData ?? {},
-      });
+    } else facts[`${path}/data`] = dataDigest(object);
   }
   return facts;
+}
+
+/** The digest of what a Secret or a ConfigMap holds. */
+export function dataDigest(object: StoredObject): string {
+  return digest({ type: object.type ?? null, data: object.data ?? {}, binaryData: object.binaryData ?? {} });
 }
 
 function digest(value: unknown): string {

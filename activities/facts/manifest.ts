@@ -43,7 +43,12 @@ function withoutTimes(tags: Tags): Tags {
 }
 
 /** What an object refers to by name in its own namespace. */
-export type Reference = { readonly kind: 'Secret' | 'ConfigMap' | 'PersistentVolumeClaim'; readonly name: string };
+export type Reference = {
+  readonly kind: 'Secret' | 'ConfigMap' | 'PersistentVolumeClaim';
+  readonly name: string;
+  /** Custom resources alone do: by what their fields are called, and their controller may make it. */
+  readonly byCustomResources?: true;
+};
 
 /** Fields that name an object, by the key that holds `name` or the name itself. */
 const byName: Readonly<Record<string, Reference['kind']>> = {
@@ -65,33 +70,44 @@ const byValue: Readonly<Record<string, Reference['kind']>> = {
 /** Kinds whose fields are those of pods, of the accounts that pull their images, and of the certificates before them. */
 const referring = /^(Pod|Deployment|StatefulSet|DaemonSet|ReplicaSet|Job|CronJob|ServiceAccount|Ingress|Gateway)$/;
 
+/** The API of a custom resource: its group has a domain, and not Kubernetes' own. */
+const customApi = /^(?![^/]*\.k8s\.io\/)[^/]+\.[^/]+\//;
+/** What custom resources call the name of a Secret, and what has the name: `tlsSecretName`, `bearerTokenSecret`. */
+const customName = /^secrets$|(secretName|existingSecret)$/i;
+const customHolder = /secret(Key)?(Ref)?$/i;
+
 /**
  * Secrets, ConfigMaps and claims that the pods of a manifest refer to, wherever they do: environment, volumes, projected
- * volumes, pull secrets; also those of service accounts, and the certificates of an Ingress or a Gateway. Each once, by kind and name.
+ * volumes, pull secrets; also those of service accounts, and the certificates of an Ingress or a Gateway. Of custom resources, whose
+ * fields are not known, what looks like it: fields called so, and a `name` with a `key`. Each once, by kind and name.
  */
 export function referencesOf(objects: readonly ManifestObject[]): Reference[] {
   const found = new Map<string, Reference>();
+  let isCustom = false;
   const add = (kind: Reference['kind'], name: unknown): void => {
-    if (typeof name === 'string' && name !== '') found.set(`${kind}/${name}`, { kind, name });
+    if (typeof name !== 'string' || name === '') return;
+    const title = `${kind}/${name}`;
+    if (isCustom && found.has(title)) return;
+    found.set(title, isCustom ? { kind, name, byCustomResources: true } : { kind, name });
   };
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) for (const each of value) visit(each);
+  const visit = (value: unknown, key: string): void => {
+    if (typeof value === 'string') {
+      const kind = byValue[key] ?? (isCustom && customName.test(key) ? 'Secret' : undefined);
+      if (kind !== undefined) add(kind, value);
+    } else if (Array.isArray(value)) for (const each of value) visit(each, key);
     else if (typeof value === 'object' && value !== null) {
-      for (const [key, field] of Object.entries(value)) {
-        const named = byName[key];
-        const valued = byValue[key];
-        if (valued !== undefined) add(valued, field);
-        if (named !== undefined) for (const each of Array.isArray(field) ? field : [field]) add(named, nameIn(each));
-        visit(field);
-      }
+      const isHolder = isCustom && (customHolder.test(key) || ('name' in value && 'key' in value));
+      const kind = byName[key] ?? (isHolder ? 'Secret' : undefined);
+      if (kind !== undefined) add(kind, (value as { readonly name?: unknown }).name);
+      for (const [own, field] of Object.entries(value)) visit(field, own);
     }
   };
-  for (const object of objects) if (referring.test(object.kind)) visit(object);
+  for (const object of objects) {
+    const { apiVersion } = object;
+    isCustom = typeof apiVersion === 'string' && customApi.test(apiVersion) && !referring.test(object.kind);
+    if (isCustom || referring.test(object.kind)) visit(object, '');
+  }
   return [...found.values()].sort((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`));
-}
-
-function nameIn(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? (value as { readonly name?: unknown }).name : undefined;
 }
 
 /**

@@ -6,11 +6,26 @@ import { releaseTitle } from '../../model/release-name.ts';
 import { captureChart } from '../captured-chart.ts';
 import { listClaims } from '../clients/claims.ts';
 import { listConfigurationObjects, readConfigurationObject } from '../clients/configuration-objects.ts';
-import { applyExactly, createMissingClaims, type ExactObjects, listDiffering } from '../clients/exact-objects.ts';
+import {
+  applyExactly,
+  createMissing,
+  createMissingClaims,
+  type ExactObjects,
+  listDiffering,
+} from '../clients/exact-objects.ts';
 import { readRecord as readHelmRecord, readRelease } from '../clients/helm.ts';
 import { request } from '../clients/kubernetes.ts';
-import { configurationFacts, isHelmOwned, isHookMade, StoredObject, strip } from '../facts/configuration.ts';
-import { parseManifest, referencesOf } from '../facts/manifest.ts';
+import {
+  configurationFacts,
+  dataDigest,
+  isHelmOwned,
+  isHookMade,
+  otherOwner,
+  StoredObject,
+  strip,
+} from '../facts/configuration.ts';
+import { configurationGuide } from '../facts/configuration-guide.ts';
+import { parseManifest, type Reference, referencesOf } from '../facts/manifest.ts';
 import { moveBackObject, moveObject } from '../facts/moved-configuration.ts';
 import { whyNotInto } from '../facts/other-namespaces.ts';
 import type { CaptureContext, Method, MethodContext, RestoreContext } from './method.ts';
@@ -40,7 +55,7 @@ export type ReleaseRecord = { readonly values: string; readonly manifest: string
 
 /**
  * The release itself: Helm's record (values, rendered manifest), the chart with its dependencies where lifeboat.yaml
- * names it, and every Secret, ConfigMap and claim that the pods refer to, made by Helm or not.
+ * names it, and every Secret, ConfigMap and claim that the pods and custom resources refer to, made by Helm or not.
  * The archive is proven by rendering it: it must give the recorded manifest. Restore: the captured objects are applied
  * before the chart where Helm does not make them, and over it where Helm or a hook of the chart does: captured ones win.
  * Idempotent because: server-side apply. Changes: Secrets and ConfigMaps of the namespace. Throws: HelmFailed,
@@ -69,26 +84,16 @@ export const releaseConfig: Method<Options> = {
       values,
       manifest,
     };
-    await context.writeBytes(
-      'record',
-      JSON.stringify(record),
-      `jq -r .values >values.json   # then: helm install ${release.name} chart.tgz -n ${release.namespace} -f values.json`,
-    );
-    await context.writeBytes(
-      'namespace',
-      JSON.stringify(await readNamespace(context)),
-      'kubectl apply --server-side -f -   # first of all',
-    );
-    await context.writeBytes(
-      'objects',
-      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
-      `kubectl apply --server-side -n ${release.namespace} -f -   # before the chart, and again with --force-conflicts after it: it may make up other passwords`,
-    );
+    const lines = configurationGuide(release);
+    await context.writeBytes('record', JSON.stringify(record), lines.record);
+    await context.writeBytes('namespace', JSON.stringify(await readNamespace(context)), lines.namespace);
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    await context.writeBytes('objects', list, lines.objects);
     const { notes = [], ...found } = await captureChart(context, { values, manifest });
     const secrets = objects.filter((object) => object.kind === 'Secret').length;
     return {
       capturedAt,
-      facts: configurationFacts(objects, { chart: `${chart.name}-${chart.version}`, values }),
+      facts: configurationFacts(objects, { name: release.name, chart: `${chart.name}-${chart.version}`, values }),
       totals: { objects: objects.length, secrets },
       ...found,
       notes: [...notes, ...(await describeOtherClaims(context))],
@@ -108,11 +113,17 @@ export const releaseConfig: Method<Options> = {
       release.name,
       context.signal,
     );
-    const objects = await readObjects(context, [manifest, hooks]);
-    return configurationFacts(
-      objects.map((object) => moveBackObject(object, moved)),
-      { chart: live.chart, values: JSON.stringify(moveBack(JSON.parse(values), moved)) },
-    );
+    const objects = (await readObjects(context, [manifest, hooks])).map((object) => moveBackObject(object, moved));
+    const facts = {
+      // points of earlier versions have the data of another release's objects too
+      ...Object.fromEntries(objects.map((each) => [`${each.kind}/${each.metadata.name}/data`, dataDigest(each)])),
+      ...configurationFacts(objects, {
+        ...{ name: release.name, chart: live.chart },
+        values: JSON.stringify(moveBack(JSON.parse(values), moved)),
+      }),
+    };
+    // an object that the point does not know, as an optional Secret made since, is none of its facts
+    return Object.fromEntries(Object.entries(facts).filter(([path]) => Object.hasOwn(context.capturedFacts, path)));
   },
 };
 
@@ -126,6 +137,12 @@ async function requireRelease(
   return live;
 }
 
+/** Whether a controller made an object for one of its own, and will again. */
+function isOwned(raw: object): boolean {
+  const { metadata } = raw as { readonly metadata?: { readonly ownerReferences?: readonly unknown[] } };
+  return (metadata?.ownerReferences ?? []).length > 0;
+}
+
 /** What Helm made for the release, what its workloads refer to, and what other pods of its manifest and hooks do. */
 async function readObjects(context: MethodContext<Options>, rendered: readonly string[]): Promise<StoredObject[]> {
   const { release, workloads } = context.bound;
@@ -135,14 +152,15 @@ async function readObjects(context: MethodContext<Options>, rendered: readonly s
     name: release.name,
     workloads: Object.values(workloads),
   });
-  const names = new Map(
-    [...listed, ...referencesOf(rendered.flatMap(parseManifest))].map((each) => [`${each.kind}/${each.name}`, each]),
+  const names = new Map<string, Reference>(
+    [...referencesOf(rendered.flatMap(parseManifest)), ...listed].map((each) => [`${each.kind}/${each.name}`, each]),
   );
   const objects: StoredObject[] = [];
   for (const [key, name] of [...names].sort(([a], [b]) => a.localeCompare(b))) {
     if (key === 'ConfigMap/kube-root-ca.crt') continue;
     const raw = await readConfigurationObject(kubernetes, release.namespace, name);
-    if (raw !== undefined) objects.push(strip(StoredObject.parse(raw)));
+    if (raw === undefined || (name.byCustomResources === true && isOwned(raw))) continue;
+    objects.push(strip(StoredObject.parse(raw)));
   }
   return objects;
 }
@@ -200,11 +218,14 @@ export async function capturedNamespace(context: RestoreContext<Options>): Promi
 
 /**
  * Brings the captured Secrets and ConfigMaps that Helm does not make, exactly, into the namespace that the release is
- * recovered into, and makes the claims that are missing. Idempotent.
+ * recovered into, and makes claims that are missing, and Secrets and ConfigMaps of other releases. Idempotent.
  */
 export async function restoreObjects(context: RestoreContext<Options>): Promise<void> {
-  const own = (await capturedObjects(context)).filter((object) => !isHelmOwned(object) && !isHookMade(object));
+  const captured = await capturedObjects(context);
+  const own = captured.filter((object) => !isHelmOwned(object) && !isHookMade(object));
   await bringObjects({ ...targetOf(context), fieldManager: 'lifeboat' }, own);
+  const others = captured.filter((object) => !isClaim(object) && isOfAnother(context, object));
+  await createMissing({ ...targetOf(context), fieldManager: 'helm' }, others);
 }
 
 /** What Helm rendered with other data than captured, as `Secret/name`: Secrets of its own, and what hooks made. Changes nothing. */
@@ -230,8 +251,13 @@ async function bringObjects(target: ExactObjects, objects: readonly StoredObject
 /** The Secrets that Helm owns, and what its hooks made: not each hook runs, as one of the first installation does not at a later one. */
 async function renderedObjects(context: RestoreContext<Options>): Promise<StoredObject[]> {
   return (await capturedObjects(context)).filter(
-    (object) => isHookMade(object) || (object.kind === 'Secret' && isHelmOwned(object)),
+    (object) =>
+      isHookMade(object) || (object.kind === 'Secret' && isHelmOwned(object) && !isOfAnother(context, object)),
   );
+}
+
+function isOfAnother({ bound }: RestoreContext<Options>, object: StoredObject): boolean {
+  return otherOwner(object, bound.release.name) !== undefined;
 }
 
 function isClaim({ kind }: StoredObject): boolean {

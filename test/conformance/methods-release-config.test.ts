@@ -117,6 +117,44 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
     expect(await listReplacedSecrets(restoring())).toEqual([]);
   });
 
+  it('counts no object that came later', async () => {
+    const later = ['configmap', 'came-later', '-n', namespace];
+    await ground.kubectl(['create', ...later]);
+    await ground.kubectl(['label', ...later, `app.kubernetes.io/instance=${release.name}`]);
+
+    expect((await captureInMemory(releaseConfig, context())).captured.facts).toHaveProperty(
+      'ConfigMap/came-later/data',
+    );
+    expect(await currentFacts()).toEqual(capturedFacts());
+    await ground.kubectl(['delete', ...later]);
+  });
+
+  it('leaves what another release owns as it is, and makes it where it is missing', async () => {
+    const shared = ['secret', 'of-another', '-n', namespace];
+    const word = async (): Promise<string> => await ground.kubectl(['get', ...shared, '-o', 'jsonpath={.data.word}']);
+    await ground.kubectl(['create', 'secret', 'generic', ...shared.slice(1), '--from-literal=word=captured']);
+    const labels = ['app.kubernetes.io/managed-by=Helm', `app.kubernetes.io/instance=${release.name}`];
+    await ground.kubectl(['label', ...shared, ...labels]);
+    await ground.kubectl(['annotate', ...shared, 'meta.helm.sh/release-name=another']);
+    const withShared = await captureInMemory(releaseConfig, context());
+    const restoringIt = () => restoreContextOf(context(), withShared);
+    expect(withShared.captured.facts).toMatchObject({ 'Secret/of-another/of': 'another' });
+    const captured = await word();
+    await ground.kubectl(['patch', ...shared, '--type', 'merge', '-p', '{"data":{"word":"cm90YXRlZA=="}}']);
+
+    await restoreObjects(restoringIt());
+    await restoreSecrets(restoringIt());
+
+    expect(await word()).toBe('cm90YXRlZA==');
+    expect(await listReplacedSecrets(restoringIt())).toEqual([]);
+    expect(await releaseConfig.readFacts(restoringIt())).toEqual(withShared.captured.facts);
+    await ground.kubectl(['delete', ...shared]);
+    await restoreObjects(restoringIt());
+    expect(await word()).toBe(captured);
+    expect(await releaseConfig.readFacts(restoringIt())).toEqual(withShared.captured.facts);
+    await ground.kubectl(['delete', ...shared]);
+  });
+
   it('takes keys away that came later, and makes what cannot be changed anew', async () => {
     await ground.kubectl([
       'patch',

@@ -6,128 +6,32 @@ import { checkout } from '../../sandbox/layout.ts';
 import { deleteNamespaces } from '../../sandbox/platform/delete-namespaces.ts';
 import { helmClusterArgs } from '../../sandbox/platform/kubectl.ts';
 import { run } from '../../sandbox/run.ts';
+import { followGuide } from './follow-guide.ts';
+import {
+  beside,
+  byHand,
+  claim,
+  definition,
+  generatingSecret,
+  hooks,
+  nodePort,
+  octalMode,
+  ofThatKind,
+  outside,
+  volume,
+} from './foreign-templates.ts';
 import { type Ground, openGround } from './ground.ts';
 
 const namespace = 'e2e-foreign';
 const release = `${namespace}/mysql`;
 
-/** What a chart does that makes up its passwords: another one at each installation. */
-const generatingSecret = `apiVersion: v1
-kind: Secret
-metadata:
-  {{- include "common.metadata" (dict "root" . "suffix" "-secret") | nindent 2 }}
-type: Opaque
-stringData:
-  mysql-root-password: {{ randAlphaNum 20 | quote }}
-  application-password: {{ randAlphaNum 20 | quote }}
-`;
-
-/**
- * What hooks make is not Helm's own: a password that an upgrade leaves as it is, which each installation makes anew, and a map that
- * Helm does not replace. Their Job asks for a Secret that the owner of the platform made, and nothing else does.
- */
-const hooks = `apiVersion: v1
-kind: Secret
-metadata:
-  {{- include "common.metadata" (dict "root" . "suffix" "-hooked") | nindent 2 }}
-  annotations: { helm.sh/hook: pre-install }
-stringData:
-  token: {{ randAlphaNum 20 | quote }}
----
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  {{- include "common.metadata" (dict "root" . "suffix" "-hooked") | nindent 2 }}
-  annotations: { helm.sh/hook: pre-install, helm.sh/hook-delete-policy: hook-failed }
-data:
-  installed: {{ now | quote }}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  {{- include "common.metadata" (dict "root" . "suffix" "-hooked") | nindent 2 }}
-  annotations: { helm.sh/hook: pre-install, helm.sh/hook-weight: "1" }
-spec:
-  backoffLimit: 0
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
-        - name: hook
-          image: {{ include "common.image" . | quote }}
-          imagePullPolicy: {{ .Values.image.pullPolicy }}
-          command: [sh, -c, 'test "$BY_HAND" = kept']
-          env: [{ name: BY_HAND, valueFrom: { secretKeyRef: { name: by-hand, key: word } } }]
-`;
-
-/** The port of a node is taken while the release runs. */
-const nodePort = `apiVersion: v1
-kind: Service
-metadata:
-  {{- include "common.metadata" (dict "root" . "suffix" "-outside") | nindent 2 }}
-spec:
-  type: NodePort
-  selector:
-    {{- include "common.selectorLabels" . | nindent 4 }}
-  ports: [{ name: mysql, port: 3306, nodePort: 30306 }]
-`;
-
-/** A kind that the chart brings, and an object of it: Helm installs the first before all else. */
-const definition = `apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: orders.e2e.example }
-spec:
-  group: e2e.example
-  scope: Namespaced
-  names: { kind: Order, plural: orders, singular: order }
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
-`;
-const ofThatKind = `apiVersion: e2e.example/v1
-kind: Order
-metadata:
-  {{- include "common.metadata" (dict "root" .) | nindent 2 }}
-spec: { paid: yes }
-`;
-
-/** A class that no provisioner has: claim and volume find each other by it. */
-const byHand = 'e2e-by-hand';
-const claim = `apiVersion: v1
-kind: PersistentVolumeClaim
-metadata:
-  {{- include "common.metadata" (dict "root" . "suffix" "-archive") | nindent 2 }}
-spec:
-  storageClassName: ${byHand}
-  accessModes: [ReadWriteOnce]
-  resources: { requests: { storage: 1Mi } }
-`;
-const volume = {
-  ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: byHand } },
-  spec: {
-    ...{ storageClassName: byHand, persistentVolumeReclaimPolicy: 'Retain', hostPath: { path: '/tmp' } },
-    ...{ capacity: { storage: '1Mi' }, accessModes: ['ReadWriteOnce'] },
-  },
-};
-
-/** What a chart has outside of its namespace, as roles beside the servers of Kubernetes. */
-const beside = 'e2e-foreign-beside';
-const outside = `apiVersion: v1
-kind: ConfigMap
-metadata: { name: mysql-beside, namespace: ${beside} }
-data: { of: {{ .Release.Name }} }
-`;
-
-/** Modes stand in octal in many charts; read as a decimal number this one is none that the API server takes. */
-const octalMode = 'defaultMode: 0755';
-
+const removeVolume = ['delete', 'persistentvolume', byHand, '--ignore-not-found'];
 const removeDefinition = ['delete', 'customresourcedefinition', 'orders.e2e.example', '--ignore-not-found'];
 
 describe('a release of a chart as others write them', () => {
   let ground: Ground;
   let charts: string;
+  let point: string;
 
   beforeAll(async () => {
     charts = await mkdtemp(join(tmpdir(), 'lifeboat-foreign-'));
@@ -150,11 +54,13 @@ describe('a release of a chart as others write them', () => {
       install: false,
       releaseOverrides: { [release]: { chart: join(charts, 'mysql') } },
     });
-    await ground.kubectl(['apply', '-f', '-'], JSON.stringify(volume));
     await deleteNamespaces(ground.sandbox, [beside]);
+    await makeVolume();
     for (const name of [namespace, beside]) await ground.kubectl(['create', 'namespace', name]);
     await ground.kubectl(['create', 'secret', 'generic', 'by-hand', '-n', namespace, '--from-literal=word=kept']);
+    await ground.kubectl(['create', 'secret', 'generic', 'bank', '-n', namespace, '--from-literal=word=kept']);
     await install(ground);
+    await makeReceipt();
     await sql(
       'USE shop; CREATE TABLE orders (id INT PRIMARY KEY, note TEXT); INSERT INTO orders SELECT seq, REPEAT("x", seq) FROM seq_1_to_500',
     );
@@ -165,7 +71,7 @@ describe('a release of a chart as others write them', () => {
     await ground.close();
     await deleteNamespaces(ground.sandbox, [beside]);
     await ground.kubectl(removeDefinition);
-    await ground.kubectl(['delete', 'persistentvolume', byHand, '--ignore-not-found']);
+    await ground.kubectl(removeVolume);
     await rm(charts, { recursive: true });
   });
 
@@ -175,6 +81,7 @@ describe('a release of a chart as others write them', () => {
     expect(await modeOfConfig()).toBe('493');
     const backup = await ground.run(['backup', release]);
     expect(backup.result.outcome, backup.stderr).toBe('complete');
+    point = backup.result.releases[0]?.recoveryPoint ?? '';
     await deleteNamespaces(ground.sandbox, [namespace, beside]);
     await ground.kubectl(removeDefinition);
     const tooEarly = await ground.run(['recover', release]);
@@ -197,13 +104,10 @@ describe('a release of a chart as others write them', () => {
     expect(await ground.kubectl(ofBeside)).toBe('mysql');
     const paid = ['get', 'orders.e2e.example', 'mysql', '-n', namespace, '-o', 'jsonpath={.spec.paid}'];
     expect(await ground.kubectl(paid)).toBe('true');
+    expect(await dataOf('secret', 'bank')).toEqual({ word: Buffer.from('kept').toString('base64') });
+    expect(await ground.kubectl(['get', 'secret', 'receipt', '-n', namespace, '--ignore-not-found'])).toBe('');
     expect(await sql('SELECT COUNT(*), SUM(LENGTH(note)) FROM shop.orders')).toBe('500\t125250');
-    const asApplication =
-      'MYSQL_PWD="$1" exec mariadb --protocol=tcp -h 127.0.0.1 -u app -N -e "SELECT COUNT(*) FROM shop.orders"';
-    const counted = await ground.kubectl(
-      exec(['sh', '-c', asApplication, 'sh', decode(before.passwords['application-password'])]),
-    );
-    expect(counted.trim()).toBe('500');
+    expect(await countAsApplication(before.passwords)).toBe('500');
   });
 
   it('comes into no other namespace, as what it has outside of its own would be replaced', async () => {
@@ -220,6 +124,7 @@ describe('a release of a chart as others write them', () => {
     await sql('INSERT INTO shop.orders VALUES (501, "newer than the point")');
     const hooked = await madeByHooks();
     await ground.kubectl(['delete', 'secret', 'mysql-hooked', '-n', namespace]);
+    await makeReceipt();
 
     const recovered = await ground.run(['recover', release, '--yes', '--by', 'test', '--reason', 'test']);
 
@@ -230,13 +135,52 @@ describe('a release of a chart as others write them', () => {
     expect(await ground.kubectl(outside)).toBe('30306');
   });
 
+  it('comes back without Lifeboat, by what its RESTORE.md says', async () => {
+    const before = { passwords: await passwords(), hooked: await madeByHooks() };
+    await deleteNamespaces(ground.sandbox, [namespace]);
+    await ground.kubectl(removeDefinition);
+    // what nobody provisions is made by hand again: Helm waits for its claim
+    await makeVolume();
+
+    await followGuide(ground, release, point);
+
+    expect({ passwords: await passwords(), hooked: await madeByHooks() }).toEqual(before);
+    expect(await dataOf('secret', 'bank')).toEqual({ word: Buffer.from('kept').toString('base64') });
+    await ground.kubectl(['rollout', 'restart', 'statefulset/mysql', '-n', namespace]);
+    await ground.kubectl(['rollout', 'status', 'statefulset/mysql', '-n', namespace, '--timeout', '120s']);
+    expect(await countAsApplication(before.passwords)).toBe('500');
+  });
+
   function exec(command: readonly string[]): string[] {
     return ['exec', '-n', namespace, 'mysql-0', '-c', 'mysql', '--', ...command];
+  }
+
+  async function countAsApplication(passwords: Record<string, string>): Promise<string> {
+    const client =
+      'MYSQL_PWD="$1" exec mariadb --protocol=tcp -h 127.0.0.1 -u app -N -e "SELECT COUNT(*) FROM shop.orders"';
+    const password = decode(passwords['application-password']);
+    return (await ground.kubectl(exec(['sh', '-c', client, 'sh', password]))).trim();
   }
 
   async function sql(statement: string): Promise<string> {
     const client = 'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec mariadb -u root -N -e "$1"';
     return (await ground.kubectl(exec(['sh', '-c', client, 'sh', statement]))).trim();
+  }
+
+  async function makeVolume(): Promise<void> {
+    await ground.kubectl(removeVolume);
+    await ground.kubectl(['apply', '-f', '-'], JSON.stringify(volume));
+  }
+
+  /** What a controller of orders would make: it goes with the order. */
+  async function makeReceipt(): Promise<void> {
+    const order = ['get', 'orders.e2e.example', 'mysql', '-n', namespace, '-o', 'jsonpath={.metadata.uid}'];
+    const owner = { apiVersion: 'e2e.example/v1', kind: 'Order', name: 'mysql', uid: await ground.kubectl(order) };
+    const receipt = {
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'receipt', namespace, ownerReferences: [owner] } },
+      stringData: { made: new Date().toISOString() },
+    };
+    await ground.kubectl(['apply', '-f', '-'], JSON.stringify(receipt));
   }
 
   async function modeOfConfig(): Promise<string> {

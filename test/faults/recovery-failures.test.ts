@@ -2,7 +2,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openKubernetes } from '../../activities/clients/kubernetes.ts';
+import { releaseLock, takeLock } from '../../activities/clients/leases.ts';
 import { lifeboat } from '../../demo/command.ts';
+import { clusterName } from '../../demo/setting.ts';
 import { RecoveryKit } from '../../model/recovery-kit.ts';
 import { approved, expectFailedRun, expectFailure } from './expect-failure.ts';
 import { type FaultName, type FaultsGround, openFaultsGround } from './faults-ground.ts';
@@ -106,32 +109,44 @@ describe('a recovery that fails', () => {
     expect(after.store.filter((key) => !before.store.includes(key) && key.startsWith('manifests/'))).toHaveLength(1);
   }
 
-  it('takes away all that it made, with a pod that is never ready: PodNeverReady', async () => {
+  it.each([
+    { what: 'all that it made', isShared: false },
+    { what: 'all but the namespace, into which another run brings a release meanwhile', isShared: true },
+  ])('takes away $what, with a pod that is never ready: PodNeverReady', async ({ isShared }) => {
     const into = 'faults-scratch';
+    const kubernetes = openKubernetes({ kubeconfig: ground.sandbox.kubeconfig, context: ground.sandbox.context });
+    const other = `${clusterName}/${into}/other`;
+    const holder = { temporalAddress: 'of-the-test', workflowId: 'of-the-test', runId: 'of-the-test' };
     // A run that was killed may have left it, and a namespace that was there before is not taken away.
     await ground.kubectl(['delete', 'namespace', into, '--ignore-not-found', '--wait']);
     const nodes = JSON.parse(await ground.kubectl(['get', 'nodes', '-o', 'json'])) as {
       items: { metadata: { name: string } }[];
     };
     const names = nodes.items.map((node) => node.metadata.name);
-    await ground.useWorker({ LIFEBOAT_READY_WITHIN_MS: '15000' });
+    await ground.useWorker({ LIFEBOAT_READY_WITHIN_MS: '8000' });
     await ground.kubectl(['cordon', ...names]);
+    if (isShared) await takeLock(kubernetes, other, holder, () => Promise.resolve(true));
     try {
       await expectFailure(ground, ['recover', ground.names.redis, '--into', into, ...approved], {
         outcome: 'failed',
         code: 'PodNeverReady',
-        message: new RegExp(`wait for StatefulSet ${into}/redis: not ready after 15 s: .*unschedulable`),
+        message: new RegExp(`wait for StatefulSet ${into}/redis: not ready after 8 s: .*unschedulable`),
         compensation: 'done',
       });
     } finally {
       await ground.kubectl(['uncordon', ...names]);
+      await releaseLock(kubernetes, other, holder.runId);
     }
     const left = JSON.parse(await ground.kubectl(['get', 'namespaces', '-o', 'json'])) as {
       items: { metadata: { name: string }; status: { phase: string } }[];
     };
     expect(
       left.items.filter(({ metadata, status }) => metadata.name === into && status.phase !== 'Terminating'),
-    ).toEqual([]);
+    ).toHaveLength(isShared ? 1 : 0);
+    if (!isShared) return;
+    const objects = ['get', 'all,secrets,persistentvolumeclaims', '-n', into, '-o', 'name'];
+    expect(await ground.kubectl(objects)).toBe('');
+    await ground.kubectl(['delete', 'namespace', into, '--wait=false']);
   });
 
   it('is refused, with a kit whose identity opens nothing: KeyMissing', async () => {

@@ -76,6 +76,32 @@ describe('referencesOf', () => {
       'Secret/volume-secret',
     ]);
   });
+
+  it('takes from custom resources what looks like it, and says so unless a pod asks too', () => {
+    const custom = `
+apiVersion: monitoring.example.com/v1
+kind: Monitor
+metadata: { name: one }
+spec:
+  secrets: [listed]
+  tlsSecretName: named
+  auth: { password: { name: selected, key: a }, tokenSecretRef: { name: referred }, clientSecret: not-a-name }
+  containers: [{ name: x, env: [{ name: A, valueFrom: { secretKeyRef: { name: key-secret, key: a } } }] }]
+  files: [{ configMap: { name: map, key: x } }]
+---
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshotClass
+metadata: { name: of-kubernetes }
+parameters: { secretName: not-of-the-release }
+`;
+    const found = referencesOf(parseManifest(`${custom}---${manifest}`));
+
+    expect(
+      found.filter(({ byCustomResources }) => byCustomResources).map(({ kind, name }) => `${kind}/${name}`),
+    ).toEqual([...['ConfigMap/map', 'Secret/listed', 'Secret/named', 'Secret/referred', 'Secret/selected']]);
+    expect(found).toContainEqual({ kind: 'Secret', name: 'key-secret' });
+    expect(JSON.stringify(found)).not.toMatch(/not-/);
+  });
 });
 
 describe('parseManifest', () => {
