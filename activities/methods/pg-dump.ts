@@ -20,6 +20,7 @@ import {
   undoExchange,
 } from '../executors/postgres-exchange.ts';
 import { readDatabase, readServer, withoutOtherRoles } from '../executors/postgres-facts.ts';
+import { databaseLine, globalsLine } from '../executors/postgres-guide.ts';
 import { dropRoles, dumpGlobals, makeMissingRoles, restoreGlobals } from '../executors/postgres-roles.ts';
 import {
   maintenance,
@@ -31,7 +32,6 @@ import {
   type ReachedServer,
 } from '../executors/postgres-server.ts';
 import { dropTablespaces, listMissingTablespaces, makeMissingTablespaces } from '../executors/postgres-tablespaces.ts';
-import { stockCommand } from '../executors/stock-command.ts';
 import { storedToPod } from '../executors/stored-stream.ts';
 import { componentRules } from '../facts/component-rules.ts';
 import {
@@ -77,9 +77,7 @@ export const pgDump: Method<Options> = {
     await psql(server, maintenance, 'SELECT 1;');
     context.progress('read roles and grants');
     const globals = await dumpGlobals(server);
-    // Before the databases, as RESTORE.md has it: what is in them belongs to roles.
-    const load = stockCommand(context.workload, ['psql', '-X', '-q', '-U', server.role, '-d', maintenance]);
-    await context.writeBytes('globals', globals, `${load}   # "already exists" is expected of roles that are there`);
+    await context.writeBytes('globals', globals, globalsLine(context.workload, server));
     const own = `${context.bound.release.namespace}/${context.bound.release.name}`;
     const claimed = context.bound.claims.filter((claim) => claim.by !== own).map((claim) => claim.database);
     const { names, notes } = await listDatabases(server, claimed);
@@ -226,21 +224,10 @@ async function writeDump(
 ): Promise<string[]> {
   const { mover, signal } = context;
   const stream = `database-${streamName(name)}`;
-  const restore = [
-    'pg_restore',
-    '--exit-on-error',
-    '--clean',
-    '--if-exists',
-    '--create',
-    '-U',
-    server.role,
-    '-d',
-    maintenance,
-  ];
   const rules = {
     minimumProofs: ['status', 'trailer'],
     trailer: { kind: 'pg-custom-toc' },
-    restoreCommand: `${stockCommand(context.workload, restore)}   # replaces the database ${name}`,
+    restoreCommand: databaseLine(context.workload, server, name),
   } as const;
   const move = mover && (async (moved: MovedCommand) => await mover.capture(stream, moved, rules));
   if (move !== undefined && (await moveClient(reached(context, server), command, move))) return [];
