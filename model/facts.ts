@@ -72,7 +72,7 @@ const kinds = new Set(
     'db database table rows digest sequence last covers relation definition index constraint trigger function enum schema extension ' +
     'policy largeobject count role member settings comment view event routine procedure program account grants charset key keys type ' +
     'value ttl expires file attributes acl directory symlink release chart values Secret ConfigMap PersistentVolumeClaim data claim vhosts users ' +
-    'permissions queues exchanges bindings policies parameters metric series samples range from to deletions silence'
+    'permissions queues exchanges bindings policies parameters metric series samples range from to deletions silence present'
   ).split(' '),
 );
 

@@ -47,6 +47,7 @@ kubectl means. Run the blocks in this order, in one shell, in an empty directory
 
 \`\`\`bash
 set -euo pipefail
+umask 077
 ${fetchCommand(of, prefix)}
 cd point
 \`\`\`
@@ -74,7 +75,7 @@ ${checksumLines(of, prefix)}SHA256SUMS
 \`open_artifact\` writes the plaintext of its segments to stdout, \`check_artifact\` compares it with the captured digest.
 
 \`\`\`bash
-(umask 077; sed -n 's/.*"identity": "\\(.*\\)".*/\\1/p' "$KIT" > ../key.txt)
+sed -n 's/.*"identity": "\\(.*\\)".*/\\1/p' "$KIT" > ../key.txt
 open_artifact() { local segment; for segment in "$@"; do age -d -i ../key.txt "$segment" | zstd -d -c || return 1; done; }
 check_artifact() { local digest=$1; shift; test "$(open_artifact "$@" | sha256sum)" = "$digest  -"; }
 \`\`\`

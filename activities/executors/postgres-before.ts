@@ -50,7 +50,7 @@ export async function readServerBefore(
 
 /**
  * Puts a server back as it was: databases that were replaced, those that were empty made anew and those that were not
- * there dropped; then tablespaces and roles. A role that the restore brought stays where something has come to need it. Idempotent.
+ * there dropped; then roles and tablespaces. A role that the restore brought stays where something has come to need it. Idempotent.
  * @throws FactsDiffer where roles or databases are not as they were; RestoreFailed naming roles that stay
  */
 export async function putServerBack(server: PostgresServer, generation: string, before: ServerBefore): Promise<void> {
@@ -62,8 +62,8 @@ export async function putServerBack(server: PostgresServer, generation: string, 
     await createScratch(server, empty);
     await exchangeDatabase(server, empty, `${generation}-undo`, new Date().toISOString());
   }
-  await dropTablespaces(server, before.newTablespaces);
   await restoreGlobals(server, before.globals, before.facts, false);
+  await dropTablespaces(server, before.newTablespaces);
   const left = await dropUnneededRoles(server, before.newRoles);
   const names = before.databases.map(({ name }) => name);
   const now = withoutOtherRoles(await readServer(server, names), before.facts);

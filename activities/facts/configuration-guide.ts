@@ -28,6 +28,7 @@ helm install ${name} ../chart.tgz -n ${namespace} -f ../values.json --wait --tim
 # captured passwords win over those that the chart makes up
 jq -c '.items[] | select(${own} or ${ofHook})' ../objects.json |
   ${applyEach(namespace)}
+rm ../objects.json ../values.json
 # when everything below is restored, where the chart makes passwords up: kubectl rollout restart -n ${namespace} …`;
 }
 

@@ -14,6 +14,7 @@ export const StoredObject = z.looseObject({
     namespace: z.string(),
     labels: Text.optional(),
     annotations: Text.optional(),
+    ownerReferences: z.array(z.looseObject({ controller: z.boolean().optional() })).optional(),
   }),
   type: z.string().optional(),
   data: Text.optional(),
@@ -38,6 +39,21 @@ export function isHelmOwned(object: StoredObject): boolean {
 export function otherOwner(object: StoredObject, release: string): string | undefined {
   const owner = isHelmOwned(object) ? object.metadata.annotations?.['meta.helm.sh/release-name'] : undefined;
   return owner === release ? undefined : owner;
+}
+
+/**
+ * Whether somebody else decides what a Secret or a ConfigMap holds, and may do so at any time: another release, or a controller, as one
+ * that renews certificates or brings passwords from a vault. That it is there is a fact then, not what it holds.
+ * @param raw - as the API server has it
+ */
+export function isKeptByOthers(raw: StoredObject, release: string): boolean {
+  const { annotations, ownerReferences } = raw.metadata;
+  return (
+    raw.kind !== 'PersistentVolumeClaim' &&
+    (otherOwner(raw, release) !== undefined ||
+      annotations?.['cert-manager.io/certificate-name'] !== undefined ||
+      ownerReferences?.some(({ controller }) => controller === true) === true)
+  );
 }
 
 /** Whether a hook of the chart made an object: Helm makes it anew when it installs the chart, and does not call it its own. */
@@ -77,34 +93,39 @@ export function strip(raw: StoredObject): StoredObject {
   return object;
 }
 
+/** An object as a path of facts. */
+export function pathOf({ kind, metadata }: StoredObject): string {
+  return `${kind}/${metadata.name}`;
+}
+
 /**
- * Facts of the configuration: digests of the data of each object, the size and class of each claim; of what another release
- * owns, which that is.
+ * Facts of the configuration: digests of the data of each object, the size and class of each claim; of objects that others keep,
+ * given by their paths, that they are there.
  */
 export function configurationFacts(
   objects: readonly StoredObject[],
-  release: { name: string; chart: string; values: string },
+  release: { chart: string; values: string },
+  kept: readonly string[],
 ): Facts {
   const facts: Facts = { 'release/chart': release.chart, 'release/values': digest(JSON.parse(release.values)) };
   for (const object of objects) {
-    const path = `${object.kind}/${object.metadata.name}`;
-    const owner = otherOwner(object, release.name);
-    if (owner !== undefined && object.kind !== 'PersistentVolumeClaim') facts[`${path}/of`] = owner;
-    else if (object.kind === 'PersistentVolumeClaim') {
+    const path = pathOf(object);
+    if (object.kind === 'PersistentVolumeClaim') {
       const spec = object.spec ?? {};
       facts[`${path}/claim`] = digest({
         size: spec['resources'],
         modes: spec['accessModes'],
         storageClass: spec['storageClassName'] ?? null,
       });
-    } else facts[`${path}/data`] = dataDigest(object);
+    } else if (kept.includes(path)) facts[`${path}/present`] = 'yes';
+    else
+      facts[`${path}/data`] = digest({
+        type: object.type ?? null,
+        data: object.data ?? {},
+        binaryData: object.binaryData ?? {},
+      });
   }
   return facts;
-}
-
-/** The digest of what a Secret or a ConfigMap holds. */
-export function dataDigest(object: StoredObject): string {
-  return digest({ type: object.type ?? null, data: object.data ?? {}, binaryData: object.binaryData ?? {} });
 }
 
 function digest(value: unknown): string {

@@ -17,10 +17,11 @@ import { readRecord as readHelmRecord, readRelease } from '../clients/helm.ts';
 import { request } from '../clients/kubernetes.ts';
 import {
   configurationFacts,
-  dataDigest,
   isHelmOwned,
   isHookMade,
+  isKeptByOthers,
   otherOwner,
+  pathOf,
   StoredObject,
   strip,
 } from '../facts/configuration.ts';
@@ -76,7 +77,9 @@ export const releaseConfig: Method<Options> = {
       release.name,
       context.signal,
     );
-    const objects = await readObjects(context, [manifest, hooks]);
+    const raw = await readObjects(context, [manifest, hooks]);
+    const objects = raw.map(strip);
+    const kept = raw.filter((object) => isKeptByOthers(object, release.name)).map(pathOf);
     const record: z.infer<typeof HelmRecord> = {
       chart: live.chart,
       appVersion: live.app_version,
@@ -93,7 +96,7 @@ export const releaseConfig: Method<Options> = {
     const secrets = objects.filter((object) => object.kind === 'Secret').length;
     return {
       capturedAt,
-      facts: configurationFacts(objects, { name: release.name, chart: `${chart.name}-${chart.version}`, values }),
+      facts: configurationFacts(objects, { chart: `${chart.name}-${chart.version}`, values }, kept),
       totals: { objects: objects.length, secrets },
       ...found,
       notes: [...notes, ...(await describeOtherClaims(context))],
@@ -113,16 +116,15 @@ export const releaseConfig: Method<Options> = {
       release.name,
       context.signal,
     );
-    const objects = (await readObjects(context, [manifest, hooks])).map((object) => moveBackObject(object, moved));
+    const raw = await readObjects(context, [manifest, hooks]);
+    const objects = raw.map((object) => moveBackObject(strip(object), moved));
+    const configuration = { chart: live.chart, values: JSON.stringify(moveBack(JSON.parse(values), moved)) };
+    // The point says of which objects the data is a fact, whoever keeps them now; one that it does not know, as an optional Secret
+    // made since, is none of its facts.
     const facts = {
-      // points of earlier versions have the data of another release's objects too
-      ...Object.fromEntries(objects.map((each) => [`${each.kind}/${each.metadata.name}/data`, dataDigest(each)])),
-      ...configurationFacts(objects, {
-        ...{ name: release.name, chart: live.chart },
-        values: JSON.stringify(moveBack(JSON.parse(values), moved)),
-      }),
+      ...configurationFacts(objects, configuration, objects.map(pathOf)),
+      ...configurationFacts(objects, configuration, []),
     };
-    // an object that the point does not know, as an optional Secret made since, is none of its facts
     return Object.fromEntries(Object.entries(facts).filter(([path]) => Object.hasOwn(context.capturedFacts, path)));
   },
 };
@@ -137,13 +139,10 @@ async function requireRelease(
   return live;
 }
 
-/** Whether a controller made an object for one of its own, and will again. */
-function isOwned(raw: object): boolean {
-  const { metadata } = raw as { readonly metadata?: { readonly ownerReferences?: readonly unknown[] } };
-  return (metadata?.ownerReferences ?? []).length > 0;
-}
-
-/** What Helm made for the release, what its workloads refer to, and what other pods of its manifest and hooks do. */
+/**
+ * What Helm made for the release, what its workloads refer to, and what other pods and custom resources of its manifest and hooks do,
+ * as the API server has it. What only custom resources name and a controller made of an object of its own, it will make again.
+ */
 async function readObjects(context: MethodContext<Options>, rendered: readonly string[]): Promise<StoredObject[]> {
   const { release, workloads } = context.bound;
   const { kubernetes } = context.backends;
@@ -158,9 +157,10 @@ async function readObjects(context: MethodContext<Options>, rendered: readonly s
   const objects: StoredObject[] = [];
   for (const [key, name] of [...names].sort(([a], [b]) => a.localeCompare(b))) {
     if (key === 'ConfigMap/kube-root-ca.crt') continue;
-    const raw = await readConfigurationObject(kubernetes, release.namespace, name);
-    if (raw === undefined || (name.byCustomResources === true && isOwned(raw))) continue;
-    objects.push(strip(StoredObject.parse(raw)));
+    const found = await readConfigurationObject(kubernetes, release.namespace, name);
+    if (found === undefined) continue;
+    const raw = StoredObject.parse(found);
+    if (name.byCustomResources !== true || (raw.metadata.ownerReferences ?? []).length === 0) objects.push(raw);
   }
   return objects;
 }

@@ -138,7 +138,7 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
     await ground.kubectl(['annotate', ...shared, 'meta.helm.sh/release-name=another']);
     const withShared = await captureInMemory(releaseConfig, context());
     const restoringIt = () => restoreContextOf(context(), withShared);
-    expect(withShared.captured.facts).toMatchObject({ 'Secret/of-another/of': 'another' });
+    expect(withShared.captured.facts).toMatchObject({ 'Secret/of-another/present': 'yes' });
     const captured = await word();
     await ground.kubectl(['patch', ...shared, '--type', 'merge', '-p', '{"data":{"word":"cm90YXRlZA=="}}']);
 
@@ -153,6 +153,32 @@ describe.skipIf(sandbox === undefined).each(releases)('release-config on a real 
     expect(await word()).toBe(captured);
     expect(await releaseConfig.readFacts(restoringIt())).toEqual(withShared.captured.facts);
     await ground.kubectl(['delete', ...shared]);
+  });
+
+  it('brings a certificate that a controller renews, and does not miss the old one where it was renewed', async () => {
+    const secret = {
+      ...{ apiVersion: 'v1', kind: 'Secret', type: 'Opaque', stringData: { certificate: 'captured' } },
+      metadata: {
+        name: 'certificate',
+        labels: { 'app.kubernetes.io/instance': release.name },
+        annotations: { 'cert-manager.io/certificate-name': 'web' },
+      },
+    };
+    const named = ['secret', 'certificate', '-n', namespace];
+    const data = async (): Promise<string> => await ground.kubectl(['get', ...named, '-o', 'jsonpath={.data}']);
+    await ground.kubectl(['apply', '-n', namespace, '-f', '-'], JSON.stringify(secret));
+    const captured = await data();
+    const certified = await captureInMemory(releaseConfig, context());
+    const restoringIt = () => restoreContextOf(context(), certified);
+    await ground.kubectl(['delete', ...named]);
+
+    expect(await releaseConfig.readFacts(restoringIt())).not.toEqual(certified.captured.facts);
+    await restoreObjects(restoringIt());
+
+    expect(await data()).toBe(captured);
+    await ground.kubectl(['patch', ...named, '--type', 'merge', '-p', '{"data":{"certificate":"cmVuZXdlZA=="}}']);
+    expect(await releaseConfig.readFacts(restoringIt())).toEqual(certified.captured.facts);
+    await ground.kubectl(['delete', ...named]);
   });
 
   it('takes keys away that came later, and makes what cannot be changed anew', async () => {

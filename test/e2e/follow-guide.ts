@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { clusterName } from '../../demo/setting.ts';
@@ -7,8 +7,11 @@ import { run, tryRun } from '../../sandbox/run.ts';
 import { pointPrefix } from '../../transfer/point-names.ts';
 import type { Ground } from './ground.ts';
 
-/** Runs the blocks of a point's RESTORE.md in one shell in an empty folder, as a person does who has no Lifeboat. */
-export async function followGuide(ground: Ground, release: string, point: string): Promise<void> {
+/**
+ * Runs the blocks of a point's RESTORE.md in one shell in an empty folder, as a person does who has no Lifeboat.
+ * @returns the names of the files that are left in the folder
+ */
+export async function followGuide(ground: Ground, release: string, point: string): Promise<string[]> {
   const { sandbox, setting } = ground;
   const folder = await mkdtemp(join(tmpdir(), 'lifeboat-by-hand-'));
   const tools = [dirname(sandbox.tools.kubectl), dirname(sandbox.tools.helm), process.env['PATH'] ?? ''];
@@ -22,6 +25,7 @@ export async function followGuide(ground: Ground, release: string, point: string
     const guide = await readFile(join(folder, 'RESTORE.md'), 'utf8');
     const blocks = [...guide.matchAll(/```bash\n(.*?)```/gs)].map(([, block = '']) => block);
     await run('bash', ['-c', `cd ${folder}\n${blocks.join('\n')}`], { env, timeoutMs: 10 * 60_000 });
+    return await readdir(folder);
   } finally {
     await rm(folder, { recursive: true });
   }

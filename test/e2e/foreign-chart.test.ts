@@ -142,9 +142,13 @@ describe('a release of a chart as others write them', () => {
     // what nobody provisions is made by hand again: Helm waits for its claim
     await makeVolume();
 
-    await followGuide(ground, release, point);
+    const left = await followGuide(ground, release, point);
 
     expect({ passwords: await passwords(), hooked: await madeByHooks() }).toEqual(before);
+    expect(
+      left.filter((name) => /key\.txt|objects|values/.test(name)),
+      'what holds secrets is removed',
+    ).toEqual([]);
     expect(await dataOf('secret', 'bank')).toEqual({ word: Buffer.from('kept').toString('base64') });
     await ground.kubectl(['rollout', 'restart', 'statefulset/mysql', '-n', namespace]);
     await ground.kubectl(['rollout', 'status', 'statefulset/mysql', '-n', namespace, '--timeout', '120s']);
