@@ -1,19 +1,19 @@
 import { z } from 'zod';
 import { readConfigurationObject } from './clients/configuration-objects.ts';
 import { applyExactly, type ExactObjects, listDiffering } from './clients/exact-objects.ts';
-import { isHelmOwned, otherOwner, StoredObject, strip } from './facts/configuration.ts';
+import { isHelmOwned, isOfAnotherRelease, pathOf, StoredObject, strip } from './facts/configuration.ts';
 import { keepBefore, readBefore } from './kept-before.ts';
 import { capturedObjects } from './methods/release-config.ts';
 import type { ConfigurationContext } from './recovery-document.ts';
 
 /** The captured Secrets and ConfigMaps that Helm does not own, as `Secret/name`. */
 export async function listOwnObjects(context: ConfigurationContext): Promise<string[]> {
-  return (await capturedData(context)).filter((object) => !isHelmOwned(object)).map(nameOf);
+  return (await capturedData(context)).filter((object) => !isHelmOwned(object)).map(pathOf);
 }
 
 /** The captured Secrets and ConfigMaps that stand in the namespace with other data, as `Secret/name`. */
 export async function listReplaced(context: ConfigurationContext): Promise<string[]> {
-  return (await readReplaced(context)).map(nameOf);
+  return (await readReplaced(context)).map(pathOf);
 }
 
 /**
@@ -43,7 +43,7 @@ async function readReplaced(context: ConfigurationContext): Promise<StoredObject
   const { namespace } = context.bound.release;
   const found = await Promise.all(
     captured
-      .filter((object) => differing.includes(nameOf(object)))
+      .filter((object) => differing.includes(pathOf(object)))
       .map(({ kind, metadata: { name } }) =>
         readConfigurationObject(context.backends.kubernetes, namespace, { kind, name }),
       ),
@@ -55,12 +55,8 @@ async function readReplaced(context: ConfigurationContext): Promise<StoredObject
 async function capturedData(context: ConfigurationContext): Promise<StoredObject[]> {
   const { name } = context.bound.release;
   return (await capturedObjects(context)).filter(
-    (object) => object.kind !== 'PersistentVolumeClaim' && otherOwner(object, name) === undefined,
+    (object) => object.kind !== 'PersistentVolumeClaim' && !isOfAnotherRelease(object, name),
   );
-}
-
-function nameOf({ kind, metadata }: StoredObject): string {
-  return `${kind}/${metadata.name}`;
 }
 
 function targetOf(context: ConfigurationContext, fieldManager: ExactObjects['fieldManager']): ExactObjects {

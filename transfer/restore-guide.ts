@@ -9,6 +9,7 @@ import {
   type Segment,
 } from '../model/recovery-point.ts';
 import { type ReleaseName, releaseTitle } from '../model/release-name.ts';
+import { shellWords } from '../model/shell-words.ts';
 import { keyFingerprint, signBytes } from './keys.ts';
 import { pointPrefix } from './point-names.ts';
 import type { Store } from './store.ts';
@@ -163,12 +164,13 @@ function fetchCommand(
   }: Pick<Parameters<typeof restoreGuideText>[0], 'storeAddress' | 'endpoint' | 'region'>,
   prefix: string,
 ): string {
-  if (!address.startsWith('s3://')) return `cp -r ${quote(`${address.replace(/^file:\/\//, '')}/${prefix}`)} point`;
+  if (!address.startsWith('s3://'))
+    return shellWords(['cp', '-r', `${address.replace(/^file:\/\//, '')}/${prefix}`, 'point']);
   const options = [
-    ...(endpoint === undefined ? [] : ['--endpoint-url', quote(endpoint)]),
-    ...(region === undefined ? [] : ['--region', quote(region)]),
+    ...(endpoint === undefined ? [] : ['--endpoint-url', endpoint]),
+    ...(region === undefined ? [] : ['--region', region]),
   ];
-  return ['aws', ...options, 's3 cp --recursive', quote(`${address}/${prefix}`), 'point'].join(' ');
+  return shellWords(['aws', ...options, 's3', 'cp', '--recursive', `${address}/${prefix}`, 'point']);
 }
 
 function checksumLines(of: GuideSubject, prefix: string): string {
@@ -185,7 +187,7 @@ The facts to compare with after the restore:
 
 \`\`\`bash
 ${checkLine(component.facts, prefix)}
-${openLine(component.facts, prefix)} > ../${quote(`${component.component}.facts.json`)}
+${openLine(component.facts, prefix)} > ../${shellWords([`${component.component}.facts.json`])}
 \`\`\`
 `;
 }
@@ -194,7 +196,7 @@ function artifactBlock(artifact: Artifact, prefix: string): string {
   const command = artifact.restoreCommand.trim();
   const feed =
     command === '' || command.startsWith('#')
-      ? `${command}\n${openLine(artifact, prefix)} > ../${quote(artifact.name)}`
+      ? `${command}\n${openLine(artifact, prefix)} > ../${shellWords([artifact.name])}`
       : `${openLine(artifact, prefix)} | ${command}`;
   return `${artifact.name}: ${String(artifact.plainBytes)} bytes.
 
@@ -214,16 +216,11 @@ function openLine(artifact: Artifact, prefix: string): string {
 }
 
 function filesOf(artifact: Artifact, prefix: string): string {
-  return artifact.segments.map((segment) => quote(fileOf(segment, prefix))).join(' ');
+  return shellWords(artifact.segments.map((segment) => fileOf(segment, prefix)));
 }
 
 function fileOf(segment: Segment, prefix: string): string {
   if (!segment.key.startsWith(`${prefix}/`))
     throw new Error(`segment ${segment.key} does not lie in the folder of its point, ${prefix}`);
   return segment.key.slice(prefix.length + 1);
-}
-
-/** A word for a shell, whatever is in it. */
-function quote(text: string): string {
-  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,5 @@
 import type { Backends } from '../backends.ts';
-import type { StoredObject } from '../facts/configuration.ts';
+import { pathOf, type StoredObject } from '../facts/configuration.ts';
 import { createClaim } from './claims.ts';
 import { applyObjects } from './kubectl.ts';
 import { gone, mergePatch, optional, request } from './kubernetes.ts';
@@ -48,7 +48,7 @@ export async function listDiffering(of: ExactObjects, objects: readonly StoredOb
   const differing: string[] = [];
   for (const object of objects) {
     const live = await readLive(of, object);
-    if (live === undefined || !sameData(live, object)) differing.push(`${object.kind}/${object.metadata.name}`);
+    if (live === undefined || !sameData(live, object)) differing.push(pathOf(object));
   }
   return differing;
 }

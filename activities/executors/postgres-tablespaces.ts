@@ -1,4 +1,5 @@
 import { failure, LifeboatFailure } from '../../model/failures.ts';
+import { shellWords } from '../../model/shell-words.ts';
 import { identifier, literal, maintenance, type PostgresServer, psql } from './postgres-server.ts';
 
 type Tablespace = { readonly name: string; readonly statement: string; readonly location: string };
@@ -14,7 +15,7 @@ export async function listMissingTablespaces(server: PostgresServer, globals: st
  */
 export async function makeMissingTablespaces(server: PostgresServer, globals: string): Promise<void> {
   for (const { name, statement, location } of await missing(server, globals)) {
-    const makeDirectory = `mkdir -p -m 700 -- '${location.replaceAll("'", `'\\''`)}'`;
+    const makeDirectory = shellWords(['mkdir', '-p', '-m', '700', '--', location]);
     try {
       await psql(server, maintenance, `COPY (SELECT) TO PROGRAM ${literal(makeDirectory)};\n${statement}`);
     } catch (error) {

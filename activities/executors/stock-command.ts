@@ -1,11 +1,5 @@
 import type { BoundWorkload } from '../../model/bound-plan.ts';
-
-/** A command as words of a shell. */
-export function shellWords(command: readonly string[]): string {
-  return command
-    .map((word) => (/^[A-Za-z0-9_./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(' ');
-}
+import { shellWords } from '../../model/shell-words.ts';
 
 /**
  * The line of RESTORE.md that gives its stdin to a command in a pod of a workload; without a workload, to the command. It names the

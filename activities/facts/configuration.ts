@@ -33,12 +33,11 @@ export function isHelmOwned(object: StoredObject): boolean {
 }
 
 /**
- * The other release of the namespace whose chart made an object, as a database's Secret that this release's pods read: it comes back
- * with that one, and may have changed with it since.
+ * Whether the chart of another release of the namespace made an object, as a database's Secret that this release's pods read: it comes
+ * back with that one, and may have changed with it since.
  */
-export function otherOwner(object: StoredObject, release: string): string | undefined {
-  const owner = isHelmOwned(object) ? object.metadata.annotations?.['meta.helm.sh/release-name'] : undefined;
-  return owner === release ? undefined : owner;
+export function isOfAnotherRelease(object: StoredObject, release: string): boolean {
+  return isHelmOwned(object) && object.metadata.annotations?.['meta.helm.sh/release-name'] !== release;
 }
 
 /**
@@ -50,7 +49,7 @@ export function isKeptByOthers(raw: StoredObject, release: string): boolean {
   const { annotations, ownerReferences } = raw.metadata;
   return (
     raw.kind !== 'PersistentVolumeClaim' &&
-    (otherOwner(raw, release) !== undefined ||
+    (isOfAnotherRelease(raw, release) ||
       annotations?.['cert-manager.io/certificate-name'] !== undefined ||
       ownerReferences?.some(({ controller }) => controller === true) === true)
   );

@@ -20,7 +20,7 @@ import {
   isHelmOwned,
   isHookMade,
   isKeptByOthers,
-  otherOwner,
+  isOfAnotherRelease,
   pathOf,
   StoredObject,
   strip,
@@ -121,11 +121,10 @@ export const releaseConfig: Method<Options> = {
     const configuration = { chart: live.chart, values: JSON.stringify(moveBack(JSON.parse(values), moved)) };
     // The point says of which objects the data is a fact, whoever keeps them now; one that it does not know, as an optional Secret
     // made since, is none of its facts.
-    const facts = {
-      ...configurationFacts(objects, configuration, objects.map(pathOf)),
-      ...configurationFacts(objects, configuration, []),
-    };
-    return Object.fromEntries(Object.entries(facts).filter(([path]) => Object.hasOwn(context.capturedFacts, path)));
+    const isKnown = (path: string): boolean => Object.hasOwn(context.capturedFacts, path);
+    const kept = objects.map(pathOf).filter((path) => isKnown(`${path}/present`));
+    const facts = configurationFacts(objects, configuration, kept);
+    return Object.fromEntries(Object.entries(facts).filter(([path]) => isKnown(path)));
   },
 };
 
@@ -224,7 +223,8 @@ export async function restoreObjects(context: RestoreContext<Options>): Promise<
   const captured = await capturedObjects(context);
   const own = captured.filter((object) => !isHelmOwned(object) && !isHookMade(object));
   await bringObjects({ ...targetOf(context), fieldManager: 'lifeboat' }, own);
-  const others = captured.filter((object) => !isClaim(object) && isOfAnother(context, object));
+  const { name } = context.bound.release;
+  const others = captured.filter((object) => !isClaim(object) && isOfAnotherRelease(object, name));
   await createMissing({ ...targetOf(context), fieldManager: 'helm' }, others);
 }
 
@@ -250,14 +250,11 @@ async function bringObjects(target: ExactObjects, objects: readonly StoredObject
 
 /** The Secrets that Helm owns, and what its hooks made: not each hook runs, as one of the first installation does not at a later one. */
 async function renderedObjects(context: RestoreContext<Options>): Promise<StoredObject[]> {
+  const { name } = context.bound.release;
   return (await capturedObjects(context)).filter(
     (object) =>
-      isHookMade(object) || (object.kind === 'Secret' && isHelmOwned(object) && !isOfAnother(context, object)),
+      isHookMade(object) || (object.kind === 'Secret' && isHelmOwned(object) && !isOfAnotherRelease(object, name)),
   );
-}
-
-function isOfAnother({ bound }: RestoreContext<Options>, object: StoredObject): boolean {
-  return otherOwner(object, bound.release.name) !== undefined;
 }
 
 function isClaim({ kind }: StoredObject): boolean {
